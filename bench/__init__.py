@@ -1,0 +1,1 @@
+"""The benchmark: plans runs, executes them, keeps their records and draws conclusions."""

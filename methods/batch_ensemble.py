@@ -1,0 +1,143 @@
+"""BatchEnsemble (Wen et al. 2020): members share W and differ by rank-1 factors r, s and a bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from methods.core.backbone import BackboneSettings
+from methods.core.method import ParameterGroup, uniform_weights
+from methods.core.network import Problem
+from methods.core.seeding import seeded
+from methods.core.space import Settings, setting
+from methods.core.surgery import replace_layers
+from methods.standard import Standard
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchEnsembleSettings(Settings):
+    """The members and how their fast weights start and learn.
+
+    Attributes:
+        n_members: M.
+        fast_init: r, s ~ N(1, 0.5) or random signs +-1 (both in the paper).
+        bias_init: each member's bias starts at zero or at the layer's own default.
+        batch: in training every member sees the whole batch ("tiled"), or its M-th ("split").
+        fast_learning_rate: multiplier of the learning rate for r and s.
+    """
+
+    n_members: int = setting(
+        4, at_least=1, search=(2, 4), smoke=(2,), quick=(2, 4), paper=(2, 3, 4)
+    )
+    fast_init: str = setting("normal", choices=("normal", "random_sign"))
+    bias_init: str = setting("zero", choices=("zero", "default"))
+    batch: str = setting("tiled", choices=("tiled", "split"))
+    fast_learning_rate: float = setting(1.0, above=0.0)
+
+
+class RankOne(nn.Module):
+    """A linear or convolution layer with M sets of rank-1 factors and biases.
+
+    y_m = ((x * r_m) W) * s_m + b_m (Wen et al. 2020, eq. 5), for an input of M equal blocks of
+    rows, member m's block being rows m*B .. (m+1)*B - 1.
+
+    Args:
+        layer: the plain layer; its weight is shared by all members.
+        settings: M and the initial values.
+    """
+
+    def __init__(self, layer: nn.Linear | nn.Conv2d, settings: BatchEnsembleSettings) -> None:
+        super().__init__()
+        if isinstance(layer, nn.Linear):
+            self.channel_axis, n_in, n_out = -1, layer.in_features, layer.out_features
+        else:
+            self.channel_axis, n_in, n_out = 1, layer.in_channels, layer.out_channels
+        n_members = settings.n_members
+        self.r_MI = nn.Parameter(_fast_weights(n_members, n_in, settings.fast_init))
+        self.s_MO = nn.Parameter(_fast_weights(n_members, n_out, settings.fast_init))
+        self.b_MO = None
+        if layer.bias is not None:
+            start_O = layer.bias.detach() * (settings.bias_init == "default")
+            self.b_MO = nn.Parameter(start_O.repeat(n_members, 1))
+            layer.bias = None
+        self.shared = layer
+
+    def _per_row(self, values_MF: Tensor, rows: Tensor) -> Tensor:
+        """One row of factors for each row of ``rows``, on its channel axis."""
+        n_members, n_features = values_MF.shape
+        assert len(rows) % n_members == 0, "rows must be M equal blocks"
+        shape = [1] * rows.ndim
+        shape[0], shape[self.channel_axis] = len(rows), n_features
+        return values_MF.repeat_interleave(len(rows) // n_members, dim=0).view(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(M*B, ..., I) to (M*B, ..., O), or channels on axis 1 for a convolution."""
+        y: Tensor = self.shared(x * self._per_row(self.r_MI, x))
+        y = y * self._per_row(self.s_MO, y)
+        return y if self.b_MO is None else y + self._per_row(self.b_MO, y)
+
+
+def _fast_weights(n_members: int, n_features: int, init: str) -> Tensor:
+    if init == "random_sign":
+        return torch.randint(0, 2, (n_members, n_features)).float() * 2 - 1
+    return torch.normal(1.0, 0.5, (n_members, n_features))
+
+
+class BatchEnsemble(Standard):
+    """M members in one network; the batch is repeated once a member."""
+
+    settings_type = BatchEnsembleSettings
+
+    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+        super().__init__(problem, settings, seed=seed)
+        with seeded(seed, "fast_weights"):
+            replace_layers(self.network, (nn.Linear, nn.Conv2d), self._rank_one)
+
+    def _rank_one(self, index: int, layer: nn.Module) -> nn.Module:
+        assert isinstance(layer, nn.Linear | nn.Conv2d)
+        return RankOne(layer, self.settings)
+
+    @classmethod
+    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+        return "BatchEnsemble"
+
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+        rows = self._training_rows(len(x_BQHW)).to(x_BQHW.device)
+        outputs_R1C = self.network(x_BQHW[rows])
+        return -self.likelihood.log_prob(outputs_R1C, y_B[rows][:, None]).mean()
+
+    def _training_rows(self, n_rows: int) -> Tensor:
+        """The batch rows that the M members see, member after member."""
+        n_members = self.settings.n_members
+        if self.settings.batch == "tiled":
+            return torch.arange(n_rows).repeat(n_members)
+        # Every member needs as many rows: a batch that M does not divide wraps around.
+        return torch.arange(-(-n_rows // n_members) * n_members) % n_rows
+
+    def forward(self, x_BQHW: Tensor) -> Tensor:
+        n_members = self.settings.n_members
+        outputs = self.network(x_BQHW.repeat(n_members, 1, 1, 1))
+        outputs_MBC: Tensor = outputs.view(n_members, len(x_BQHW), -1)
+        return outputs_MBC.transpose(0, 1)
+
+    def weights(self) -> Tensor:
+        return uniform_weights(self.settings.n_members, like=self)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Weight decay would pull r and s to 0, that is, switch features off: they have none."""
+        layers = [module for module in self.modules() if isinstance(module, RankOne)]
+        fast = [values for layer in layers for values in (layer.r_MI, layer.s_MO)]
+        fast_ids = {id(values) for values in fast}
+        slow = [values for values in self.parameters() if id(values) not in fast_ids]
+        return [
+            ParameterGroup(name="weights", parameters=slow),
+            ParameterGroup(
+                name="fast_weights",
+                parameters=fast,
+                learning_rate=self.settings.fast_learning_rate,
+                weight_decay=False,
+            ),
+        ]

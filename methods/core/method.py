@@ -1,0 +1,114 @@
+"""The contract: what the benchmark asks of a method, and nothing more."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.core.backbone import BackboneSettings
+from methods.core.likelihood import Likelihood
+from methods.core.network import Problem
+from methods.core.space import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Parameters that the optimiser treats alike.
+
+    Attributes:
+        name: for the log (its gradient norm is recorded under it).
+        parameters: the parameters; an empty group is left out.
+        learning_rate: multiplier of the run's learning rate.
+        weight_decay: whether the run's weight decay applies.
+        clip: largest gradient norm of this group; None = the run's.
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    learning_rate: float = 1.0
+    weight_decay: bool = True
+    clip: float | None = None
+
+
+class Predictor(nn.Module, ABC):
+    """What is shipped: images in, the outputs of M predictors and their weights out."""
+
+    likelihood: Likelihood
+
+    @abstractmethod
+    def forward(self, x_BQHW: Tensor) -> Tensor:
+        """Outputs of the M members at evaluation, never averaged: (B, M, C)."""
+
+    @abstractmethod
+    def weights(self) -> Tensor:
+        """Weights of the members in the mixture, (M,), sum 1."""
+
+
+def uniform_weights(n_members: int, like: nn.Module) -> Tensor:
+    """Equal weights for ``n_members``, on the device of the parameters of ``like``."""
+    return torch.full((n_members,), 1.0 / n_members, device=next(like.parameters()).device)
+
+
+class Method(Predictor):
+    """A way to train and evaluate one (possibly ensembling) model.
+
+    A file in ``methods/`` that defines one subclass is a method; the file's name is its name on the
+    command line. The constructor takes ``(problem, settings, seed=...)`` and draws all its initial
+    values from that seed.
+
+    Attributes:
+        settings_type: its settings dataclass.
+        explores_depth: whether presets enumerate the backbone's depths for it. False where exits
+            already cover them.
+        seed: what its initial values, its data order and its sampling are derived from.
+    """
+
+    settings_type: ClassVar[type[Settings]]
+    explores_depth: ClassVar[bool] = True
+
+    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+        super().__init__()
+        if seed < 0:
+            raise ValueError(f"seed={seed}: must be >= 0")
+        self.check(settings, problem.backbone)
+        self.likelihood = problem.likelihood
+        self.settings = settings
+        self.seed = seed
+
+    @classmethod
+    def check(cls, settings: Any, backbone: BackboneSettings) -> None:
+        """Raise ValueError where the settings do not fit the backbone (by default they do)."""
+
+    @classmethod
+    @abstractmethod
+    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+        """Its name in the legends of tables and figures."""
+
+    @abstractmethod
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+        """The scalar training objective on one batch; ``progress`` in [0, 1] drives schedules."""
+
+    def deployed(self) -> Predictor:
+        """A copy of what would be shipped, unused parts removed, in evaluation mode.
+
+        Its predictions are the full model's, and the costs that are reported are its costs.
+        """
+        return copy.deepcopy(self).eval()
+
+    def parts(self) -> Sequence[Method]:
+        """What is trained independently of each other, each on its own data order."""
+        return (self,)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """All parameters, grouped for the optimiser."""
+        return [ParameterGroup(name="weights", parameters=list(self.parameters()))]
+
+    def diagnostics(self, progress: float) -> dict[str, Any]:
+        """What is worth recording at each epoch, JSON-ready."""
+        return {}

@@ -1,0 +1,72 @@
+"""Random draws of SAE: which exits train in a step, and which sample each input carries."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def gumbel(shape: torch.Size, like: Tensor) -> Tensor:
+    """Standard Gumbel noise: -log of a unit exponential."""
+    return -torch.empty(shape, dtype=like.dtype, device=like.device).exponential_().log()
+
+
+def relaxed_top_k(logits_ND: Tensor, k: int, temperature: float) -> Tensor:
+    """Continuous relaxation of taking the k largest of each row; each row sums to k.
+
+    The relaxed sampling without replacement of Xie & Ermon 2019: with a the (noisy) logits,
+    k times: a += log(1 - p), p = softmax(a / T), w += p, starting from p = 0. With Gumbel noise
+    added to the logits it relaxes Gumbel top-k sampling (Kool et al. 2019).
+
+    Args:
+        logits_ND: log-weights, noise included, finite.
+        k: in 1..D.
+        temperature: T > 0; towards 0 the result tends to a hard top-k.
+
+    Returns:
+        w_ND in [0, k], rows sum to k.
+
+    Raises:
+        ValueError: k or temperature out of range.
+    """
+    depth = logits_ND.shape[-1]
+    if not 1 <= k <= depth:
+        raise ValueError(f"k={k}: must be in 1..{depth} (the exits)")
+    if temperature <= 0:
+        raise ValueError(f"temperature={temperature}: must be > 0")
+    a_ND = logits_ND
+    w_ND = p_ND = torch.softmax(a_ND / temperature, dim=-1)
+    for _ in range(k - 1):
+        a_ND = a_ND + _log_complement(a_ND / temperature)
+        p_ND = torch.softmax(a_ND / temperature, dim=-1)
+        w_ND = w_ND + p_ND
+    return w_ND
+
+
+def _log_complement(scores_ND: Tensor) -> Tensor:
+    """log(1 - softmax(scores)), exact where softmax rounds to 1: a logsumexp over the others."""
+    depth = scores_ND.shape[-1]
+    itself = torch.eye(depth, dtype=torch.bool, device=scores_ND.device)
+    others_NDD = scores_ND[..., None, :].masked_fill(itself, -torch.inf)
+    return others_NDD.logsumexp(-1) - scores_ND.logsumexp(-1, keepdim=True)
+
+
+def input_sources(n_rows: int, n_inputs: int, share_repeated: float) -> Tensor:
+    """For each training row and input, the batch row whose sample it carries: (B, N).
+
+    A share of the rows (rounded) carries one sample on all inputs. In the other rows every input
+    has its own random permutation of those rows, so each input sees each sample exactly once.
+    Input 0 keeps the batch's order, which is random already: one input draws no random number.
+
+    Args:
+        n_rows: B.
+        n_inputs: N.
+        share_repeated: i in [0, 1].
+    """
+    if not 0.0 <= share_repeated <= 1.0:
+        raise ValueError(f"share_repeated={share_repeated}: must be in [0, 1]")
+    sources_BN = torch.arange(n_rows)[:, None].repeat(1, n_inputs)
+    first_mixed = round(share_repeated * n_rows)
+    for n in range(1, n_inputs):
+        sources_BN[first_mixed:, n] = first_mixed + torch.randperm(n_rows - first_mixed)
+    return sources_BN

@@ -1,0 +1,224 @@
+"""SAE: Single Architecture Ensemble (Ferianc, Fan, Rodrigues 2024, arXiv 2402.06580).
+
+One network with N inputs and D exits. A depth distribution, learned per input, says how much each
+exit counts; the K most probable exits of every input stay active. SE, EE, MIMO, MIMMO and
+in-between ensembles are points (N, K) of this one space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from methods.core.backbone import BackboneSettings
+from methods.core.likelihood import Likelihood
+from methods.core.method import Method, ParameterGroup, Predictor
+from methods.core.network import Exit, Network, Problem
+from methods.core.sampling import gumbel, input_sources, relaxed_top_k
+from methods.core.schedule import linear
+from methods.core.seeding import seeded
+from methods.core.space import Settings, setting
+
+# The authors' code drops exits below this share of an input's depth distribution.
+NEGLIGIBLE = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAESettings(Settings):
+    """The point (N, K), the three schedules, and the points where paper and code differ.
+
+    Attributes:
+        n_inputs: N.
+        n_exits: K, active exits for each input, at most D.
+        alpha_start, alpha_end: weight of the KL term.
+        temperature_start, temperature_end: T of the depth distribution and of its draws.
+        repetition_start, repetition_end: share i of rows that carry one sample on all inputs.
+        draw_sum: the weights of a draw sum to 1 (an expectation) or to K (the authors' code).
+        data_term: mean over the batch (the authors' code) or sum (Eq. 3 read literally).
+        depth_weights: drawn in every step, or the distribution itself ("expected").
+        batch_repetition: how often a batch is repeated within a step (the authors' code: 2).
+        negligible_exits: active exits of theta* < 0.001 are kept, or dropped (K is a maximum).
+        depth_learning_rate: multiplier of the learning rate for the depth logits.
+        depth_clip: largest gradient norm of the depth logits.
+    """
+
+    n_inputs: int = setting(
+        2, at_least=1, search=(1, 4), smoke=(1, 2), quick=(1, 2, 3, 4), paper=(1, 2, 3, 4)
+    )
+    n_exits: int = setting(
+        2, at_least=1, search=(1, 4), smoke=(1, 2, 4), quick=(1, 2, 3, 4), paper=(1, 2, 3, 4)
+    )
+    alpha_start: float = setting(1.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
+    alpha_end: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
+    temperature_start: float = setting(1.0, above=0.0, at_most=1.0, search=(0.1, 1.0))
+    temperature_end: float = setting(0.5, above=0.0, at_most=1.0, search=(0.1, 1.0))
+    repetition_start: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
+    repetition_end: float = setting(0.5, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
+    draw_sum: str = setting("one", choices=("one", "K"))
+    data_term: str = setting("mean", choices=("mean", "sum"))
+    depth_weights: str = setting("sampled", choices=("sampled", "expected"))
+    batch_repetition: int = setting(1, at_least=1)
+    negligible_exits: str = setting("kept", choices=("kept", "dropped"))
+    depth_learning_rate: float = setting(1.0, above=0.0)
+    depth_clip: float = setting(1.0, above=0.0)
+
+
+class SAE(Method):
+    """N inputs, D exits, K of them active for each input at evaluation."""
+
+    settings_type = SAESettings
+    explores_depth = False
+
+    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+        super().__init__(problem, settings, seed=seed)
+        depth = problem.backbone.depth
+        with seeded(seed, "init"):
+            self.network = Network(problem, n_inputs=settings.n_inputs, exits=range(1, depth + 1))
+        self.depth_logits_ND = nn.Parameter(torch.zeros(settings.n_inputs, depth))
+
+    @classmethod
+    def check(cls, settings: Any, backbone: BackboneSettings) -> None:
+        """K active exits need a backbone of at least K stages."""
+        if settings.n_exits > backbone.depth:
+            raise ValueError(
+                f"sae.n_exits={settings.n_exits}: K must be <= D, and the backbone's depth is "
+                f"D={backbone.depth}"
+            )
+
+    @classmethod
+    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+        """SE, EE, MIMO, MIMMO or in-between; at D = 1 MIMO and MIMMO coincide (called MIMO)."""
+        n_inputs, n_exits = settings.n_inputs, settings.n_exits
+        if n_inputs == 1:
+            return "SE NN" if n_exits == 1 else "EE"
+        if n_exits == 1:
+            return "MIMO"
+        return "MIMMO" if n_exits == backbone.depth else "I/B"
+
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+        """mean_B sum_ND w_ND * NLL_BND + alpha * KL(theta || uniform), summed over inputs."""
+        s = self.settings
+        repeated = s.batch_repetition
+        x_BQHW, y_B = x_BQHW.repeat(repeated, 1, 1, 1), y_B.repeat(repeated)
+        share = linear(s.repetition_start, s.repetition_end, progress)
+        sources_BN = input_sources(len(x_BQHW), s.n_inputs, share).to(x_BQHW.device)
+        logits_BNDC = self._all_exits(x_BQHW[sources_BN].flatten(1, 2))
+        nll_BND = -self.likelihood.log_prob(logits_BNDC, y_B[sources_BN][..., None])
+        nll_ND = nll_BND.mean(0) if s.data_term == "mean" else nll_BND.sum(0)
+        alpha = linear(s.alpha_start, s.alpha_end, progress)
+        temperature = self._temperature(progress)
+        kl = kl_from_uniform(self.depth_logits_ND, temperature)
+        return (self._depth_weights(temperature) * nll_ND).sum() + alpha * kl
+
+    def _all_exits(self, x_BQHW: Tensor) -> Tensor:
+        outputs_BMC = self.network(x_BQHW)
+        n_inputs, depth = self.depth_logits_ND.shape
+        outputs_BDNC: Tensor = outputs_BMC.view(len(outputs_BMC), depth, n_inputs, -1)
+        return outputs_BDNC.transpose(1, 2)
+
+    def _depth_weights(self, temperature: float) -> Tensor:
+        """One draw of w_ND for a step, or theta itself."""
+        s, logits_ND = self.settings, self.depth_logits_ND
+        if s.depth_weights == "expected":
+            return torch.softmax(logits_ND / temperature, dim=-1)
+        noisy_ND = logits_ND + gumbel(logits_ND.shape, like=logits_ND)
+        w_ND = relaxed_top_k(noisy_ND, s.n_exits, temperature)
+        return w_ND / s.n_exits if s.draw_sum == "one" else w_ND
+
+    def _temperature(self, progress: float) -> float:
+        return linear(self.settings.temperature_start, self.settings.temperature_end, progress)
+
+    def active(self) -> tuple[list[Exit], Tensor]:
+        """The predictors of evaluation, by exit and input, and their weights theta*_ND / N."""
+        s = self.settings
+        logits_ND = self.depth_logits_ND.detach()
+        # Stable: equal logits go to the shallower, that is the cheaper, exit.
+        order_ND = logits_ND.argsort(dim=-1, descending=True, stable=True)
+        inactive_ND = torch.ones_like(logits_ND, dtype=torch.bool)
+        inactive_ND.scatter_(1, order_ND[:, : s.n_exits], False)
+        theta_ND = _softmax_without(logits_ND, inactive_ND, s.temperature_end)
+        if s.negligible_exits == "dropped":
+            inactive_ND |= theta_ND < NEGLIGIBLE
+            theta_ND = _softmax_without(logits_ND, inactive_ND, s.temperature_end)
+        exits_DN = (~inactive_ND).T.nonzero()
+        predictors = [Exit(depth + 1, n) for depth, n in exits_DN.tolist()]
+        return predictors, theta_ND.T[exits_DN[:, 0], exits_DN[:, 1]] / s.n_inputs
+
+    def forward(self, x_BQHW: Tensor) -> Tensor:
+        """The same image on all N inputs; the outputs of the active predictors."""
+        outputs_BMC: Tensor = self.network(x_BQHW.repeat(1, self.settings.n_inputs, 1, 1))
+        predictors, _ = self.active()
+        index = {predictor: m for m, predictor in enumerate(self.network.predictors)}
+        return outputs_BMC[:, [index[predictor] for predictor in predictors]]
+
+    def weights(self) -> Tensor:
+        return self.active()[1]
+
+    def deployed(self) -> Predictor:
+        """Cut after the deepest active exit, without unused heads and head rows."""
+        predictors, weights_M = self.active()
+        network = self.network.pruned(predictors)
+        return PrunedSAE(network, self.settings.n_inputs, weights_M, self.likelihood).eval()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The depth logits: no decay, their own clip and learning-rate multiplier."""
+        return [
+            ParameterGroup(name="weights", parameters=list(self.network.parameters())),
+            ParameterGroup(
+                name="depth_logits",
+                parameters=[self.depth_logits_ND],
+                learning_rate=self.settings.depth_learning_rate,
+                weight_decay=False,
+                clip=self.settings.depth_clip,
+            ),
+        ]
+
+    def diagnostics(self, progress: float) -> dict[str, Any]:
+        """theta_ND, its logits, and where the schedules stand."""
+        s = self.settings
+        temperature = self._temperature(progress)
+        logits_ND = self.depth_logits_ND.detach()
+        return {
+            "theta": torch.softmax(logits_ND / temperature, dim=-1).tolist(),
+            "depth_logits": logits_ND.tolist(),
+            "alpha": linear(s.alpha_start, s.alpha_end, progress),
+            "temperature": temperature,
+            "repetition": linear(s.repetition_start, s.repetition_end, progress),
+        }
+
+
+class PrunedSAE(Predictor):
+    """A trained SAE without the parts that its active predictors do not need."""
+
+    def __init__(
+        self, network: Network, n_inputs: int, weights_M: Tensor, likelihood: Likelihood
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.n_inputs = n_inputs
+        self.likelihood = likelihood
+        self.register_buffer("weights_M", weights_M)
+
+    def forward(self, x_BQHW: Tensor) -> Tensor:
+        outputs_BMC: Tensor = self.network(x_BQHW.repeat(1, self.n_inputs, 1, 1))
+        return outputs_BMC
+
+    def weights(self) -> Tensor:
+        weights_M = self.weights_M
+        assert isinstance(weights_M, Tensor)
+        return weights_M
+
+
+def kl_from_uniform(logits_ND: Tensor, temperature: float) -> Tensor:
+    """sum_ND theta log(theta * D): 0 where theta is uniform, N log D where it is one-hot."""
+    log_theta_ND = torch.log_softmax(logits_ND / temperature, dim=-1)
+    return (log_theta_ND.exp() * (log_theta_ND + math.log(logits_ND.shape[-1]))).sum()
+
+
+def _softmax_without(logits_ND: Tensor, inactive_ND: Tensor, temperature: float) -> Tensor:
+    masked_ND = logits_ND.masked_fill(inactive_ND, -torch.inf)
+    return torch.softmax(masked_ND / temperature, dim=-1)
