@@ -30,7 +30,7 @@ class BatchEnsembleSettings(Settings):
     """
 
     n_members: int = setting(
-        4, at_least=1, search=(2, 4), smoke=(2,), quick=(2, 4), paper=(2, 3, 4)
+        4, letter="M", at_least=1, search=(2, 4), smoke=(2,), quick=(2, 4), paper=(2, 3, 4)
     )
     fast_init: str = setting("normal", choices=("normal", "random_sign"))
     bias_init: str = setting("zero", choices=("zero", "default"))

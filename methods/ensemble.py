@@ -22,7 +22,7 @@ class EnsembleSettings(Settings):
     """M, the number of networks."""
 
     n_members: int = setting(
-        4, at_least=1, search=(2, 4), smoke=(2,), quick=(2, 4), paper=(2, 3, 4)
+        4, letter="M", at_least=1, search=(2, 4), smoke=(2,), quick=(2, 4), paper=(2, 3, 4)
     )
 
 

@@ -28,13 +28,14 @@ class MCDropoutSettings(Settings):
 
     rate: float = setting(
         0.1,
+        letter="p",
         at_least=0.0,
         below=1.0,
         search=(0.0, 0.5),
         quick=(0.1, 0.3),
         paper=(0.05, 0.1, 0.2, 0.3, 0.5),
     )
-    n_passes: int = setting(4, at_least=1, search=(4, 4))
+    n_passes: int = setting(4, letter="S", at_least=1)
     drop_input: bool = setting(True)
 
 

@@ -47,10 +47,22 @@ class SAESettings(Settings):
     """
 
     n_inputs: int = setting(
-        2, at_least=1, search=(1, 4), smoke=(1, 2), quick=(1, 2, 3, 4), paper=(1, 2, 3, 4)
+        2,
+        letter="N",
+        at_least=1,
+        search=(1, 4),
+        smoke=(1, 2),
+        quick=(1, 2, 3, 4),
+        paper=(1, 2, 3, 4),
     )
     n_exits: int = setting(
-        2, at_least=1, search=(1, 4), smoke=(1, 2, 4), quick=(1, 2, 3, 4), paper=(1, 2, 3, 4)
+        2,
+        letter="K",
+        at_least=1,
+        search=(1, 4),
+        smoke=(1, 2, 4),
+        quick=(1, 2, 3, 4),
+        paper=(1, 2, 3, 4),
     )
     alpha_start: float = setting(1.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     alpha_end: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))

@@ -35,6 +35,7 @@ class FCSettings(BackboneSettings):
 
     width: int = setting(
         128,
+        letter="W",
         at_least=1,
         search=(16, 256),
         log=True,
@@ -42,7 +43,7 @@ class FCSettings(BackboneSettings):
         quick=(32, 128),
         paper=(16, 32, 64, 128, 256),
     )
-    depth: int = setting(4, at_least=1, search=(1, 4), quick=(2, 4), paper=(1, 2, 3, 4))
+    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), quick=(2, 4), paper=(1, 2, 3, 4))
 
     def build(self, shape: ImageShape, n_inputs: int) -> Backbone:
         """The stem takes the N images as one vector of N*Q*H*W numbers."""

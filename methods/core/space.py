@@ -21,6 +21,7 @@ class Space:
     """What one setting may be.
 
     Attributes:
+        letter: its symbol in the paper and in labels; settings without one are rarely varied.
         at_least, above, at_most, below: hard limits (inclusive, exclusive, inclusive, exclusive).
         choices: the only values allowed, or () for any within the limits.
         search: (low, high) that a search explores, both inclusive; None = not searched.
@@ -28,6 +29,7 @@ class Space:
         grids: the values that a preset enumerates; a preset without an entry uses the default.
     """
 
+    letter: str = ""
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
@@ -86,8 +88,8 @@ class Settings:
 
     @classmethod
     def owner(cls) -> str:
-        """The name that messages and ``--set`` use for this group of settings."""
-        return cls.__name__.removesuffix("Settings").lower()
+        """The name that messages and ``--set`` use for this group: its file's name."""
+        return cls.__module__.rpartition(".")[2]
 
     def as_dict(self) -> dict[str, Any]:
         """All fields with their values, JSON-ready, in declaration order."""
@@ -105,8 +107,20 @@ class Settings:
 
 def spaces(cls: type[Settings]) -> dict[str, Space]:
     """The declared space of each field of ``cls``, in declaration order."""
-    assert dataclasses.is_dataclass(cls)
-    return {field.name: field.metadata["space"] for field in dataclasses.fields(cls)}
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # the subclasses are dataclasses
+    return {field.name: field.metadata["space"] for field in fields}
+
+
+def label(settings: Settings) -> str:
+    """A short text for legends: lettered settings, and others that differ from their default."""
+    words = []
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        value, space = getattr(settings, field.name), field.metadata["space"]
+        if space.letter:
+            words.append(f"{space.letter}={value:g}")
+        elif value != field.default:
+            words.append(f"{field.name}={value}")
+    return " ".join(words)
 
 
 def field_types(cls: type[Settings]) -> dict[str, type]:

@@ -1,0 +1,64 @@
+"""From a predictor and images to predictions and metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bench.inputs import Inputs, Normalise
+from bench.predictive import Predictive
+from methods.core.likelihood import Likelihood
+from methods.core.method import Predictor
+from methods.core.seeding import seeded
+
+# Large enough to keep one core busy, small enough to stay in its cache.
+BATCH_SIZE = 256
+
+
+def predict(
+    predictor: Predictor, images_BQHW: Tensor, normalise: Normalise, *, seed: int, purpose: str
+) -> Tensor:
+    """Outputs of all members on the CPU, (B, M, C).
+
+    Args:
+        predictor: in evaluation mode.
+        images_BQHW: uint8, on the predictor's device.
+        normalise: maps them to network inputs.
+        seed: the run's seed; stochastic members (MC Dropout) draw from it and ``purpose``.
+        purpose: the split's name.
+    """
+    assert not predictor.training
+    with torch.inference_mode(), seeded(seed, "predict", purpose):
+        chunks = [predictor(normalise(chunk)) for chunk in torch.split(images_BQHW, BATCH_SIZE)]
+        return torch.cat(chunks).cpu()
+
+
+def predictive(
+    likelihood: Likelihood, outputs_BMC: Tensor, weights_M: Tensor, y_B: npt.NDArray[Any]
+) -> Predictive:
+    """What the metrics read: members and mixture, in double precision."""
+    outputs_BMC, weights_M = outputs_BMC.double(), weights_M.detach().cpu().double()
+    # Float32 weights sum to 1 within 1e-7; in double they should do so within 1e-16.
+    weights_M = weights_M / weights_M.sum()
+    return Predictive(
+        task=likelihood.task,
+        mixed_BC=likelihood.mix(outputs_BMC, weights_M).numpy(),
+        members_BMC=likelihood.members(outputs_BMC).numpy(),
+        weights_M=weights_M.numpy(),
+        y_B=y_B,
+    )
+
+
+def predict_split(
+    predictor: Predictor, inputs: Inputs, normalise: Normalise, *, seed: int, purpose: str
+) -> tuple[npt.NDArray[np.float32], Predictive]:
+    """Raw outputs of the members, and their predictive, on one split."""
+    outputs_BMC = predict(predictor, inputs.images_BQHW, normalise, seed=seed, purpose=purpose)
+    y_B = inputs.y_B.cpu().numpy()
+    return outputs_BMC.numpy(), predictive(
+        predictor.likelihood, outputs_BMC, predictor.weights(), y_B
+    )

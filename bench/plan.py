@@ -1,0 +1,157 @@
+"""From names, a preset and overrides to the list of runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.config import RunConfig
+from bench.datasets import DATASETS
+from bench.errors import UserError
+from bench.presets import PRESETS
+from bench.train import TrainingSettings
+from methods import load_method
+from methods.backbones import load_backbone
+from methods.core.backbone import BackboneSettings
+from methods.core.space import Settings, parse, spaces
+
+# What --set asked for: (owner, key) -> the values to enumerate.
+Overrides = Mapping[tuple[str, str], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asked to compare, names checked by :func:`plan`.
+
+    Attributes:
+        datasets, methods: names.
+        seeds: run seeds.
+        preset: whose grids the settings take.
+        backbone: instead of each dataset's own, or None.
+        assignments: ``key=value`` texts; see :func:`overrides`.
+    """
+
+    datasets: Sequence[str]
+    methods: Sequence[str]
+    seeds: Sequence[int]
+    preset: str
+    backbone: str | None = None
+    assignments: Sequence[str] = ()
+
+
+def plan(request: Request) -> list[RunConfig]:
+    """All runs of a request: every method's grid on every dataset, seed by seed.
+
+    Raises:
+        UserError: an unknown name, key or value, or settings that do not fit each other.
+    """
+    _check_choice("preset", request.preset, PRESETS)
+    for dataset in request.datasets:
+        _check_choice("dataset", dataset, DATASETS)
+    try:
+        backbones = {name: request.backbone or DATASETS[name].backbone for name in request.datasets}
+        asked = overrides(request.assignments, request.methods, set(backbones.values()))
+        return [
+            RunConfig(dataset=dataset, seed=seed, backbone=backbones[dataset], **parts)
+            for dataset in request.datasets
+            for seed in request.seeds
+            for method in request.methods
+            for parts in _grid(method, backbones[dataset], request.preset, asked)
+        ]
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _grid(method: str, backbone: str, preset: str, asked: Overrides) -> Iterator[dict[str, Any]]:
+    """The settings of every run of one method on one backbone.
+
+    Points of a preset's grid that do not fit (K > D) are left out; a value that the user asked for
+    and that fits nowhere is an error.
+    """
+    kind, body = load_method(method), load_backbone(backbone)
+    # A method whose exits cover the depths is not run on shallower copies of the backbone.
+    frozen = () if kind.explores_depth else ("depth",)
+    points = list(
+        itertools.product(
+            _points(body, backbone, preset, asked, frozen),
+            _points(kind.settings_type, method, preset, asked),
+            _points(TrainingSettings, "train", preset, asked),
+        )
+    )
+    fitting, misfit = [], None
+    for point in points:
+        try:
+            kind.check(point[1], point[0])
+        except ValueError as error:
+            misfit = misfit or error
+        else:
+            fitting.append(point)
+    for (owner, key), values in asked.items():
+        column = {backbone: 0, method: 1, "train": 2}.get(owner)
+        if column is None or misfit is None:
+            continue
+        if not set(values) <= {getattr(point[column], key) for point in fitting}:
+            raise UserError(str(misfit))
+    for backbone_settings, settings, training in fitting:
+        yield {
+            "method": method,
+            "settings": settings,
+            "backbone_settings": backbone_settings,
+            "training": training,
+        }
+
+
+def _points(
+    kind: type[Any], owner: str, preset: str, asked: Overrides, frozen: Iterable[str] = ()
+) -> list[Any]:
+    """The grid of one settings class: its preset's values, what was asked for instead."""
+    defaults: Settings | BackboneSettings = kind()
+    columns = []
+    for name, space in spaces(kind).items():
+        default = (getattr(defaults, name),)
+        grid = default if name in frozen else space.grids.get(preset, default)
+        columns.append(asked.get((owner, name), grid))
+    return [
+        kind(**dict(zip(spaces(kind), values, strict=True)))
+        for values in itertools.product(*columns)
+    ]
+
+
+def overrides(
+    assignments: Sequence[str], methods: Sequence[str], backbones: Iterable[str]
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Read ``--set`` texts: ``epochs=5``, ``sae.n_inputs=2,3``, ``width=32,64``.
+
+    A bare key goes to every group that has it; a comma enumerates.
+
+    Raises:
+        UserError: no such key (names the choices), or a value that breaks its rule.
+    """
+    groups: dict[str, type[Settings]] = {"train": TrainingSettings}
+    groups |= {name: load_backbone(name) for name in sorted(backbones)}
+    groups |= {name: load_method(name).settings_type for name in methods}
+    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not text:
+            raise UserError(f"--set {assignment}: must be key=value or key=value,value")
+        group, _, name = key.rpartition(".")
+        owners = [
+            owner for owner, kind in groups.items() if name in spaces(kind) and group in {"", owner}
+        ]
+        if not owners:
+            choices = ", ".join(f"{o}.{n}" for o, kind in groups.items() for n in spaces(kind))
+            raise UserError(f"--set {assignment}: unknown key {key!r}; choices: {choices}")
+        for owner in owners:
+            values = (parse(groups[owner], name, word) for word in text.split(","))
+            found[owner, name] = tuple(dict.fromkeys(values))
+    return found
+
+
+def _check_choice(what: str, name: str, choices: Iterable[str]) -> None:
+    if name not in choices:
+        raise UserError(f"unknown {what} {name!r}; choices: {', '.join(choices)}")

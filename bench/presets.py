@@ -1,0 +1,37 @@
+"""Named amounts of work. What each setting takes in a preset stands beside its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Which datasets and seeds a preset runs unless the command line says otherwise.
+
+    Attributes:
+        datasets: names; one whose data can not be had is skipped.
+        seeds: run seeds.
+        says: one line for ``-h``.
+    """
+
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    says: str
+
+
+PRESETS = {
+    "smoke": Preset(
+        datasets=("digits",), seeds=(0,), says="every method, tiny: under a minute on 2 cores"
+    ),
+    "quick": Preset(
+        datasets=("digits", "pneumonia"),
+        seeds=(0, 1),
+        says="N x K grid and all baselines, 20 epochs: minutes on 2 cores",
+    ),
+    "paper": Preset(
+        datasets=("digits", "pneumonia"),
+        seeds=(0, 1, 2, 3),
+        says="full grids of widths, depths, N, K and M, 100 epochs: hours",
+    ),
+}

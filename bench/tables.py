@@ -1,0 +1,138 @@
+"""The summary a user sees at the end: per dataset, the configuration each category would choose.
+
+Every choice is made on validation; test and corrupted data are only shown. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from bench.metrics import direction_of, label_of
+from bench.pareto import selected
+from bench.records import write_file
+
+# The one validation metric that chooses a category's configuration: a proper score of both tasks.
+SELECTION_METRIC = "nll"
+# (split, metric) columns of each task.
+COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "classification": (
+            ("test", "accuracy"), ("test", "f1"), ("test", "nll"), ("test", "ece"),
+            ("ood", "accuracy"), ("ood", "nll"), ("ood", "ece"),
+        ),
+        "regression": (
+            ("test", "mse"), ("test", "mae"), ("test", "nll"), ("test", "coverage_error"),
+            ("ood", "mse"), ("ood", "nll"), ("ood", "coverage_error"),
+        ),
+    }
+)  # fmt: skip
+REFERENCE = "Standard NN"
+LEGEND = (
+    "One row a category: its configuration of the lowest validation NLL, mean +- standard "
+    "deviation over seeds. OOD: mean over all corruptions and severities of the test split. "
+    "FLOPs are fused multiply-adds for one image; (x) is relative to the standard NN of this "
+    "table. * best value of a column; P on the validation Pareto front over performance, "
+    "calibration, FLOPs and parameters."
+)
+
+
+def chosen_by_category(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each category's configuration with the lowest mean validation NLL.
+
+    Args:
+        runs: the ``runs`` frame of one dataset (``bench.frames``).
+
+    Returns:
+        Columns category and config_id, cheapest first. Equal NLLs go to fewer FLOPs.
+    """
+    val = runs[runs["split"] == "val"]
+    means = val.groupby(["category", "config_id"], as_index=False)[
+        [SELECTION_METRIC, "flops"]
+    ].mean()
+    means = means.dropna(subset=[SELECTION_METRIC])
+    best = means.sort_values([SELECTION_METRIC, "flops", "config_id"]).drop_duplicates("category")
+    return best.sort_values(["flops", "category"])[["category", "config_id"]]
+
+
+def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The summary of one dataset as text cells.
+
+    Args:
+        runs: the ``runs`` frame of one dataset.
+
+    Returns:
+        One row a category; the columns of ``COLUMNS`` for its task, then costs and marks.
+    """
+    task = str(runs["task"].iloc[0])
+    choice = chosen_by_category(runs)
+    on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
+    rows = [runs[runs["config_id"] == config_id] for config_id in choice["config_id"]]
+    table = pd.DataFrame(
+        {
+            "Method": list(choice["category"]),
+            "Configuration": [group["label"].iloc[0] for group in rows],
+            "Seeds": [group["seed"].nunique() for group in rows],
+        }
+    )
+    for split, metric in COLUMNS[task]:
+        name = label_of(task, metric).removesuffix(" (nats)")
+        heading = name if split == "test" else f"OOD {name}"
+        values = [group.loc[group["split"] == split, metric] for group in rows]
+        table[heading] = _cells(values, direction_of(task, metric))
+    for cost, heading in (("flops", "FLOPs"), ("params", "Parameters")):
+        means = [float(group[cost].mean()) for group in rows]
+        base = dict(zip(choice["category"], means, strict=True)).get(REFERENCE)
+        table[heading] = [_cost_cell(value, base) for value in means]
+    table["Pareto"] = ["P" if c in on_front else "" for c in choice["config_id"]]
+    return table
+
+
+def summary_markdown(runs: pd.DataFrame, notes: list[str]) -> str:
+    """All datasets' tables with the legend, and ``notes`` (what was skipped, what failed)."""
+    parts = []
+    for dataset, rows in runs.groupby("dataset", sort=True):
+        n_runs, n_configs = rows["run_id"].nunique(), rows["config_id"].nunique()
+        parts.append(f"## {dataset} ({n_configs} configurations, {n_runs} runs)")
+        parts.append(summary_table(rows).to_markdown(index=False, disable_numparse=True))
+    if parts:
+        parts.append(LEGEND)
+    return "\n\n".join([*parts, *notes]) + "\n"
+
+
+def _cells(values: list[pd.Series], direction: str) -> list[str]:
+    """Mean +- std of each group; the best mean carries a star."""
+    means = [float(group.mean()) for group in values]
+    texts = [f"{mean:.3f}" for mean in means]
+    stds = [f" +- {group.std():.3f}" if len(group) > 1 else "" for group in values]
+    measured = [mean for mean in means if mean == mean]
+    if not measured:
+        return texts
+    best = f"{max(measured) if direction == 'higher' else min(measured):.3f}"
+    # Compared as printed: two values that read the same are equally best to the reader.
+    return [
+        f"{text}{std}{' *' if text == best else ''}" for text, std in zip(texts, stds, strict=True)
+    ]
+
+
+def _cost_cell(value: float, base: float | None) -> str:
+    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            text = f"{value / factor:.3g}{suffix}"
+            break
+    else:
+        text = f"{value:.0f}"
+    return text if base is None else f"{text} ({value / base:.2f}x)"
+
+
+def write_summary(results: Path, runs: pd.DataFrame, text: str) -> None:
+    """Write ``summary.csv`` (every record, one row a run and split) and ``summary.md``.
+
+    Raises:
+        StorageError: the results folder can not be written; the old files stay whole.
+    """
+    write_file(results / "summary.csv", runs.to_csv(index=False).encode())
+    write_file(results / "summary.md", text.encode())

@@ -1,0 +1,168 @@
+"""Training: every part of a method on its own data order, with one optimiser budget for all."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.inputs import Inputs, Normalise
+from methods.core.method import Method, ParameterGroup
+from methods.core.seeding import derive_seed, seeded
+from methods.core.space import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Settings):
+    """The optimiser's budget, the same for every method.
+
+    Attributes:
+        epochs: passes over the training split; there is no early stop.
+        batch_size: B; the last batch of an epoch may be shorter.
+        learning_rate: Adam's at the start; it falls to 0 along half a cosine.
+        weight_decay: Adam's (L2), on parameters whose group takes it.
+        clip: largest gradient norm of a parameter group.
+        keep: the weights after the last epoch, or those of the lowest validation NLL.
+    """
+
+    epochs: int = setting(20, at_least=1, smoke=(2,), paper=(100,))
+    batch_size: int = setting(64, at_least=2)
+    learning_rate: float = setting(1e-3, above=0.0)
+    weight_decay: float = setting(1e-4, at_least=0.0)
+    clip: float = setting(5.0, above=0.0)
+    keep: str = setting("last", choices=("last", "best"))
+
+
+class TrainingDiverged(Exception):  # noqa: N818 - it says what happened
+    """The loss stopped being a finite number."""
+
+
+@dataclass
+class _Part:
+    """A part in training: its optimiser, and its groups in the optimiser's order."""
+
+    method: Method
+    groups: list[ParameterGroup]
+    optimiser: torch.optim.Adam
+
+
+def train(
+    method: Method,
+    inputs: Inputs,
+    normalise: Normalise,
+    settings: TrainingSettings,
+    validate: Callable[[Method], dict[str, float]],
+) -> list[dict[str, Any]]:
+    """Train ``method`` in place; it ends in evaluation mode.
+
+    Args:
+        method: on the device of ``inputs``.
+        inputs: the training split.
+        normalise: maps uint8 images to network inputs.
+        settings: the budget.
+        validate: validation metrics of a method in evaluation mode, "nll" among them.
+
+    Returns:
+        One dict an epoch: epoch, progress, train_loss and gradient norms by part and group, val
+        (metrics), and the method's diagnostics.
+
+    Raises:
+        TrainingDiverged: the training loss is not finite.
+    """
+    parts = [_part(part, settings) for part in method.parts()]
+    history: list[dict[str, Any]] = []
+    best_nll, best_state = math.inf, method.state_dict()
+    for epoch in range(settings.epochs):
+        method.train()
+        trained = [_train_epoch(part, inputs, normalise, settings, epoch) for part in parts]
+        method.eval()
+        progress = (epoch + 1) / settings.epochs
+        metrics = validate(method)
+        history.append(
+            {
+                "epoch": epoch,
+                "progress": progress,
+                "parts": trained,
+                "val": metrics,
+                **method.diagnostics(progress),
+            }
+        )
+        if settings.keep == "best" and metrics["nll"] < best_nll:
+            best_nll, best_state = metrics["nll"], copy.deepcopy(method.state_dict())
+    if settings.keep == "best":
+        method.load_state_dict(best_state)
+    return history
+
+
+def _part(method: Method, settings: TrainingSettings) -> _Part:
+    groups = [group for group in method.parameter_groups() if group.parameters]
+    optimiser = torch.optim.Adam(
+        [
+            {
+                "params": list(group.parameters),
+                "weight_decay": settings.weight_decay if group.weight_decay else 0.0,
+            }
+            for group in groups
+        ],
+        lr=settings.learning_rate,
+        fused=True,
+    )
+    return _Part(method, groups, optimiser)
+
+
+def _train_epoch(
+    part: _Part, inputs: Inputs, normalise: Normalise, settings: TrainingSettings, epoch: int
+) -> dict[str, Any]:
+    """One pass over the data; mean loss and mean gradient norms over the steps."""
+    device = inputs.y_B.device
+    rows = batches(len(inputs.y_B), settings.batch_size, part.method.seed, epoch)
+    n_steps = settings.epochs * len(rows)
+    loss_sum = torch.zeros((), device=device)
+    norm_sums = torch.zeros(len(part.groups), device=device)
+    with seeded(part.method.seed, "steps", epoch):
+        for index, rows_B in enumerate(rows):
+            step = epoch * len(rows) + index
+            # From exactly 0 in the first step to exactly 1 in the last.
+            progress = step / max(n_steps - 1, 1)
+            _set_learning_rates(part, settings.learning_rate, step / n_steps)
+            x_BQHW = normalise(inputs.images_BQHW[rows_B])
+            loss = part.method.loss(x_BQHW, inputs.y_B[rows_B], progress)
+            part.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm_sums += torch.stack(list(_clipped_norms(part, settings.clip)))
+            part.optimiser.step()
+            loss_sum += loss.detach()
+    if not math.isfinite(loss_sum.item()):
+        raise TrainingDiverged(f"the training loss became {loss_sum.item()} in epoch {epoch}")
+    names = [group.name for group in part.groups]
+    norms = (norm_sums / len(rows)).tolist()
+    return {
+        "train_loss": loss_sum.item() / len(rows),
+        "gradient_norms": dict(zip(names, norms, strict=True)),
+    }
+
+
+def batches(n_rows: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """The rows of each batch of an epoch: a permutation that depends on seed and epoch alone."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+    rows = torch.split(torch.randperm(n_rows, generator=generator), batch_size)
+    # BatchNorm has no variance in a single row: such a remainder sits this epoch out.
+    return rows[:-1] if len(rows) > 1 and len(rows[-1]) == 1 else rows
+
+
+def _set_learning_rates(part: _Part, learning_rate: float, progress: float) -> None:
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    for group, options in zip(part.groups, part.optimiser.param_groups, strict=True):
+        options["lr"] = learning_rate * group.learning_rate * cosine
+
+
+def _clipped_norms(part: _Part, clip: float) -> Iterator[Tensor]:
+    """Clip each group's gradient; yields its norm before the clip."""
+    for group in part.groups:
+        limit = clip if group.clip is None else group.clip
+        yield torch.nn.utils.clip_grad_norm_(group.parameters, limit)
