@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -198,8 +199,12 @@ def _run(
     # Once, here, rather than by every worker at the same time.
     for dataset in dict.fromkeys(config.dataset for config in missing):
         corrupted_tests(dataset, context.data, context.cache)
-    with tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar:
-        for outcome in execute(missing, context, workers=workers):
+    with (
+        tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
+        # Closed at once on Ctrl-C, so that no worker outlives this call.
+        contextlib.closing(execute(missing, context, workers=workers)) as outcomes,
+    ):
+        for outcome in outcomes:
             bar.update()
             if outcome.status == "failed":
                 failed.append(outcome.run_id)

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -62,7 +62,9 @@ class WorkerDied(Exception):  # noqa: N818 - it says what happened
     """A worker process ended in the middle of a run (out of memory, killed)."""
 
 
-def execute(configs: Sequence[RunConfig], context: Context, *, workers: int) -> Iterator[Outcome]:
+def execute(
+    configs: Sequence[RunConfig], context: Context, *, workers: int
+) -> Generator[Outcome, None, None]:
     """Run what the store does not have yet; yields an outcome as each run ends.
 
     Runs that another process is busy with come last: then this one waits for it.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.metrics import TASKS, keys_for
 from bench.records import Record, Store
 
 # The columns that every row of `runs` begins with; metrics and settings follow.
@@ -71,8 +72,9 @@ def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     lead = [*KEYS, *SETTINGS]
     frame = frame.reindex(columns=[*lead, *(c for c in frame.columns if c not in lead)])
-    for column in ("severity", "flops", "params", *SETTINGS):
-        frame[column] = pd.to_numeric(frame[column])
+    metrics = {key for task in TASKS for key in keys_for(task)} & set(frame.columns)
+    for column in ("severity", "flops", "params", *SETTINGS, *sorted(metrics)):
+        frame[column] = pd.to_numeric(frame[column])  # null in a record is NaN here
     return frame
 
 

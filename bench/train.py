@@ -31,7 +31,7 @@ class TrainingSettings(Settings):
     """
 
     epochs: int = setting(20, at_least=1, smoke=(2,), paper=(100,))
-    batch_size: int = setting(64, at_least=2)
+    batch_size: int = setting(128, at_least=2)
     learning_rate: float = setting(1e-3, above=0.0)
     weight_decay: float = setting(1e-4, at_least=0.0)
     clip: float = setting(5.0, above=0.0)
