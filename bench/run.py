@@ -20,7 +20,7 @@ import numpy.typing as npt
 import safetensors.torch
 import torch
 
-from bench import calibration, corruptions, cost, datasets, metrics
+from bench import calibration, corruption_cache, cost, datasets, metrics
 from bench.config import RunConfig
 from bench.datasets import Dataset
 from bench.evaluate import predict_split
@@ -49,7 +49,7 @@ def corrupted_tests(
 ) -> list[tuple[str, int, npt.NDArray[np.uint8]]]:
     """The test images under every corruption and severity, made or read once a process."""
     images_BHWQ = load_dataset(name, data).test.images_BHWQ
-    return list(corruptions.corrupted(images_BHWQ, key=name, cache=cache))
+    return list(corruption_cache.corrupted(images_BHWQ, key=name, cache=cache))
 
 
 def run_one(
@@ -194,6 +194,8 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "shape": list(dataset.image_shape),
         "sizes": {name: len(split.y_B) for name, split in dataset.splits.items()},
         "fingerprint": dataset.fingerprint,
+        # Two records compare under shift only if their images were corrupted alike.
+        "corruptions": list(corruption_cache.code_identity()),
     }
 
 

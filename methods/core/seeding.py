@@ -23,7 +23,8 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 def seeded(seed: int, *purpose: str | int) -> Iterator[None]:
     """Run the block on the random stream of ``purpose``; the streams outside stay untouched."""
     # Only the GPU in use: to save every GPU's state would open a context on each.
-    gpus = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpus = [torch.cuda.current_device()] if in_use else []
     with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(derive_seed(seed, *purpose))
         yield

@@ -1,0 +1,105 @@
+"""How the learned distribution over depths moves during training: the paper's Figure 4."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.figures import style
+from bench.frames import Frames
+
+LOG = logging.getLogger(__name__)
+
+_UNIFORM: Mapping[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 0.9}
+
+
+def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and depth D > 1: theta of different D cannot be averaged."""
+    deep = frames.depth[frames.depth["depth"] > 1] if not frames.depth.empty else frames.depth
+    if deep.empty:
+        LOG.info("depth: nothing to show, no run has a distribution over more than one exit")
+        return
+    for (dataset, n_exits), rows in deep.groupby(["dataset", "depth"], sort=True):
+        yield f"depth_{dataset}_D{n_exits:.0f}", draw(rows)
+
+
+def curves(depth: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation of theta over configurations, along training.
+
+    Averages theta over inputs, then over the seeds of a configuration, then over configurations.
+    Runs that were logged at different points are first interpolated linearly onto the union of
+    all points, since runs of different lengths share progress but not epochs.
+
+    Args:
+        depth: The depth frame of one dataset and one D.
+
+    Returns:
+        Columns category, exit, progress, mean, std (0 for a single configuration).
+    """
+    keys = ["category", "config_id", "run_id", "exit"]
+    per_run = depth.groupby([*keys, "progress"], sort=True)["theta"].mean().reset_index()
+    grid = np.unique(per_run["progress"])
+    resampled = [
+        pd.DataFrame(
+            dict(zip(keys, key, strict=True))
+            | {"progress": grid, "theta": np.interp(grid, rows["progress"], rows["theta"])}
+        )
+        for key, rows in per_run.groupby(keys, sort=True)
+    ]
+    points = ["category", "exit", "progress"]
+    per_configuration = pd.concat(resampled).groupby([*points, "config_id"])["theta"].mean()
+    over = per_configuration.groupby(points)
+    return pd.DataFrame({"mean": over.mean(), "std": over.std(ddof=0)}).reset_index()
+
+
+@style.fixed()
+def draw(depth: pd.DataFrame) -> Figure:
+    """Depth distribution theta along training: a line an exit, a panel a category.
+
+    Line: mean over configurations; band: one standard deviation over them; dotted: uniform, 1/D.
+
+    Args:
+        depth: The depth frame of one dataset and one D.
+
+    Raises:
+        ValueError: The frame mixes several D.
+    """
+    depths = sorted(depth["depth"].unique())
+    if len(depths) != 1:
+        raise ValueError(f"depths are {depths}, the rule is one D a figure; draw each separately")
+    n_exits = int(depths[0])
+    # Stops short of the pale end of the map, which would vanish on white paper.
+    colors = colormaps["viridis"](np.linspace(0, 0.88, n_exits))
+    table = curves(depth)
+    categories = list(style.category_styles(table["category"]))
+
+    figure = Figure(figsize=(style.PAGE_WIDTH, 2.2))
+    panels = figure.subplots(1, len(categories), sharey=True, squeeze=False)[0]
+    for axes, category in zip(panels, categories, strict=True):
+        _panel(axes, table[table["category"] == category], colors)
+        axes.axhline(1 / n_exits, **_UNIFORM)
+        count = depth.loc[depth["category"] == category, "config_id"].nunique()
+        axes.set(title=f"{category}, n = {count}", xlabel="Training progress", xlim=(0, 1))
+    panels[0].set(ylabel=r"Mean $\theta$ over inputs", ylim=(0, None))
+    figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}, n configurations)", fontsize=8)
+    handles = [Line2D([], [], color=colors[i], label=f"exit {i + 1}") for i in range(n_exits)]
+    handles.append(Line2D([], [], label="uniform, 1/D", **_UNIFORM))
+    style.legend_below(figure, handles)
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame, colors: npt.NDArray[np.float64]) -> None:
+    for color, (_, rows) in zip(colors, table.groupby("exit", sort=True), strict=True):
+        x, mean, std = rows["progress"], rows["mean"], rows["std"]
+        axes.fill_between(x, mean - std, mean + std, color=color, alpha=0.15, linewidth=0)
+        axes.plot(x, mean, color=color)
+    axes.set(xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"))

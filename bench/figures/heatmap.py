@@ -1,0 +1,170 @@
+"""Which number of inputs N and exits K works: the paper's Figure 3."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from bench.figures import style
+from bench.frames import Frames
+from bench.metrics import direction_of
+from bench.pareto import quality_of
+
+Color: TypeAlias = tuple[float, float, float, float]
+
+LOG = logging.getLogger(__name__)
+
+_COLUMNS = 4  # The paper's range of N; a study with more inputs widens it.
+_CELL = 0.82  # Side of a cell; the gap leaves room for the outlines of two regions.
+_REGION = 0.455  # Half side of an outline around one cell: outside the cell, inside the pitch.
+_HATCH = "////"
+_LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in perceived brightness.
+_BLACK_INK = 0.46  # Brightness above which black text has more contrast than white (WCAG).
+
+
+def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """One figure a dataset with test results of runs that have N and K."""
+    runs = frames.runs
+    for dataset, rows in runs.groupby("dataset", sort=True):
+        sae = rows[(rows["split"] == "test") & rows["n_inputs"].notna() & rows["n_exits"].notna()]
+        if sae.empty:
+            LOG.info("heatmap: nothing to show for %s, it has no SAE run with N and K", dataset)
+            continue
+        yield f"heatmap_{dataset}", draw(sae)
+
+
+def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean of the metric and number of runs in each cell; columns mean, count; index (K, N).
+
+    Runs without a value of the metric (undefined, or not finite) are not counted; a warning says
+    how many there are.
+    """
+    if missing := int(runs[metric].isna().sum()):
+        LOG.warning("heatmap: %d runs have no value of %s", missing, metric)
+    table = runs.groupby(["n_exits", "n_inputs"], sort=True)[metric].agg(["mean", "count"])
+    return table[table["count"] > 0]
+
+
+def regions(columns: int, depth: int) -> dict[str, tuple[int, int, int, int]]:
+    """The points of the SAE space as blocks of cells: first N, last N, first K, last K.
+
+    Args:
+        columns: Largest N.
+        depth: D, the largest K. With D = 1 MIMO and MIMMO are one region, here called MIMO.
+    """
+    blocks = {
+        "SE NN": (1, 1, 1, 1),
+        "EE": (1, 1, 2, depth),
+        "MIMO": (2, columns, 1, 1),
+        "MIMMO": (2, columns, max(depth, 2), depth),
+        "I/B": (2, columns, 2, depth - 1),
+    }
+    return {
+        name: block
+        for name, block in blocks.items()
+        if block[0] <= block[1] and block[2] <= block[3]
+    }
+
+
+@style.fixed()
+def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
+    """Mean test metric of the SAE runs for each N (columns) and K (rows), two metrics.
+
+    Below the mean, in brackets, the number of runs; an empty white cell has none. The best cell is
+    hatched, and yellow is the better end of both colour bars. Runs of all widths and depths share
+    a cell, as in the paper; the outlines are those of the largest depth.
+
+    Args:
+        runs: Test rows of one dataset that have n_inputs and n_exits.
+        metrics: Two metric keys; None takes the task's performance and calibration.
+
+    Raises:
+        ValueError: A metric that the task does not have.
+    """
+    task = str(runs["task"].iloc[0])
+    depth = int(runs["depth"].max())
+    columns = max(_COLUMNS, int(runs["n_inputs"].max()))
+    blocks = regions(columns, depth)
+    looks = style.category_styles(blocks)
+
+    figure = Figure(figsize=(style.PAGE_WIDTH, 1.1 + 0.48 * max(depth, 2)))
+    for axes, metric in zip(figure.subplots(1, 2), metrics or quality_of(task), strict=True):
+        _panel(axes, cells(runs, metric), higher=direction_of(task, metric) == "higher",
+               label=style.metric_label(task, metric))  # fmt: skip
+        axes.set(
+            xlim=(0.5, columns + 0.5), ylim=(0.5, depth + 0.5),
+            xticks=range(1, columns + 1), yticks=range(1, depth + 1),
+            xlabel="Inputs N", ylabel="Active exits K",
+        )  # fmt: skip
+        for name, block in blocks.items():
+            axes.add_patch(_outline(block, looks[name].color))
+    depths = [str(int(d)) for d in sorted(runs["depth"].unique())]
+    pooled = " pooled" if len(depths) > 1 else ""
+    figure.suptitle(f"{runs['dataset'].iloc[0]} (D = {', '.join(depths)}{pooled})", fontsize=8)
+    handles = [
+        Patch(facecolor="none", edgecolor=looks[name].color, linewidth=1.5, label=name)
+        for name in looks
+    ]
+    handles.append(Patch(facecolor="none", edgecolor="black", hatch=_HATCH, label="best cell"))
+    style.legend_below(figure, handles)
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame, *, higher: bool, label: str) -> None:
+    """Coloured cells with their numbers, and the colour bar."""
+    # A mean NLL can be infinite: such a cell shows "inf" but sets neither the scale nor the best.
+    ranked = table["mean"][np.isfinite(table["mean"])].sort_values(
+        ascending=not higher, kind="stable"
+    )
+    best = ranked.index[0] if len(ranked) else None
+    scale = Normalize(*((ranked.min(), ranked.max()) if len(ranked) else (0.0, 1.0)))
+    colors = colormaps["cividis" if higher else "cividis_r"]
+    for (k, n), mean, count in table[["mean", "count"]].itertuples():
+        color = colors(scale(mean))
+        _cell(axes, (n, k), color, hatch=_HATCH if (k, n) == best else None)
+        _number(axes, (n, k), f"{_three_digits(mean)}\n({count})", color)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.figure.colorbar(ScalarMappable(scale, colors), ax=axes, label=label)
+
+
+def _cell(axes: Axes, centre: tuple[int, int], color: Color, hatch: str | None) -> None:
+    axes.add_patch(Rectangle(
+        (centre[0] - _CELL / 2, centre[1] - _CELL / 2), _CELL, _CELL,
+        facecolor=color, edgecolor="black" if hatch else "none", hatch=hatch,
+    ))  # fmt: skip
+
+
+def _number(axes: Axes, centre: tuple[int, int], text: str, color: Color) -> None:
+    ink = "black" if np.dot(color[:3], _LUMA) > _BLACK_INK else "white"
+    # The box keeps a hatch from crossing the digits.
+    axes.text(
+        *centre, text, color=ink, fontsize=7, ha="center", va="center", linespacing=1.1,
+        bbox={"facecolor": color, "edgecolor": "none", "pad": 0.8},
+    )  # fmt: skip
+
+
+def _outline(block: tuple[int, int, int, int], color: str) -> Rectangle:
+    first_n, last_n, first_k, last_k = block
+    return Rectangle(
+        (first_n - _REGION, first_k - _REGION),
+        last_n - first_n + 2 * _REGION,
+        last_k - first_k + 2 * _REGION,
+        facecolor="none", edgecolor=color, linewidth=1.5,
+    )  # fmt: skip
+
+
+def _three_digits(value: float) -> str:
+    # Matplotlib writes axis numbers with a true minus sign; the cells do the same.
+    return f"{value:#.3g}".rstrip(".").replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,140 @@
+"""Quality and cost of every configuration, with fronts: the paper's Figure 2."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.figures import style
+from bench.frames import Frames
+from bench.metrics import direction_of
+from bench.pareto import COSTS, front_line, quality_of, seed_means, selected
+
+LOG = logging.getLogger(__name__)
+
+# Line2D's properties; without a line, they also draw the markers of the panels and the legend.
+_SELECTED: Mapping[str, Any] = {"markeredgecolor": "#1a1a1a", "markeredgewidth": 0.8, "zorder": 4}
+_FADED: Mapping[str, Any] = {"markeredgecolor": "none", "alpha": 0.45, "zorder": 3}
+_FRONT: Mapping[str, Any] = {"color": "#707070", "linewidth": 0.9, "zorder": 2}
+_MARKER_SIZE = 5
+
+
+def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """One figure a dataset with test results."""
+    looks = style.category_styles(frames.runs["category"])
+    for dataset, runs in frames.runs.groupby("dataset", sort=True):
+        if not (runs["split"] == "test").any():
+            LOG.info("pareto: nothing to show for %s, it has no test results", dataset)
+            continue
+        yield f"pareto_{dataset}", draw(runs, looks)
+
+
+@style.fixed()
+def draw(
+    runs: pd.DataFrame,
+    looks: Mapping[str, style.CategoryStyle],
+    metrics: tuple[str, str] | None = None,
+) -> Figure:
+    """Performance against calibration (above) and FLOPs against parameters (below).
+
+    One marker a configuration, at its mean over seeds on the test split, with the standard
+    deviation over seeds as error bars. Solid markers with an outline are on the *validation*
+    front over all four objectives; the lines are the fronts of the shown points in each panel.
+
+    Args:
+        runs: The runs frame of one dataset, all splits.
+        looks: Style of each category.
+        metrics: Keys of the upper panel's x and y axis; None takes the task's default.
+
+    Raises:
+        ValueError: A metric that the task does not have.
+    """
+    task = str(runs["task"].iloc[0])
+    quality = metrics if metrics is not None else quality_of(task)
+    directions = (direction_of(task, quality[0]), direction_of(task, quality[1]))
+    points = _points(runs, quality)
+    present = {name: look for name, look in looks.items() if name in set(points["category"])}
+
+    figure = Figure(figsize=(style.COLUMN_WIDTH, 5.2))
+    above, below = figure.subplots(2, 1)
+    x, y = quality
+    above.errorbar(
+        points[x], points[y], xerr=points[f"{x}_std"], yerr=points[f"{y}_std"],
+        fmt="none", ecolor="#b0b0b0", elinewidth=0.5, alpha=0.6, zorder=1,
+    )  # fmt: skip
+    _panel(above, points, quality, directions, present)
+    above.set(
+        title=str(runs["dataset"].iloc[0]),
+        xlabel=style.metric_label(task, x),
+        ylabel=style.metric_label(task, y),
+    )
+    _panel(below, points, COSTS, ("lower", "lower"), present)
+    below.set(xlabel=style.FLOPS_LABEL, ylabel=style.PARAMS_LABEL)
+    _legend(figure, present)
+    return figure
+
+
+def _points(runs: pd.DataFrame, quality: tuple[str, str]) -> pd.DataFrame:
+    """One row a configuration: means and standard deviations over seeds, is it selected."""
+    test = runs[runs["split"] == "test"]
+    columns = [*quality, *COSTS]
+    by_configuration = test.groupby(["dataset", "config_id"], sort=True)
+    spread = by_configuration[list(quality)].std().add_suffix("_std")
+    points = seed_means(test, columns).join([spread, by_configuration["category"].first()])
+    points = points.droplevel("dataset")
+
+    finite = points[np.isfinite(points[columns]).all(axis=1)]
+    for config_id in points.index.difference(finite.index):
+        LOG.warning("pareto: %s is not shown, a mean of its values is not finite", config_id)
+    dataset, task = str(runs["dataset"].iloc[0]), str(runs["task"].iloc[0])
+    chosen = selected(runs, {task: quality}).get(dataset, frozenset())
+    return finite.assign(selected=finite.index.isin(list(chosen)))
+
+
+def _panel(
+    axes: Axes,
+    points: pd.DataFrame,
+    columns: tuple[str, str],
+    directions: tuple[str, str],
+    looks: Mapping[str, style.CategoryStyle],
+) -> None:
+    """Markers by category, and the front of all of them."""
+    x, y = columns
+    style.scale_axis(axes, "x", points[x])
+    style.scale_axis(axes, "y", points[y])
+    line_P2 = front_line(points[[x, y]].to_numpy(dtype=float), directions)
+    axes.plot(line_P2[:, 0], line_P2[:, 1], **_FRONT)
+    for category, look in looks.items():
+        rows = points[points["category"] == category]
+        for chosen, state in ((False, _FADED), (True, _SELECTED)):
+            some = rows[rows["selected"] == chosen]
+            axes.add_line(_markers(look, state, some[x].to_numpy(), some[y].to_numpy()))
+    axes.autoscale_view()
+
+
+def _markers(
+    look: style.CategoryStyle, state: Mapping[str, Any], x: Any = (), y: Any = (), label: str = ""
+) -> Line2D:
+    return Line2D(
+        x, y, label=label, linestyle="none", marker=look.marker, color=look.color,
+        markersize=_MARKER_SIZE, **state,
+    )  # fmt: skip
+
+
+def _legend(figure: Figure, looks: Mapping[str, style.CategoryStyle]) -> None:
+    """Categories present, then what outlined, faded and the line mean."""
+    grey = style.CategoryStyle(marker="o", color="#888888")
+    handles = [_markers(look, _SELECTED, label=name) for name, look in looks.items()]
+    handles += [
+        _markers(grey, _SELECTED, label="selected on val."),
+        _markers(grey, _FADED, label="not selected"),
+        Line2D([], [], label="front of this panel", **_FRONT),
+    ]
+    style.legend_below(figure, handles)
