@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: all runs are done; 1: some runs failed (they are listed); 2: bad input; 130: Ctrl-C.
     """
     options = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("bench").setLevel(logging.INFO)  # libraries: warnings only
     try:
         return _compare(options)
     except UserError as error:
@@ -102,6 +103,9 @@ def _compare(options: argparse.Namespace) -> int:
     preset = PRESETS.get(options.preset)
     if preset is None:
         raise UserError(f"unknown preset {options.preset!r}; choices: {', '.join(PRESETS)}")
+    for option in ("datasets", "methods"):
+        if getattr(options, option) == []:
+            raise UserError(f"--{option}: must name at least one; leave it out for the default")
     for method in options.methods or ():
         if method not in method_names():
             raise UserError(f"unknown method {method!r}; choices: {', '.join(method_names())}")
@@ -135,7 +139,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _seeds(text: str) -> list[int]:
     try:
-        seeds = [int(word) for word in _names(text)]
+        seeds = list(dict.fromkeys(int(word) for word in _names(text)))
     except ValueError:
         raise UserError(f"--seeds {text}: must be integers, for example 0,1,2") from None
     if not seeds or min(seeds) < 0:
@@ -184,8 +188,10 @@ def _run(
         record = store.load(config.run_id)
         if record is not None and record["status"] == "failed" and retry_failed:
             with store.lock(config.run_id, wait=True):
-                store.remove(config.run_id)
-            record = None
+                record = store.load(config.run_id)  # another process may have been faster
+                if record is not None and record["status"] == "failed":
+                    store.remove(config.run_id)
+                    record = None
         if record is None:
             missing.append(config)
         elif record["status"] == "failed":

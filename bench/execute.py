@@ -5,6 +5,7 @@ Any ``concurrent.futures`` executor would do: the coordinator only submits, wait
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -25,9 +26,6 @@ from bench.records import Store
 from bench.run import failure, run_one
 
 _log = logging.getLogger(__name__)
-
-# A worker that dies takes its run with it: one retry, then the run is a recorded failure.
-ATTEMPTS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,44 +123,72 @@ def _sweep_here(
 def _sweep_in_workers(
     configs: Sequence[RunConfig], context: Context, workers: int, *, wait_for_others: bool
 ) -> Iterator[Outcome]:
-    todo = deque((config, 1) for config in configs)
+    todo = deque(configs)
     while todo:
-        # A pool that loses a worker is broken for good: the rest goes on in a fresh one.
-        pool = ProcessPoolExecutor(
-            min(workers, len(todo)),
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_prepare_worker,
-        )
-        running: dict[Future[Outcome], tuple[RunConfig, int]] = {}
-        try:
-            while todo or running:
-                # One run a worker at a time, so that a dead worker's run is among few.
-                while todo and len(running) < workers:
-                    config, attempt = todo.popleft()
+        suspects = yield from _in_a_pool(todo, context, workers, wait_for_others=wait_for_others)
+        # Nothing says whose worker died: alone, a run can not take its neighbours with it again.
+        for config in suspects:
+            alone = deque([config])
+            if (yield from _in_a_pool(alone, context, 1, wait_for_others=wait_for_others)):
+                yield _record_death(config, context)
+
+
+def _in_a_pool(
+    todo: deque[RunConfig], context: Context, workers: int, *, wait_for_others: bool
+) -> Generator[Outcome, None, list[RunConfig]]:
+    """Take from ``todo`` until it is empty or a worker dies, which breaks the pool for good.
+
+    Returns:
+        The runs that were in progress when a worker died.
+    """
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare_worker,
+    )
+    running: dict[Future[Outcome], RunConfig] = {}
+    try:
+        while todo or running:
+            # One run a worker at a time, so that a dead worker's run is among few.
+            while todo and len(running) < workers:
+                with _ctrl_c_held():
                     future = pool.submit(
-                        run_and_store, config, context, wait_for_others=wait_for_others
+                        run_and_store, todo[0], context, wait_for_others=wait_for_others
                     )
-                    running[future] = (config, attempt)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield future.result()
-                    del running[future]
-        except BrokenProcessPool:
-            for config, attempt in running.values():
-                if attempt < ATTEMPTS:
-                    todo.appendleft((config, attempt + 1))
-                else:
-                    yield _record_death(config, context)
-        finally:
-            _stop(pool)
+                running[future] = todo.popleft()  # only now: a broken pool takes nothing
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                outcome = future.result()
+                del running[future]
+                yield outcome
+    except BrokenProcessPool:
+        return list(running.values())
+    finally:
+        _stop(pool)
+    return []
+
+
+@contextlib.contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Processes that are started in here never see Ctrl-C, from their first instruction on.
+
+    It reaches the whole process group, and the coordinator alone is to answer it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _record_death(config: RunConfig, context: Context) -> Outcome:
     store = Store(context.results)
     with store.lock(config.run_id, wait=True):
-        if store.load(config.run_id) is None:
-            died = WorkerDied(f"its worker process died {ATTEMPTS} times (out of memory, killed)")
-            store.save(failure(config, died), {})
-    return Outcome(run_id=config.run_id, status="failed")
+        record = store.load(config.run_id)
+        if record is None:
+            died = WorkerDied("its worker process died twice (out of memory, killed)")
+            record = failure(config, died)
+            store.save(record, {})
+    return Outcome(run_id=config.run_id, status=record["status"])
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -182,8 +208,6 @@ def prepare_process() -> None:
 
 
 def _prepare_worker() -> None:
-    # Ctrl-C reaches the whole process group: the coordinator alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare_process()
 

@@ -94,6 +94,7 @@ def _facts(record: Record) -> dict[str, Any]:
         "params": record["cost"]["params"],
         **config["backbone"]["settings"],
         **config["method"]["settings"],
+        **config["training"],
     }
 
 
@@ -107,7 +108,9 @@ def _split_rows(record: Record) -> Iterator[dict[str, Any]]:
         for severity, values in by_severity.items()
     ]
     if shifted:
-        mean = pd.DataFrame(shifted).drop(columns=["corruption", "severity"]).astype(float).mean()
+        values = pd.DataFrame(shifted).drop(columns=["corruption", "severity"]).astype(float)
+        # A metric that one corrupted set leaves undefined or infinite has no mean.
+        mean = values.mean(skipna=False)
         yield {**facts, "split": "ood", **{str(k): v for k, v in mean.items()}}
     for row in shifted:
         yield {**facts, "split": "corruption", **row}

@@ -102,7 +102,7 @@ def selected(
     reach the selection.
 
     Args:
-        runs: The `runs` frame of `bench.records.load_frames`.
+        runs: The `runs` frame of `bench.frames.load_frames`.
         quality: Performance and calibration metric of each task.
 
     Returns:

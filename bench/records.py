@@ -50,7 +50,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._runs = root / "runs"
-        with _storage_errors(root):
+        with storage_errors(root):
             for folder in (self._runs, self._partial, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
             if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
@@ -75,7 +75,7 @@ class Store:
         The operating system frees the lock of a process that dies.
         """
         lock = filelock.FileLock(self._locks / f"{run_id}.lock")
-        with _storage_errors(self.root):
+        with storage_errors(self.root):
             try:
                 lock.acquire(blocking=wait)
             except filelock.Timeout:
@@ -94,7 +94,7 @@ class Store:
         """
         run_id = record["run_id"]
         partial = self._partial / run_id
-        with _storage_errors(self.root):
+        with storage_errors(self.root):
             shutil.rmtree(partial, ignore_errors=True)  # a killed process's
             try:
                 partial.mkdir()
@@ -117,7 +117,7 @@ class Store:
             StorageError: the folder can not be read.
         """
         folder = self.folder(run_id)
-        with _storage_errors(self.root):
+        with storage_errors(self.root):
             if not folder.is_dir():
                 return None
             try:
@@ -128,7 +128,7 @@ class Store:
 
     def remove(self, run_id: str) -> None:
         """Forget a run (a recorded failure that is tried again). Hold its lock."""
-        with _storage_errors(self.root):
+        with storage_errors(self.root):
             # Renamed first: a half-deleted folder would look like a damaged run.
             doomed = self._partial / f"{run_id}-removed"
             shutil.rmtree(doomed, ignore_errors=True)
@@ -137,7 +137,7 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All intact records, in the order of their run ids."""
-        with _storage_errors(self.root):
+        with storage_errors(self.root):
             run_ids = sorted(path.name for path in self._runs.iterdir() if path.is_dir())
         for run_id in run_ids:
             record = self.load(run_id)
@@ -194,7 +194,8 @@ def _read(folder: Path) -> Record:
 
 
 @contextlib.contextmanager
-def _storage_errors(root: Path) -> Iterator[None]:
+def storage_errors(root: Path) -> Iterator[None]:
+    """Say what a failing file operation below the results folder means to the user."""
     try:
         yield
     except OSError as error:
@@ -210,7 +211,7 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         StorageError: it can not be written; the old file stays whole.
     """
-    with _storage_errors(path.parent):
+    with storage_errors(path.parent):
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             _write_durably(partial, content)

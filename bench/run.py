@@ -26,7 +26,7 @@ from bench.datasets import Dataset
 from bench.evaluate import predict_split
 from bench.inputs import Inputs, Normalise
 from bench.predictive import Predictive
-from bench.records import FORMAT, Record
+from bench.records import FORMAT, Record, storage_errors
 from bench.train import train
 from methods import load_method
 from methods.core.backbone import ImageShape
@@ -49,7 +49,8 @@ def corrupted_tests(
 ) -> list[tuple[str, int, npt.NDArray[np.uint8]]]:
     """The test images under every corruption and severity, made or read once a process."""
     images_BHWQ = load_dataset(name, data).test.images_BHWQ
-    return list(corruption_cache.corrupted(images_BHWQ, key=name, cache=cache))
+    with storage_errors(cache.parent):
+        return list(corruption_cache.corrupted(images_BHWQ, key=name, cache=cache))
 
 
 def run_one(

@@ -120,7 +120,7 @@ def _cells(values: list[pd.Series], direction: str) -> list[str]:
 
 def _cost_cell(value: float, base: float | None) -> str:
     for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= factor:
+        if float(f"{value:.3g}") >= factor:  # as printed: 999,600 is 1M, not 1e+03k
             text = f"{value / factor:.3g}{suffix}"
             break
     else:

@@ -30,7 +30,7 @@ class TrainingSettings(Settings):
         keep: the weights after the last epoch, or those of the lowest validation NLL.
     """
 
-    epochs: int = setting(20, at_least=1, smoke=(2,), paper=(100,))
+    epochs: int = setting(20, at_least=1, smoke=(5,), paper=(100,))
     batch_size: int = setting(128, at_least=2)
     learning_rate: float = setting(1e-3, above=0.0)
     weight_decay: float = setting(1e-4, at_least=0.0)

@@ -23,7 +23,7 @@ class MCDropoutSettings(Settings):
     Attributes:
         rate: p, the probability that a feature is dropped.
         n_passes: S, stochastic passes at evaluation; each costs a full pass.
-        drop_input: dropout before the first layer too, on the pixels (the authors' code does).
+        drop_input: dropout before the first layer too, that is on the pixels.
     """
 
     rate: float = setting(

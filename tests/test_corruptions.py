@@ -17,7 +17,7 @@ import pytest
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from bench import corruptions
+from bench import corruption_cache, corruptions
 from bench.augmenters import Images
 from bench.corruption_cache import corrupted
 from bench.corruptions import CORRUPTIONS, SEVERITIES, corrupt
@@ -458,7 +458,7 @@ def test_all_that_matters_is_in_the_file_name(
     monkeypatch.setitem(corruptions.CORRUPTIONS, "contrast", changed)
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 35
-    monkeypatch.setattr(corruptions, "_code_identity", lambda: ("imaug 9.9",))
+    monkeypatch.setattr(corruption_cache, "code_identity", lambda: ("imaug 9.9",))
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 45
 

@@ -85,12 +85,18 @@ def draw(depth: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(style.PAGE_WIDTH, 2.2))
     panels = figure.subplots(1, len(categories), sharey=True, squeeze=False)[0]
     for axes, category in zip(panels, categories, strict=True):
-        _panel(axes, table[table["category"] == category], colors)
+        rows = table[table["category"] == category]
+        _panel(axes, rows, colors)
+        # A preference may be too faint to see at this scale: it is written out as well.
+        farthest = float((rows["mean"] - 1 / n_exits).abs().max())
+        axes.text(0.97, 0.05, rf"$1/D \pm$ {farthest:.2g}", transform=axes.transAxes, ha="right")
         axes.axhline(1 / n_exits, **_UNIFORM)
         count = depth.loc[depth["category"] == category, "config_id"].nunique()
         axes.set(title=f"{category}, n = {count}", xlabel="Training progress", xlim=(0, 1))
-    panels[0].set(ylabel=r"Mean $\theta$ over inputs", ylim=(0, None))
-    figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}, n configurations)", fontsize=8)
+    # The uniform distribution at half height, unless a preference needs more room.
+    top = max(2 / n_exits, 1.08 * float((table["mean"] + table["std"]).max()))
+    panels[0].set(ylabel=r"Mean $\theta$ over inputs", ylim=(0, top))
+    figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}; n = configurations)", fontsize=8)
     handles = [Line2D([], [], color=colors[i], label=f"exit {i + 1}") for i in range(n_exits)]
     handles.append(Line2D([], [], label="uniform, 1/D", **_UNIFORM))
     style.legend_below(figure, handles)

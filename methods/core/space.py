@@ -85,6 +85,9 @@ class Settings:
             rule = space.violation(value)
             if rule:
                 raise ValueError(f"{type(self).owner()}.{name}={value}: {rule}")
+            if types[name] is float:
+                # 5 and 5.0 are equal: they have to be the same text in JSON, and so one identity.
+                object.__setattr__(self, name, float(value))
 
     @classmethod
     def owner(cls) -> str:

@@ -1,0 +1,109 @@
+"""Two corruptions instead of all, computed once; the rest of a run is as it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench import corruptions
+from bench import execute as execute_module
+from bench.compare import main
+from bench.config import RunConfig
+from bench.execute import Context, prepare_process
+from bench.records import Record, Store, seal
+from bench.run import run_one
+from bench_runs.stored_files import FILES, a_record
+from bench_runs.tiny_runs import FEW_CORRUPTIONS, TINY, config
+
+
+@pytest.fixture(autouse=True)
+def few_corruptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", few)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def results(tmp_path: Path, cache: Path) -> Path:
+    """A results folder that shares the corrupted images with the other tests."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / ".cache").symlink_to(cache)
+    return folder
+
+
+@pytest.fixture
+def context(results: Path) -> Context:
+    return Context(results=results, data=None, device="cpu")
+
+
+@pytest.fixture
+def store(results: Path) -> Store:
+    return Store(results)
+
+
+Run = tuple[Record, dict[str, bytes]]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def run(cache: Path) -> Callable[..., Run]:
+    """Run a tiny configuration (see ``tiny_runs.config``); the same one is run only once."""
+    prepare_process()
+    known: dict[str, Run] = {}
+
+    def run(method: str = "standard", **options: Any) -> Run:
+        chosen = config(method, **options)
+        if chosen.run_id not in known:
+            record, files = run_one(chosen, data=None, cache=cache, device=torch.device("cpu"))
+            known[chosen.run_id] = seal(record), files
+        return known[chosen.run_id]
+
+    return run
+
+
+@pytest.fixture
+def saved(store: Store) -> dict[str, Any]:
+    store.save(a_record(), FILES)
+    record = store.load(a_record()["run_id"])
+    assert record is not None
+    return record
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The run ids of what is trained."""
+    seen: list[str] = []
+
+    def spy(chosen: RunConfig, **options: Any) -> Any:
+        seen.append(chosen.run_id)
+        return run_one(chosen, **options)
+
+    monkeypatch.setattr(execute_module, "run_one", spy)
+    return seen
+
+
+@pytest.fixture
+def cli(
+    results: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    trained: list[str],
+) -> Cli:
+    """Exit code, stdout, and stderr with the log, of a tiny comparison in this process."""
+
+    def call(*arguments: str, methods: str = "standard") -> tuple[int, str, str]:
+        defaults = [*TINY, "--results", str(results), "--workers", "0", "--methods", methods]
+        code = main([*defaults, *arguments])
+        out, err = capsys.readouterr()
+        log = "".join(f"{message}\n" for message in caplog.messages)
+        caplog.clear()
+        return code, out, log + err
+
+    return call
