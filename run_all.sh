@@ -58,7 +58,7 @@ cd "$here"
 if [[ ${1:-} == test ]]; then
     shift
     set_up
-    exec "$here/.venv/bin/python" -m pytest "$@"
+    exec "$here/.venv/bin/python" -m pytest --numprocesses auto "$@"
 fi
 set_up
 compare_and_draw "$@"

@@ -97,6 +97,7 @@ class Gaussian(Likelihood):
         return 2
 
     def log_prob(self, outputs_XC: Tensor, y_X: Tensor) -> Tensor:
+        y_X = y_X.expand(outputs_XC.shape[:-1])
         mean_X, log_variance_X = self.members(outputs_XC).unbind(-1)
         squared_X = (y_X - mean_X) ** 2 * torch.exp(-log_variance_X)
         return -0.5 * (squared_X + log_variance_X + math.log(2 * math.pi))

@@ -23,12 +23,8 @@ def replace_layers(
         How many layers were replaced.
     """
     # Collected before the first replacement: a replacement may contain the layer it replaces.
-    found = [
-        (parent, name, child)
-        for parent in root.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, kinds)
-    ]
-    for index, (parent, name, child) in enumerate(found):
-        setattr(parent, name, make(index, child))
+    found = [(p, layer) for p, layer in root.named_modules() if p and isinstance(layer, kinds)]
+    for index, (path, layer) in enumerate(found):
+        parent, _, name = path.rpartition(".")
+        setattr(root.get_submodule(parent), name, make(index, layer))
     return len(found)

@@ -1,0 +1,208 @@
+"""The contract that every method keeps, one check a clause; any method is put through all of them.
+
+A check takes the method's class and a problem, and asserts. The settings are the method's defaults:
+that these work on a small backbone is part of the contract.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from methods.core.method import Method
+from methods.core.network import Problem
+
+Check = Callable[[type[Method], Problem], None]
+
+
+def build(method_type: type[Method], problem: Problem, seed: int = 3) -> Method:
+    return method_type(problem, method_type.settings_type(), seed=seed)
+
+
+def batch(problem: Problem, n_rows: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Random images and targets that fit the problem."""
+    stream = torch.Generator().manual_seed(seed)
+    x_BQHW = torch.randn(n_rows, *problem.shape, generator=stream)
+    if problem.likelihood.task == "classification":
+        n_classes = problem.likelihood.n_outputs
+        return x_BQHW, torch.randint(0, n_classes, (n_rows,), generator=stream)
+    return x_BQHW, torch.rand(n_rows, generator=stream)
+
+
+def seeded_loss(method: Method, x_BQHW: Tensor, y_B: Tensor, progress: float = 0.5) -> Tensor:
+    torch.manual_seed(11)
+    return method.loss(x_BQHW, y_B, progress)
+
+
+def trained(method_type: type[Method], problem: Problem, n_steps: int = 10) -> Method:
+    """A few steps, so that averages, logits and weights are no longer the initial ones."""
+    method = build(method_type, problem)
+    x_BQHW, y_B = batch(problem, 12)
+    optimiser = torch.optim.Adam(method.parameters(), lr=0.01)
+    torch.manual_seed(5)
+    for step in range(n_steps):
+        optimiser.zero_grad()
+        method.loss(x_BQHW, y_B, step / n_steps).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return method.eval()
+
+
+def training_lowers_the_loss(method_type: type[Method], problem: Problem) -> None:
+    x_BQHW, y_B = batch(problem, 12)
+    before = seeded_loss(build(method_type, problem), x_BQHW, y_B)
+    after = seeded_loss(trained(method_type, problem).train(), x_BQHW, y_B)
+    assert before.shape == ()
+    assert before.isfinite()
+    assert after < before
+
+
+def every_parameter_gets_a_finite_gradient(method_type: type[Method], problem: Problem) -> None:
+    method = build(method_type, problem)
+    seeded_loss(method, *batch(problem, 12)).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in method.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        # A bias in front of a BatchNorm is the one thing without influence.
+        if parameter.ndim > 1:
+            assert parameter.grad.any(), name
+
+
+def evaluation_gives_members_and_weights(method_type: type[Method], problem: Problem) -> None:
+    method = trained(method_type, problem)
+    weights_M = method.weights()
+    assert weights_M.ndim == 1
+    assert (weights_M >= 0).all()
+    torch.testing.assert_close(weights_M.sum(), torch.tensor(1.0))
+    for n_rows in (1, 7):
+        outputs_BMC = method(batch(problem, n_rows)[0])
+        assert outputs_BMC.shape == (n_rows, len(weights_M), problem.likelihood.n_outputs)
+        assert outputs_BMC.isfinite().all()
+
+
+def rows_do_not_see_each_other(method_type: type[Method], problem: Problem) -> None:
+    method = trained(method_type, problem)
+    x_BQHW, _ = batch(problem, 5)
+    changed_BQHW = torch.cat((x_BQHW[:1], 100 * x_BQHW[1:]))
+    torch.manual_seed(7)
+    first_BMC = method(x_BQHW)
+    torch.manual_seed(7)
+    second_BMC = method(changed_BQHW)
+    torch.testing.assert_close(first_BMC[0], second_BMC[0])
+    assert not torch.allclose(first_BMC[1:], second_BMC[1:])
+
+
+def deployed_predicts_the_same(method_type: type[Method], problem: Problem) -> None:
+    method = trained(method_type, problem)
+    deployed = method.deployed()
+    assert not deployed.training
+    for n_rows in (1, 7):
+        x_BQHW, _ = batch(problem, n_rows)
+        torch.manual_seed(7)
+        full_BMC = method(x_BQHW)
+        torch.manual_seed(7)
+        deployed_BMC = deployed(x_BQHW)
+        torch.testing.assert_close(deployed_BMC, full_BMC, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(deployed.weights(), method.weights())
+
+
+def deployed_is_a_copy(method_type: type[Method], problem: Problem) -> None:
+    method = trained(method_type, problem).train()
+    state = {name: values.clone() for name, values in method.state_dict().items()}
+    deployed = method.deployed()
+    with torch.no_grad():
+        for values in [*deployed.parameters(), *deployed.buffers()]:
+            values.zero_()
+    assert method.training
+    for name, values in method.state_dict().items():
+        assert torch.equal(values, state[name]), name
+
+
+def saved_weights_give_the_same_predictions(method_type: type[Method], problem: Problem) -> None:
+    method = trained(method_type, problem)
+    other = build(method_type, problem, seed=4).eval()
+    x_BQHW, _ = batch(problem, 7)
+    torch.manual_seed(7)
+    expected_BMC = method(x_BQHW)
+    other.load_state_dict(method.state_dict())
+    torch.manual_seed(7)
+    assert torch.equal(other(x_BQHW), expected_BMC)
+    assert torch.equal(other.weights(), method.weights())
+
+
+def groups_cover_each_parameter_once(method_type: type[Method], problem: Problem) -> None:
+    method = build(method_type, problem)
+    groups = method.parameter_groups()
+    assert len({group.name for group in groups}) == len(groups)
+    grouped = [id(parameter) for group in groups for parameter in group.parameters]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in method.parameters())
+
+
+def parts_share_nothing_and_make_the_whole(method_type: type[Method], problem: Problem) -> None:
+    method = build(method_type, problem)
+    parts = method.parts()
+    owned = [id(parameter) for part in parts for parameter in part.parameters()]
+    assert sorted(owned) == sorted(id(parameter) for parameter in method.parameters())
+    assert len({part.seed for part in parts}) == len(parts)
+
+
+def bits(method: Method, problem: Problem) -> list[Tensor]:
+    loss = seeded_loss(method, *batch(problem, 12))
+    return [*method.state_dict().values(), loss]
+
+
+def same_seed_same_bits(method_type: type[Method], problem: Problem) -> None:
+    torch.manual_seed(0)
+    one = bits(build(method_type, problem, seed=3), problem)
+    torch.manual_seed(1)
+    two = bits(build(method_type, problem, seed=3), problem)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def other_seed_other_bits(method_type: type[Method], problem: Problem) -> None:
+    one, two = build(method_type, problem, seed=3), build(method_type, problem, seed=4)
+    weights = [
+        (name, a, dict(two.named_parameters())[name])
+        for name, a in one.named_parameters()
+        if a.ndim > 1 and a.any()  # not the depth logits, which start at zero for every seed
+    ]
+    assert weights
+    for name, a, b in weights:
+        assert not torch.equal(a, b), name
+
+
+def building_and_deploying_leave_the_random_stream(
+    method_type: type[Method], problem: Problem
+) -> None:
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    method = build(method_type, problem)
+    assert torch.equal(torch.get_rng_state(), state), "building draws from the global stream"
+    method.deployed()
+    assert torch.equal(torch.get_rng_state(), state), "deployed() draws from the global stream"
+
+
+def describes_itself(method_type: type[Method], problem: Problem) -> None:
+    settings = method_type.settings_type()
+    assert method_type.category(settings, problem.backbone)
+    diagnostics = build(method_type, problem).diagnostics(0.5)
+    assert all(isinstance(key, str) for key in diagnostics)
+
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        training_lowers_the_loss,
+        every_parameter_gets_a_finite_gradient,
+        evaluation_gives_members_and_weights,
+        rows_do_not_see_each_other,
+        deployed_predicts_the_same,
+        deployed_is_a_copy,
+        saved_weights_give_the_same_predictions,
+        groups_cover_each_parameter_once,
+        parts_share_nothing_and_make_the_whole,
+        same_seed_same_bits,
+        other_seed_other_bits,
+        building_and_deploying_leave_the_random_stream,
+        describes_itself,
+    )
+}
