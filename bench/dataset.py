@@ -1,22 +1,24 @@
-"""A dataset: three splits of uint8 images, their training statistics and its row in the table.
+"""A dataset: three splits of uint8 images and their training statistics.
 
 Module level imports are numpy and the standard library only: see `bench.datasets`.
 """
 
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.stratified import stratified_rows
+
 Task = Literal["classification", "regression"]
 
 SPLITS = ("train", "val", "test")
+SHIFT_SEED = 0
+_ROWS_AT_ONCE = 1024
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +29,11 @@ class Split:
 
     Attributes:
         images_BHWQ: uint8 in 0..255, channels last, always 4 axes.
-        y_B: int64 class labels from 0, or float32 regression targets in [0, 1].
+        y_B: int64 class labels from 0, or finite float32 regression targets.
 
     Raises:
-        ValueError: a wrong dtype, number of axes or length, an empty split, or a y out of range.
+        ValueError: a wrong dtype, number of axes or length, an empty split, a negative label or a
+            target that is not finite.
     """
 
     images_BHWQ: npt.NDArray[np.uint8]
@@ -53,8 +56,14 @@ class Split:
             raise ValueError(f"{len(images)} images but {len(y)} labels: there must be one each")
         if images.size == 0:
             raise ValueError(f"images have shape {images.shape}: the split is empty")
-        high = 1.0 if y.dtype == np.float32 else np.inf
-        require_range(y, 0, high, "target" if y.dtype == np.float32 else "label")
+        if y.dtype == np.int64:
+            require_range(y, 0, np.inf, "label")
+        elif not np.isfinite(y).all():
+            raise ValueError(f"target {y[~np.isfinite(y)][0]}: all targets must be finite")
+
+    def rows(self, rows_X: npt.NDArray[np.int64]) -> Self:
+        """Return the split of these rows alone, in their order."""
+        return replace(self, images_BHWQ=self.images_BHWQ[rows_X], y_B=self.y_B[rows_X])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,9 +77,13 @@ class Dataset:
         train: fits parameters and normalisation.
         val: selects configurations and temperatures.
         test: is looked at once per final run.
+        target_range: regression: the constants that were scaled to [0, 1], to give back the units.
+        shift_images: number of test images that are corrupted; None: all of them.
 
     Raises:
-        ValueError: task, n_classes and labels disagree, or image shapes differ between splits.
+        ValueError: task, n_classes and labels disagree, image shapes differ between splits, or
+            training targets are not in [0, 1] (those of val and test may lie beyond: constants
+            taken from the training split do not know them).
     """
 
     name: str
@@ -79,6 +92,8 @@ class Dataset:
     train: Split
     val: Split
     test: Split
+    target_range: tuple[float, float] | None = None
+    shift_images: int | None = None
 
     def __post_init__(self) -> None:
         require_task(self.task, self.n_classes)
@@ -94,11 +109,20 @@ class Dataset:
                 raise ValueError(f"split '{name}': {self.task} takes {dtype.__name__} y")
             if self.n_classes:
                 require_range(split.y_B, 0, self.n_classes - 1, f"split '{name}': label")
+        if not self.n_classes:
+            require_range(self.train.y_B, 0, 1, "split 'train': target")
 
     @property
     def splits(self) -> dict[str, Split]:
         """The splits by name, in the order of `SPLITS`."""
         return {"train": self.train, "val": self.val, "test": self.test}
+
+    @cached_property
+    def shift_test(self) -> Split:
+        """The test images that are corrupted: a fixed stratified subset, the same for every run."""
+        if self.shift_images is None or self.shift_images >= len(self.test.y_B):
+            return self.test
+        return self.test.rows(stratified_rows(self.test.y_B, self.shift_images, seed=SHIFT_SEED))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -112,7 +136,7 @@ class Dataset:
         digest = hashlib.sha256()
         for name, split in self.splits.items():
             digest.update(f"{name} {split.images_BHWQ.shape} {split.y_B.dtype}\n".encode())
-            digest.update(split.images_BHWQ.tobytes())
+            digest.update(np.ascontiguousarray(split.images_BHWQ).data)
             # Little-endian by name: the same data has the same fingerprint on every machine.
             digest.update(split.y_B.astype(split.y_B.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
@@ -133,15 +157,15 @@ class Dataset:
 
     @cached_property
     def _train_moments(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        # A histogram of 256 values is exact and needs no float copy of all the images.
+        # A histogram of 256 values is exact and needs no float copy of the images; a part of them
+        # at a time, because bincount makes an int64 copy.
         values = np.arange(256) / 255
-        images_BHWQ = self.train.images_BHWQ
-        counts_QV = np.stack(
-            [
-                np.bincount(images_BHWQ[..., q].ravel(), minlength=256)
-                for q in range(images_BHWQ.shape[3])
-            ]
-        )
+        n_channels = self.image_shape[2]
+        counts_QV = np.zeros((n_channels, 256), np.int64)
+        for start in range(0, len(self.train.y_B), _ROWS_AT_ONCE):
+            part_BHWQ = self.train.images_BHWQ[start : start + _ROWS_AT_ONCE]
+            for q in range(n_channels):
+                counts_QV[q] += np.bincount(part_BHWQ[..., q].ravel(), minlength=256)
         share_QV = counts_QV / counts_QV.sum(axis=1, keepdims=True)
         mean_Q = share_QV @ values
         std_Q = np.sqrt((share_QV * (values - mean_Q[:, None]) ** 2).sum(axis=1))
@@ -150,31 +174,6 @@ class Dataset:
             channels = np.flatnonzero(constant_Q).tolist()
             _log.warning("dataset '%s': constant channels %s get std 1", self.name, channels)
         return mean_Q, np.where(constant_Q, 1.0, std_Q)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetRow:
-    """What the benchmark knows of a dataset before it loads it.
-
-    Attributes:
-        name: CLI name.
-        task: what is predicted.
-        n_classes: number of classes; 0 for regression.
-        backbone: default backbone, the paper's pairing.
-        source: file in the data folder, or the package that embeds the data.
-        citation: licence and reference.
-        loader: turns this row and the `--data` argument into a Dataset.
-        target_range: regression only: the constants that are scaled to [0, 1].
-    """
-
-    name: str
-    task: Task
-    n_classes: int
-    backbone: str
-    source: str
-    citation: str
-    loader: "Callable[[DatasetRow, Path | None], Dataset]"
-    target_range: tuple[int, int] | None = None
 
 
 def require_range(values: npt.NDArray[Any], low: float, high: float, what: str) -> None:

@@ -9,33 +9,61 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.dataset import SPLITS, Dataset, DatasetRow, Split
+from bench.data_folder import resolve_folder
+from bench.dataset import SPLITS, Dataset, Split, Task
+from bench.dataset_row import DatasetRow
 from bench.errors import UserError
-from bench.medmnist_files import load_medmnist, resolve_folder
+from bench.medmnist_files import load_medmnist
+from bench.own_data import own_dataset
+from bench.tiny_imagenet import load_tiny_imagenet
 
-__all__ = ["DATASETS", "Dataset", "Split", "load", "resolve_folder"]
+__all__ = ["DATASETS", "Dataset", "DatasetRow", "Split", "find", "load", "resolve_folder"]
 
 DIGITS_SPLIT_SEED = 0
 
 
-def load(name: str, *, data: Path | None = None) -> Dataset:
-    """Load a dataset of the table.
+def find(spec: str, *, task: Task | None = None) -> DatasetRow:
+    """Return the row of a name, or of one's own data where the text is a path.
 
     Args:
-        name: a key of `DATASETS`.
-        data: the data folder of `--data`; None: see `resolve_folder`. Embedded data ignores it.
+        spec: a key of `DATASETS`; or a path, known by a "/" in it or ".npz" at its end.
+        task: what is predicted; own data must declare it, the table's rows have their own.
+
+    Raises:
+        UserError: no such dataset, own data without a task, or see `bench.own_data`.
+    """
+    if spec in DATASETS:
+        return DATASETS[spec]
+    if "/" not in spec and "\\" not in spec and not spec.endswith(".npz"):
+        raise UserError(
+            f"unknown dataset {spec!r}; choices: {', '.join(DATASETS)}, or a path of your own data "
+            "(a .npz file, or a folder written with a slash: ./folder)"
+        )
+    if task is None:
+        raise UserError(f"own data {spec}: its task must be declared: classification or regression")
+    return own_dataset(spec, task=task)
+
+
+def load(
+    dataset: str | DatasetRow, *, data: Path | None = None, cache: Path | None = None
+) -> Dataset:
+    """Load a dataset.
+
+    Args:
+        dataset: a key of `DATASETS`, or a row that `find` returned.
+        data: the data folder of `--data`; None: see `resolve_folder`. Embedded and own data ignore
+            it.
+        cache: folder that keeps what was decoded from single image files; None decodes afresh.
 
     Raises:
         UserError: no such dataset, or its file is not the official one.
         DataUnavailable: the file is neither in the data folder nor can it be downloaded.
     """
-    if name not in DATASETS:
-        raise UserError(f"unknown dataset {name!r}; choices: {', '.join(DATASETS)}")
-    row = DATASETS[name]
-    return row.loader(row, data)
+    row = find(dataset) if isinstance(dataset, str) else dataset
+    return row.loader(row, data, cache)
 
 
-def load_digits(row: DatasetRow, _data: Path | None) -> Dataset:
+def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
     """Load scikit-learn's digits (embedded, no network): 8x8x1, values 0..16 scaled to 0..255.
 
     scikit-learn has no official split: 60/20/20 % (1077/360/360), stratified, of a constant seed.
@@ -57,7 +85,7 @@ def load_digits(row: DatasetRow, _data: Path | None) -> Dataset:
         split: Split(images_BHWQ=images_BHWQ[rows], y_B=y_B[rows])
         for split, rows in zip(SPLITS, (train, val, test), strict=True)
     }
-    return Dataset(name=row.name, task=row.task, n_classes=row.n_classes, **splits)
+    return row.dataset(splits)
 
 
 _MEDMNIST = "CC BY 4.0; Yang et al., MedMNIST v2, Scientific Data 10:41, 2023"
@@ -88,6 +116,37 @@ _ROWS = (
         source="breastmnist.npz",
         citation=_MEDMNIST,
         loader=load_medmnist,
+    ),
+    DatasetRow(
+        name="blood",
+        task="classification",
+        n_classes=8,
+        backbone="vgg",
+        source="bloodmnist.npz",
+        citation=_MEDMNIST,
+        loader=load_medmnist,
+    ),
+    DatasetRow(
+        name="retina",
+        task="regression",
+        n_classes=0,
+        backbone="vit",
+        source="retinamnist.npz",
+        citation=_MEDMNIST,
+        loader=load_medmnist,
+        target_range=(0, 4),
+    ),
+    DatasetRow(
+        name="tinyimagenet",
+        task="classification",
+        n_classes=200,
+        backbone="resnet",
+        source="tiny-imagenet-200.zip",
+        citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
+        loader=load_tiny_imagenet,
+        augment="crop_flip",
+        # 80 corrupted sets of all 10,000 images would be 9.8 GB.
+        shift_images=1000,
     ),
 )
 DATASETS: dict[str, DatasetRow] = {row.name: row for row in _ROWS}

@@ -1,4 +1,4 @@
-"""Official MedMNIST files: the data folder, their MD5 and their download.
+"""Official MedMNIST files: their MD5 and their download.
 
 medmnist is imported where it is needed only: see `bench.datasets`.
 """
@@ -7,35 +7,24 @@ import contextlib
 import hashlib
 import io
 import logging
-import os
 import socket
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from bench.dataset import Dataset, DatasetRow
+from bench.data_folder import DATA_VARIABLE, folder_and_origin, medmnist_info
+from bench.dataset import Dataset
+from bench.dataset_row import DatasetRow
 from bench.errors import DataUnavailable, UserError
 from bench.medmnist_npz import read_medmnist_npz
 
-DATA_VARIABLE = "SAE_BENCH_DATA"
 DOWNLOAD_SILENCE_S = 30.0
 
 _log = logging.getLogger(__name__)
 
 
-def resolve_folder(data: Path | None) -> Path:
-    """Return the data folder: `data` (`--data`), else SAE_BENCH_DATA, else medmnist's default root.
-
-    Raises:
-        UserError: none of them is usable (medmnist could not make its default root).
-    """
-    return _folder_and_origin(data)[0]
-
-
-def load_medmnist(row: DatasetRow, data: Path | None) -> Dataset:
+def load_medmnist(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
     """Load an official MedMNIST v2 file of 28 px from the data folder; download it when absent.
 
     Raises:
@@ -43,9 +32,9 @@ def load_medmnist(row: DatasetRow, data: Path | None) -> Dataset:
         DataUnavailable: the file is absent and medmnist cannot download it. A server that stays
             silent is given up after `DOWNLOAD_SILENCE_S` seconds a network step.
     """
-    folder, origin = _folder_and_origin(data)
+    folder, origin = folder_and_origin(data)
     path = folder / row.source
-    official = _medmnist_info().INFO[path.stem]["MD5"]
+    official = medmnist_info().INFO[path.stem]["MD5"]
     try:
         if not path.exists():
             _download(path, official)
@@ -57,36 +46,7 @@ def load_medmnist(row: DatasetRow, data: Path | None) -> Dataset:
             f"file there, or pass --data FOLDER, or set {DATA_VARIABLE}"
         ) from error
     _require_official(path, official)
-    return read_medmnist_npz(
-        path,
-        name=row.name,
-        task=row.task,
-        n_classes=row.n_classes,
-        target_range=row.target_range,
-    )
-
-
-def _folder_and_origin(data: Path | None) -> tuple[Path, str]:
-    variable = os.environ.get(DATA_VARIABLE)
-    if data is not None:
-        return data.expanduser(), "--data"
-    if variable:
-        return Path(variable).expanduser(), DATA_VARIABLE
-    root = _medmnist_info().DEFAULT_ROOT
-    if root is None:
-        raise UserError(
-            "medmnist cannot make its data folder ~/.medmnist: pass --data FOLDER or set "
-            f"{DATA_VARIABLE}"
-        )
-    return Path(root), "medmnist's default"
-
-
-def _medmnist_info() -> Any:
-    with warnings.catch_warnings():
-        # On import medmnist makes ~/.medmnist; that it cannot does not matter with another folder.
-        warnings.filterwarnings("ignore", message="Failed to setup default root")
-        import medmnist.info
-    return medmnist.info
+    return read_medmnist_npz(path, row)
 
 
 def _require_official(path: Path, official: str) -> None:

@@ -1,60 +1,58 @@
 """Reader of npz files in MedMNIST's layout, official or one's own: everything is checked."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.dataset import SPLITS, Dataset, Split, Task, require_range, require_task
+from bench.dataset import SPLITS, Dataset, Split, Task, require_range
+from bench.dataset_row import DatasetRow
 from bench.errors import UserError
 
+PARTS = ("images", "labels")
 
-def read_medmnist_npz(
-    path: Path,
-    *,
-    name: str,
-    task: Task,
-    n_classes: int,
-    target_range: tuple[int, int] | None = None,
-) -> Dataset:
+
+def read_medmnist_npz(path: Path, row: DatasetRow) -> Dataset:
     """Read a file in MedMNIST's layout: {train,val,test}_{images,labels}; no pickles, ever.
 
     Args:
         path: npz file with uint8 images (B, H, W) or (B, H, W, 1 or 3), labels (B,) or (B, 1).
-        name: name of the dataset.
-        task: what is predicted.
-        n_classes: labels are the integers 0..n_classes-1; 0 for regression.
-        target_range: regression only: constants (low, high) of the labels, scaled to [0, 1].
+            Classification: the integers 0..n_classes-1. Regression: integers or floats; those of
+            train lie within the row's target_range, those of val and test may lie beyond.
+        row: name, task, n_classes and target_range.
 
     Raises:
         UserError: the file cannot be read, lacks an array, or holds one that breaks a rule above;
             the message names file, split, bad value and rule.
     """
-    require_task(task, n_classes)
-    if (target_range is None) != (task == "classification"):
-        raise ValueError(
-            f"target_range is {target_range} for {task}: regression takes (low, high), "
-            "classification none"
-        )
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path, [f"{split}_{part}" for split in SPLITS for part in PARTS])
     splits = {}
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
         try:
-            y_B = _targets(labels, target_range or (0, n_classes - 1), scale=task == "regression")
+            y_B = flat_labels(labels, row.task)
+            if row.target_range is None:
+                y_B = _classes(y_B, row.n_classes)
+            else:
+                y_B = _scaled(y_B, row.target_range, check=split == "train")
             splits[split] = Split(images_BHWQ=_channels_last(images), y_B=y_B)
         except ValueError as error:
             raise UserError(f"{path}: split '{split}': {error}") from error
     try:
-        return Dataset(name=name, task=task, n_classes=n_classes, **splits)
+        return row.dataset(splits)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    keys = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
+def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Read some arrays of an npz file; pickles never.
+
+    Raises:
+        UserError: the file is no intact npz, or lacks one of the arrays.
+    """
     if not path.is_file():
         raise UserError(f"{path} is not a file")
     if not zipfile.is_zipfile(path):
@@ -87,15 +85,31 @@ def _channels_last(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return images_BHWQ
 
 
-def _targets(
-    labels: npt.NDArray[Any], limits: tuple[int, int], *, scale: bool
-) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+def flat_labels(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[Any]:
+    """Labels (B,) or (B, 1) as (B,), in the type they have.
+
+    Raises:
+        ValueError: another shape, or labels that are not integers (regression: nor floats).
+    """
     if labels.ndim not in (1, 2) or (labels.ndim == 2 and labels.shape[1] != 1):
         raise ValueError(f"labels have shape {labels.shape}: they must be (B,) or (B, 1)")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels are {labels.dtype}: they must be integers")
-    low, high = limits
+    floats = task == "regression" and np.issubdtype(labels.dtype, np.floating)
+    if not floats and not np.issubdtype(labels.dtype, np.integer):
+        rule = "integers or floats" if task == "regression" else "integers"
+        raise ValueError(f"labels are {labels.dtype}: they must be {rule}")
+    return labels.reshape(-1)
+
+
+def _classes(labels_B: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]:
     # Before the cast: an unsigned label too large for int64 would wrap round to another value.
-    require_range(labels, low, high, "label")
-    y_B = labels.reshape(-1)
-    return ((y_B - float(low)) / (high - low)).astype(np.float32) if scale else y_B.astype(np.int64)
+    require_range(labels_B, 0, n_classes - 1, "label")
+    return labels_B.astype(np.int64)
+
+
+def _scaled(
+    labels_B: npt.NDArray[Any], limits: tuple[float, float], *, check: bool
+) -> npt.NDArray[np.float32]:
+    low, high = limits
+    if check:
+        require_range(labels_B, low, high, "label")
+    return ((labels_B.astype(np.float64) - low) / (high - low)).astype(np.float32)

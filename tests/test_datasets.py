@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -8,31 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.dataset import Dataset, DatasetRow
-from bench.datasets import DATASETS, load
+from bench.dataset import Dataset
+from bench.datasets import DATASETS, find, load
 from bench.errors import UserError
 from bench.medmnist_files import load_medmnist
 
 GENUINE = os.environ.get("SAE_BENCH_DATA")
-BLOOD = DatasetRow(
-    name="blood",
-    task="classification",
-    n_classes=8,
-    backbone="vgg",
-    source="bloodmnist.npz",
-    citation="test",
-    loader=load_medmnist,
-)
-RETINA = DatasetRow(
-    name="retina",
-    task="regression",
-    n_classes=0,
-    backbone="vit",
-    source="retinamnist.npz",
-    citation="test",
-    loader=load_medmnist,
-    target_range=(0, 4),
-)
 SIZES = {
     "pneumonia": (4708, 524, 624),
     "breast": (546, 78, 156),
@@ -41,35 +23,51 @@ SIZES = {
 }
 
 
-@pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    for row in (BLOOD, RETINA):
-        monkeypatch.setitem(DATASETS, row.name, row)
-
-
 # ---------------------------------------------------------------- table and import
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(
-        UserError, match=r"^unknown dataset 'mnist'; choices: digits, pneumonia, breast$"
-    ):
+    names = "digits, pneumonia, breast, blood, retina, tinyimagenet"
+    with pytest.raises(UserError, match=rf"^unknown dataset 'mnist'; choices: {names}, or a path"):
         load("mnist")
 
 
 def test_rows_agree_with_medmnist() -> None:
     import medmnist
 
-    for row in [*DATASETS.values(), BLOOD]:
+    for row in DATASETS.values():
         if row.loader is load_medmnist:
-            assert len(medmnist.INFO[Path(row.source).stem]["label"]) == row.n_classes
+            labels = medmnist.INFO[Path(row.source).stem]["label"]
+            found = (row.n_classes,) if row.target_range is None else row.target_range
+            assert found == ((len(labels),) if row.n_classes else (0, len(labels) - 1))
     assert list(DATASETS) == [row.name for row in DATASETS.values()]
+
+
+def test_the_papers_pairing() -> None:
+    pairs = {row.name: row.backbone for row in DATASETS.values() if row.backbone != "fc"}
+    assert pairs == {"blood": "vgg", "retina": "vit", "tinyimagenet": "resnet"}
+
+
+def test_rows_go_to_worker_processes() -> None:
+    for row in DATASETS.values():
+        assert pickle.loads(pickle.dumps(row)) == row
+        assert hash(row) == hash(row)
+
+
+def test_paths_are_told_from_names(tmp_path: Path) -> None:
+    assert find("breast") is DATASETS["breast"]
+    for spec in ("own.npz", f"{tmp_path}/own"):
+        with pytest.raises(UserError, match=r"own data .* its task must be declared: classific"):
+            find(spec)
+        with pytest.raises(UserError, match="does not exist"):
+            find(spec, task="regression")
 
 
 def test_import_is_cheap() -> None:
     code = (
         "import sys; from bench.datasets import DATASETS; print(*DATASETS); "
-        "print({'torch', 'medmnist', 'sklearn', 'pandas', 'scipy'} & set(sys.modules))"
+        "slow = {'torch', 'torchvision', 'medmnist', 'sklearn', 'pandas', 'scipy', 'PIL'}; "
+        "print(slow & set(sys.modules))"
     )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -88,7 +86,6 @@ def genuine(name: str) -> tuple[Dataset, dict[str, Any]]:
         return load(name), dict(archive)
 
 
-@pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("name", SIZES)
 def test_genuine_file_is_read_as_numpy_reads_it(name: str) -> None:
     dataset, raw = genuine(name)
@@ -103,7 +100,6 @@ def test_genuine_file_is_read_as_numpy_reads_it(name: str) -> None:
         np.testing.assert_array_equal(split.y_B * scale, labels)
 
 
-@pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize(("name", "shape"), [("breast", (28, 28, 1)), ("retina", (28, 28, 3))])
 def test_genuine_train_statistics(name: str, shape: tuple[int, int, int]) -> None:
     dataset, raw = genuine(name)
@@ -111,6 +107,16 @@ def test_genuine_train_statistics(name: str, shape: tuple[int, int, int]) -> Non
     pixels = raw["train_images"].reshape(-1, shape[2]) / 255
     np.testing.assert_allclose(dataset.mean_Q, pixels.mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(dataset.std_Q, pixels.std(axis=0), rtol=1e-9)
+
+
+def test_genuine_blood_and_retina_counts() -> None:
+    blood, _ = genuine("blood")
+    # MedMNIST v2, table of BloodMNIST: 17,092 images of 8 classes.
+    counts = np.bincount(np.concatenate([split.y_B for split in blood.splits.values()]))
+    assert counts.tolist() == [1218, 3117, 1551, 2895, 1214, 1420, 3329, 2348]
+    retina, _ = genuine("retina")
+    assert retina.target_range == (0.0, 4.0)
+    assert sorted(set(retina.train.y_B.tolist())) == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 def test_genuine_fingerprint_is_stable_and_tells_files_apart() -> None:

@@ -14,9 +14,9 @@ from medmnist_arrays import arrays
 from medmnist_server import Server
 
 from bench import medmnist_files
+from bench.data_folder import resolve_folder
 from bench.datasets import load
 from bench.errors import DataUnavailable, UserError
-from bench.medmnist_files import resolve_folder
 
 
 def test_folder_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

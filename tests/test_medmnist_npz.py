@@ -8,7 +8,9 @@ import pytest
 from medmnist_arrays import arrays
 
 from bench.dataset import Dataset
+from bench.dataset_row import DatasetRow
 from bench.errors import UserError
+from bench.medmnist_files import load_medmnist
 from bench.medmnist_npz import read_medmnist_npz
 
 
@@ -20,7 +22,8 @@ def npz(folder: Path, **changes: Any) -> Path:
 
 def read(path: Path, **changes: Any) -> Dataset:
     options: dict[str, Any] = {"name": "own", "task": "classification", "n_classes": 2}
-    return read_medmnist_npz(path, **(options | changes))
+    options |= {"backbone": "fc", "source": "", "citation": "", "loader": load_medmnist}
+    return read_medmnist_npz(path, DatasetRow(**(options | changes)))
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -71,6 +74,17 @@ def test_npz_refuses_a_grade_outside_the_constants(tmp_path: Path) -> None:
     path = npz(tmp_path, train_labels=np.array([0, 4, 5, 1], np.uint8))
     with pytest.raises(UserError, match=r"split 'train': label 5 is out of range: .* in 0\.\.4"):
         read(path, task="regression", n_classes=0, target_range=(0, 4))
+
+
+def test_regression_takes_floats_and_lets_val_and_test_lie_beyond(tmp_path: Path) -> None:
+    path = npz(tmp_path, train_labels=np.array([-2.5, 0, 2.5, 0]), val_labels=np.array([5.0, 0.0]))
+    dataset = read(path, task="regression", n_classes=0, target_range=(-2.5, 2.5))
+    assert dataset.train.y_B.tolist() == [0.0, 0.5, 1.0, 0.5]
+    assert dataset.val.y_B.tolist() == [1.5, 0.5]
+    assert dataset.target_range == (-2.5, 2.5)
+    path = npz(tmp_path, test_labels=np.array([np.nan, 0.0]))
+    with pytest.raises(UserError, match="split 'test': target nan: all targets must be finite"):
+        read(path, task="regression", n_classes=0, target_range=(0, 1))
 
 
 @pytest.mark.parametrize(

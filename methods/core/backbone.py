@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from methods.core.space import Settings
 
@@ -41,6 +42,27 @@ class Backbone(nn.Module):
         self.features = tuple(features)
 
 
+class ChannelsLast(nn.Module):
+    """Lay a map out with its channels innermost; the layers after it keep that layout.
+
+    Convolutions and BatchNorm take a quarter to 40 % less time so on a CPU. It goes after the first
+    convolution: with one channel both layouts are the same to torch, and it falls back to the
+    other. Weights keep the usual layout, the only one that safetensors saves.
+    """
+
+    def forward(self, x_BFHW: Tensor) -> Tensor:
+        """Shape and values kept."""
+        return x_BFHW.contiguous(memory_format=torch.channels_last)
+
+
+def doubling_widths(width: int, depth: int) -> list[int]:
+    """Widths W, 2W, 4W, 8W, 8W, ... of D stages of a convolutional backbone.
+
+    Source: VGG (Simonyan & Zisserman 2015) and ResNet (He et al. 2016), where W = 64: 64 to 512.
+    """
+    return [width * min(2**stage, 8) for stage in range(depth)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackboneSettings(Settings):
     """A backbone's settings build it; every backbone has a ``width`` and a ``depth`` (D)."""
@@ -48,6 +70,13 @@ class BackboneSettings(Settings):
     width: int
     depth: int
 
+    def check(self, shape: ImageShape) -> None:
+        """Raise ValueError where no such backbone fits images of ``shape``; by default all fit."""
+
     @abstractmethod
     def build(self, shape: ImageShape, n_inputs: int) -> Backbone:
-        """The backbone for N = ``n_inputs`` stacked images of ``shape``."""
+        """The backbone for N = ``n_inputs`` stacked images of ``shape``.
+
+        Raises:
+            ValueError: as :meth:`check`.
+        """

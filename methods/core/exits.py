@@ -39,7 +39,9 @@ class Head(nn.Module):
         rows = (torch.tensor(inputs)[:, None] * self.n_outputs + torch.arange(self.n_outputs)).view(
             -1
         )
-        new = nn.Linear(old.in_features, len(rows), device=old.weight.device)
+        # On "meta" no initial values are drawn: it would move the caller's random stream.
+        new = nn.Linear(old.in_features, len(rows), device="meta", dtype=old.weight.dtype)
+        new = new.to_empty(device=old.weight.device)
         with torch.no_grad():
             new.weight.copy_(old.weight[rows])
             new.bias.copy_(old.bias[rows])
@@ -50,9 +52,32 @@ def _vector_adapter(n_from: int, n_to: int) -> nn.Module:
     return nn.Sequential(nn.Linear(n_from, n_to), nn.BatchNorm1d(n_to), nn.ReLU())
 
 
+class TokenMean(nn.Module):
+    """The mean over tokens."""
+
+    def forward(self, tokens_BLF: Tensor) -> Tensor:
+        """Map (B, L, F) to (B, F)."""
+        return tokens_BLF.mean(1)
+
+
+def _map_adapter(n_from: int, n_to: int) -> nn.Module:
+    projection = nn.Conv2d(n_from, n_to, 1, bias=False)  # BatchNorm's shift is its bias
+    return nn.Sequential(projection, nn.BatchNorm2d(n_to), nn.ReLU(), _global_average())
+
+
+def _global_average() -> nn.Module:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _tokens_adapter(n_from: int, n_to: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_from, n_to), nn.GELU(), nn.LayerNorm(n_to), TokenMean())
+
+
 # layout of the features -> (adapter of an early exit, what the last exit does instead)
 _ADAPTERS: dict[str, tuple[Callable[[int, int], nn.Module], Callable[[], nn.Module]]] = {
     "vector": (_vector_adapter, nn.Identity),
+    "map": (_map_adapter, _global_average),
+    "tokens": (_tokens_adapter, TokenMean),
 }
 
 

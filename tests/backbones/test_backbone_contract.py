@@ -1,0 +1,214 @@
+"""Every backbone under every method: the methods' contract, costs, and identities."""
+
+import pytest
+import torch
+from method_contract import CHECKS, batch, build, seeded_loss
+from torch import Tensor, nn
+
+from backbones.conftest import MakeProblem, n_parameters, settle
+from bench.cost import OTHER, measure
+from methods import load_method, method_names
+from methods.backbones import backbone_names
+from methods.batch_ensemble import BatchEnsemble, BatchEnsembleSettings, RankOne
+from methods.core.backbone import ImageShape
+from methods.core.network import Exit, Network, Problem
+from methods.ensemble import Ensemble, EnsembleSettings, member_seed
+from methods.mc_dropout import MCDropout, MCDropoutSettings
+from methods.sae import SAE, SAESettings
+from methods.standard import Standard, StandardSettings
+
+every_backbone = pytest.mark.parametrize("backbone", backbone_names())
+every_method = pytest.mark.parametrize("method", method_names())
+every_task = pytest.mark.parametrize("task", ["classification", "regression"])
+
+
+# What the task has a part in; the other clauses see the same code for either task.
+OF_THE_TASK = ("every_parameter_gets_a_finite_gradient", "deployed_predicts_the_same")
+CLAUSES = [("classification", name) for name in CHECKS] + [
+    ("regression", name) for name in OF_THE_TASK
+]
+
+
+@pytest.mark.parametrize(("task", "clause"), CLAUSES)
+@every_method
+# On fc, tests/methods/test_contract.py puts them through it.
+@pytest.mark.parametrize("backbone", [name for name in backbone_names() if name != "fc"])
+def test_the_methods_contract_holds(
+    backbone: str, method: str, task: str, clause: str, make_problem: MakeProblem
+) -> None:
+    CHECKS[clause](load_method(method), make_problem(backbone, task))
+
+
+# ---- Cost
+
+
+@every_method
+@every_backbone
+def test_parts_of_networks_are_the_whole_cost(
+    backbone: str, method: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone)
+    cost = measure(build(load_method(method), problem).deployed(), problem.shape)
+    assert sum(cost.flops_by_part.values()) == cost.flops > 0
+    assert OTHER not in cost.flops_by_part
+
+
+@every_backbone
+def test_members_and_passes_cost_what_as_many_standard_networks_do(
+    backbone: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone)
+    one = measure(Standard(problem, StandardSettings(), seed=0), problem.shape)
+    ensemble = measure(Ensemble(problem, EnsembleSettings(n_members=3), seed=0), problem.shape)
+    assert (ensemble.flops, ensemble.params) == (3 * one.flops, 3 * one.params)
+    passes = measure(MCDropout(problem, MCDropoutSettings(n_passes=5), seed=0), problem.shape)
+    assert (passes.flops, passes.params) == (5 * one.flops, one.params)
+
+
+@every_backbone
+def test_stem_and_heads_alone_grow_with_the_inputs(
+    backbone: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone)
+    one, three = (Network(problem, n_inputs=n, exits=[1, 2]) for n in (1, 3))
+    first = next(layer for layer in one.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
+    assert n_parameters(three.backbone.stages) == n_parameters(one.backbone.stages)
+    stems = n_parameters(three.backbone.stem), n_parameters(one.backbone.stem)
+    assert stems[0] - stems[1] == 2 * first.weight.numel()
+    # Two inputs more, each with 3 outputs at both exits.
+    rows = 2 * 2 * 3 * (one.backbone.features[-1] + 1)
+    assert n_parameters(three.heads) - n_parameters(one.heads) == rows
+
+
+# ---- Identities
+
+
+def standard(problem: Problem, seed: int = 5) -> Standard:
+    return Standard(problem, StandardSettings(), seed=seed)
+
+
+def same_training_and_prediction(ours: Standard, expected: Standard, problem: Problem) -> None:
+    x_BQHW, y_B = batch(problem, 9)
+    torch.testing.assert_close(seeded_loss(ours, x_BQHW, y_B), seeded_loss(expected, x_BQHW, y_B))
+    # The loss moved the BatchNorm averages of both.
+    assert ours.training
+    torch.testing.assert_close(ours.eval()(x_BQHW), expected.eval()(x_BQHW))
+
+
+@every_task
+@every_backbone
+def test_dropout_of_rate_0_is_the_standard_nn(
+    backbone: str, task: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone, task)
+    dropout = MCDropout(problem, MCDropoutSettings(rate=0.0, n_passes=1), seed=5)
+    same_training_and_prediction(dropout, standard(problem), problem)
+
+
+@every_task
+@every_backbone
+def test_one_member_with_neutral_factors_is_the_standard_nn(
+    backbone: str, task: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone, task)
+    one = BatchEnsemble(problem, BatchEnsembleSettings(n_members=1, bias_init="default"), seed=5)
+    for layer in one.modules():
+        if isinstance(layer, RankOne):
+            nn.init.ones_(layer.r_MI)
+            nn.init.ones_(layer.s_MO)
+    same_training_and_prediction(one, standard(problem), problem)
+
+
+@every_backbone
+def test_methods_reach_every_layer_with_a_weight_matrix(
+    backbone: str, make_problem: MakeProblem
+) -> None:
+    # A weight that is no linear layer's or convolution's would stay without dropout and factors.
+    # Position embeddings are added, not multiplied by.
+    network = standard(make_problem(backbone)).network
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    reached = {id(layer.weight) for layer in layers}
+    others = [
+        name
+        for name, values in network.named_parameters()
+        if values.ndim > 1 and id(values) not in reached and not name.endswith("position_LF")
+    ]
+    assert others == []
+    called: list[nn.Module] = []
+    for layer in layers:
+        layer.register_forward_hook(lambda module, _inputs, _output: called.append(module))
+    network(torch.zeros(2, *make_problem(backbone).shape))
+    assert len(called) == len(set(called)) == len(layers)
+    assert called[0] is layers[0], "the first layer defined is the input layer"
+
+
+@every_task
+@every_backbone
+def test_members_of_the_joint_ensemble_are_standard_networks(
+    backbone: str, task: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone, task)
+    ensemble = Ensemble(problem, EnsembleSettings(n_members=2), seed=5)
+    alone = [standard(problem, member_seed(5, m)) for m in (0, 1)]
+    x_BQHW, y_B = batch(problem, 9)
+    losses = [seeded_loss(member, x_BQHW, y_B) for member in alone]
+    torch.testing.assert_close(seeded_loss(ensemble, x_BQHW, y_B), sum(losses, torch.zeros(())))
+    outputs_BMC = ensemble.eval()(x_BQHW)
+    for m, member in enumerate(alone):
+        assert torch.equal(outputs_BMC[:, m], member.eval()(x_BQHW)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("logits_ND", "n_exits", "keep"),
+    [
+        ([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]], 1, [Exit(2, 0), Exit(2, 1)]),
+        ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], 1, [Exit(1, 0), Exit(2, 1)]),
+        ([[1.0, 0.0, 2.0], [2.0, 1.0, 0.0]], 2, [Exit(1, 0), Exit(1, 1), Exit(2, 1), Exit(3, 0)]),
+    ],
+)
+@every_backbone
+def test_pruned_sae_predicts_as_the_full_one(
+    backbone: str,
+    logits_ND: list[list[float]],
+    n_exits: int,
+    keep: list[Exit],
+    make_problem: MakeProblem,
+) -> None:
+    problem = make_problem(backbone, depth=3)
+    method = SAE(problem, SAESettings(n_inputs=2, n_exits=n_exits), seed=5)
+    with torch.no_grad():
+        method.depth_logits_ND.copy_(torch.tensor(logits_ND))
+    settle(method)
+    deployed = method.deployed()
+    network = deployed.network
+    assert isinstance(network, Network)
+    assert network.predictors == keep
+    assert len(network.backbone.stages) == keep[-1].depth
+    x_BQHW, _ = batch(problem, 5)
+    torch.testing.assert_close(deployed(x_BQHW), method(x_BQHW), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(deployed.weights(), method.weights())
+
+
+# ---- Settings
+
+
+@every_backbone
+def test_check_accepts_what_builds(backbone: str, make_problem: MakeProblem) -> None:
+    for shape in (ImageShape(1, 8, 8), ImageShape(3, 28, 28), ImageShape(2, 64, 32)):
+        problem = make_problem(backbone, shape=shape, depth=4)
+        problem.backbone.check(shape)
+        network = Network(problem, n_inputs=2, exits=[1, 2, 3, 4])
+        assert network.backbone.features[0] == 16
+        assert len(network.backbone.stages) == len(network.backbone.features) == 4
+        outputs: Tensor = network.eval()(torch.zeros(1, 2 * shape.channels, *shape[1:]))
+        assert outputs.shape == (1, 8, 3)
+
+
+@every_backbone
+def test_predictions_depend_on_every_pixel(backbone: str, make_problem: MakeProblem) -> None:
+    problem = make_problem(backbone, depth=1)
+    network = Network(problem, exits=[1]).eval().double()
+    x_BQHW = torch.randn(1, *problem.shape, dtype=torch.float64, requires_grad=True)
+    network(x_BQHW).square().sum().backward()
+    assert x_BQHW.grad is not None
+    assert (x_BQHW.grad != 0).all()

@@ -1,0 +1,156 @@
+"""ResNet against torchvision's, and its cost against sums written out from the layer sizes.
+
+A kxk convolution costs k^2 * in * out FLOPs a pixel of its output and has as many parameters;
+batch norm of F channels costs 2 * F a pixel and has 2 * F parameters; the global average costs F a
+pixel; the sum with the shortcut is free.
+"""
+
+import pytest
+import torch
+import torchvision  # type: ignore[import-untyped]
+from torch import Tensor, nn
+
+from backbones.conftest import copy_in_order, n_parameters, settle, stage_features
+from bench.cost import Cost, measure
+from methods.backbones.resnet import BasicBlock, ResNetSettings
+from methods.core.backbone import ImageShape
+from methods.core.likelihood import Categorical
+from methods.core.network import Problem
+from methods.sae import SAE, SAESettings
+from methods.standard import Standard, StandardSettings
+
+RESNET_18 = ResNetSettings(width=64, depth=4, blocks=2)
+
+
+def torchvision_resnet_18(*, keeps_pixels: bool) -> nn.Module:
+    """As published, or as it is usually adapted to CIFAR; without the last linear layer."""
+    model: nn.Module = torchvision.models.resnet18()
+    if keeps_pixels:
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    model.fc = nn.Identity()
+    return model
+
+
+def torchvision_stages(model: nn.Module, x: Tensor) -> list[Tensor]:
+    layers = dict(model.named_children())
+    for name in ("conv1", "bn1", "relu", "maxpool"):
+        x = layers[name](x)
+    return [x := layers[f"layer{stage}"](x) for stage in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "keeps_pixels"),
+    [
+        (ImageShape(3, 96, 72), False),
+        (ImageShape(3, 65, 20), False),
+        (ImageShape(3, 64, 33), True),
+        (ImageShape(3, 12, 20), True),
+    ],
+)
+def test_width_64_depth_4_and_2_blocks_are_resnet_18(shape: ImageShape, keeps_pixels: bool) -> None:
+    torch.manual_seed(0)
+    theirs, ours = torchvision_resnet_18(keeps_pixels=keeps_pixels), RESNET_18.build(shape, 1)
+    settle(theirs)
+    copy_in_order(theirs, ours)
+    ours.eval()
+    x_BQHW = torch.randn(1, *shape)
+    with torch.no_grad():
+        expected = torchvision_stages(theirs, x_BQHW)
+        for got, wanted in zip(stage_features(ours, x_BQHW), expected, strict=True):
+            # Features grow with the blocks: relative to the largest of them.
+            torch.testing.assert_close(
+                got, wanted, rtol=1e-4, atol=1e-5 * wanted.abs().max().item()
+            )
+
+
+def test_parameters_of_resnet_18() -> None:
+    # 11,689,512 as published, of which the last linear layer to 1,000 classes has 513,000.
+    published = 11_689_512 - (512 + 1) * 1000
+    with torch.device("meta"):
+        large = RESNET_18.build(ImageShape(3, 224, 224), 1)
+        small = RESNET_18.build(ImageShape(3, 64, 64), 1)
+    assert n_parameters(large) == published
+    assert n_parameters(small) == published - (7 * 7 - 3 * 3) * 3 * 64
+
+
+# ---- Cost: 2 channels of 5x6 pixels, W = 3, D = 3: 30, 3x3 and 2x2 pixels of 3, 6, 12 features.
+
+PROBLEM = Problem(
+    shape=ImageShape(2, 5, 6), likelihood=Categorical(5), backbone=ResNetSettings(width=3, depth=3)
+)
+STEM = 30 * (9 * 2 * 3 + 2 * 3)
+STAGES = [
+    30 * (9 * 3 * 3 + 2 * 3) * 2,
+    # Two 3x3 convolutions and the 1x1 shortcut, each with its batch norm.
+    9 * (9 * 3 * 6 + 2 * 6 + 9 * 6 * 6 + 2 * 6 + 3 * 6 + 2 * 6),
+    4 * (9 * 6 * 12 + 2 * 12 + 9 * 12 * 12 + 2 * 12 + 6 * 12 + 2 * 12),
+]
+ADAPTERS = [30 * (3 * 12 + 2 * 12 + 12), 9 * (6 * 12 + 2 * 12 + 12)]
+AVERAGE, ROWS = 4 * 12, 12 * 5
+
+STEM_PARAMS = 9 * 2 * 3 + 2 * 3
+STAGE_PARAMS = [STAGES[0] // 30, STAGES[1] // 9, STAGES[2] // 4]
+ADAPTER_PARAMS = [3 * 12 + 2 * 12, 6 * 12 + 2 * 12]
+ROWS_PARAMS = (12 + 1) * 5
+
+
+def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
+    cost = measure(Standard(PROBLEM, StandardSettings(), seed=0), PROBLEM.shape)
+    assert cost == Cost(
+        flops=STEM + sum(STAGES) + AVERAGE + ROWS,
+        params=STEM_PARAMS + sum(STAGE_PARAMS) + ROWS_PARAMS,
+        flops_by_part={
+            "network.backbone.stem": STEM,
+            **{f"network.backbone.stages.{i}": flops for i, flops in enumerate(STAGES)},
+            "network.heads.3.adapter": AVERAGE,
+            "network.heads.3.linear": ROWS,
+        },
+    )
+    # Once to the last digit.
+    assert (cost.flops, cost.params) == (20_340, 2_927)
+
+
+def test_an_sae_costs_its_trunk_up_to_the_deepest_exit() -> None:
+    method = SAE(PROBLEM, SAESettings(n_inputs=2, n_exits=1), seed=0)
+    with torch.no_grad():
+        method.depth_logits_ND.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    cost = measure(method.deployed(), PROBLEM.shape)
+    # Two inputs double the stem's convolution; the last stage is gone; each exit serves one input.
+    stem = STEM + 30 * 9 * 2 * 3
+    assert cost.flops == stem + sum(STAGES[:2]) + sum(ADAPTERS) + 2 * ROWS
+    assert cost.params == (
+        STEM_PARAMS + 9 * 2 * 3 + sum(STAGE_PARAMS[:2]) + sum(ADAPTER_PARAMS) + 2 * ROWS_PARAMS
+    )
+
+
+def test_more_blocks_keep_the_widths() -> None:
+    one, three = (ResNetSettings(width=4, depth=2, blocks=n) for n in (1, 3))
+    shape = ImageShape(1, 8, 8)
+    shallow, deep = one.build(shape, 1), three.build(shape, 1)
+    assert deep.features == shallow.features == (4, 8)
+    # Two identity blocks more in either stage.
+    block = [2 * (9 * width * width + 2 * width) for width in (4, 8)]
+    assert n_parameters(deep) - n_parameters(shallow) == 2 * sum(block)
+
+
+# ---- Shapes
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (4, 9, 70), (1, 28, 28)])
+def test_images_of_any_size_fit(shape: tuple[int, int, int]) -> None:
+    backbone = ResNetSettings(width=2, depth=6).build(ImageShape(*shape), 2).eval()
+    x_BQHW = torch.randn(3, 2 * shape[0], *shape[1:])
+    assert stage_features(backbone, x_BQHW)[-1].shape[:2] == (3, 16)
+
+
+def test_a_block_whose_convolutions_are_silent_is_its_shortcut() -> None:
+    torch.manual_seed(0)
+    x_BFHW = torch.randn(2, 3, 4, 4)
+    for block in (BasicBlock(3, 3, 1), BasicBlock(3, 5, 2)):
+        last_norm = block.residual[-1]
+        assert isinstance(last_norm, nn.BatchNorm2d)
+        nn.init.zeros_(last_norm.weight)
+        expected = block.eval().shortcut(x_BFHW).clamp(min=0)
+        assert torch.equal(block(x_BFHW), expected)
+    assert len(BasicBlock(3, 3, 1).shortcut) == 0

@@ -1,0 +1,214 @@
+"""The vision transformer against torch's own layers, and its cost against sums written out.
+
+A linear layer costs in * out FLOPs a token (bias free), layer norm of F features 5 * F a token,
+the scaling of queries F a token; the two products of attention cost L^2 * F each.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from backbones.conftest import n_parameters, settle, stage_features
+from bench.cost import Cost, measure
+from methods.backbones.vit import PatchEmbedding, PositionEmbedding, TransformerBlock, ViTSettings
+from methods.core.backbone import ImageShape
+from methods.core.exits import make_head
+from methods.core.likelihood import Categorical
+from methods.core.network import Problem
+from methods.sae import SAE, SAESettings
+from methods.standard import Standard, StandardSettings
+
+
+def torch_block(ours: TransformerBlock, width: int, n_heads: int) -> nn.TransformerEncoderLayer:
+    """The same weights in torch's layer."""
+    theirs = nn.TransformerEncoderLayer(
+        width,
+        n_heads,
+        dim_feedforward=4 * width,
+        dropout=0.0,
+        activation="gelu",
+        batch_first=True,
+        norm_first=True,
+    )
+    names = {
+        "attention.0": "norm1",
+        "attention.1.qkv.": "self_attn.in_proj_",
+        "attention.1.out": "self_attn.out_proj",
+        "mlp.0": "norm2",
+        "mlp.1": "linear1",
+        "mlp.3": "linear2",
+    }
+    state = ours.state_dict()
+    for old, new in names.items():
+        state = {key.replace(old, new): values for key, values in state.items()}
+    theirs.load_state_dict(state)
+    return theirs
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 4])
+def test_a_block_is_torchs_pre_norm_encoder_layer(n_heads: int) -> None:
+    torch.manual_seed(0)
+    ours = TransformerBlock(16, n_heads)
+    settle(ours)
+    theirs = torch_block(ours.train(), 16, n_heads)
+    tokens_BLF = 3 * torch.randn(5, 7, 16)
+    torch.testing.assert_close(ours(tokens_BLF), theirs(tokens_BLF), rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_does_not_know_the_order_of_tokens_but_the_stem_does() -> None:
+    torch.manual_seed(0)
+    backbone = ViTSettings(width=16, depth=1, patch=2, head_width=8).build(ImageShape(1, 4, 4), 1)
+    tokens_BLF, order = torch.randn(2, 4, 16), [2, 0, 3, 1]
+    for stage in backbone.stages:
+        torch.testing.assert_close(stage(tokens_BLF)[:, order], stage(tokens_BLF[:, order]))
+    same_patches = torch.ones(1, 1, 4, 4)
+    tokens = backbone.stem(same_patches)[0]
+    assert len({tuple(token.tolist()) for token in tokens}) == 4
+
+
+def test_tokens_are_linear_in_patches_read_row_by_row() -> None:
+    torch.manual_seed(0)
+    embedding = PatchEmbedding(6, 10, 2)
+    x_BQHW = torch.randn(3, 6, 4, 8)
+    weight, bias = embedding.projection.weight.flatten(1), embedding.projection.bias
+    assert bias is not None
+    tokens_BLF = embedding(x_BQHW)
+    assert tokens_BLF.shape == (3, 8, 10)
+    for token, (row, column) in enumerate([(r, c) for r in (0, 2) for c in (0, 2, 4, 6)]):
+        patch = x_BQHW[:, :, row : row + 2, column : column + 2].flatten(1)
+        torch.testing.assert_close(tokens_BLF[:, token], patch @ weight.T + bias)
+
+
+def test_positions_are_added_and_learned() -> None:
+    positions = PositionEmbedding(4, 6)
+    tokens_BLF = torch.randn(3, 4, 6)
+    assert torch.equal(positions(tokens_BLF) - tokens_BLF != 0, torch.ones(3, 4, 6).bool())
+    positions(tokens_BLF).sum().backward()
+    assert positions.position_LF.grad is not None
+    assert (positions.position_LF.grad == 3).all()
+
+
+def test_the_last_stage_alone_ends_with_a_layer_norm() -> None:
+    torch.manual_seed(0)
+    shape = ImageShape(1, 8, 8)
+    backbone = ViTSettings(width=32, depth=3).build(shape, 1)
+    tokens = stage_features(backbone, 5 * torch.randn(4, *shape))
+    # At its initial values: mean 0 and variance 1 over the features of each token.
+    torch.testing.assert_close(tokens[2].mean(-1), torch.zeros(4, 4), rtol=0, atol=1e-5)
+    torch.testing.assert_close(tokens[2].var(-1, correction=0), torch.ones(4, 4), rtol=1e-3, atol=0)
+    assert (tokens[1].var(-1, correction=0) - 1).abs().mean() > 0.05
+
+
+def test_parameters_of_vit_base() -> None:
+    # 86,567,656 as published (ImageNet, patch 16), less the class token, its position and the
+    # last linear layer to 1,000 classes.
+    published = 86_567_656 - 768 - 768 - (768 + 1) * 1000
+    settings = ViTSettings(width=768, depth=12, patch=16, head_width=64)
+    with torch.device("meta"):
+        assert n_parameters(settings.build(ImageShape(3, 224, 224), 1)) == published
+
+
+# ---- Cost: 2 channels of 4x6 pixels in 6 patches of 2x2, W = 8 in 2 heads, D = 3.
+
+PROBLEM = Problem(
+    shape=ImageShape(2, 4, 6),
+    likelihood=Categorical(5),
+    backbone=ViTSettings(width=8, depth=3, patch=2, head_width=4),
+)
+L = 6
+STEM = L * (2 * 2 * 2 * 8)
+ATTENTION = L * (5 * 8 + 8 * 24 + 8 + 8 * 8) + 2 * L * L * 8
+MLP = L * (5 * 8 + 8 * 32 + 32 * 8)
+STAGE, NORM = ATTENTION + MLP, L * 5 * 8
+# Linear, layer norm, mean of the tokens.
+ADAPTER = L * (8 * 8 + 5 * 8 + 8)
+AVERAGE, ROWS = L * 8, 8 * 5
+
+STEM_PARAMS = (2 * 2 * 2 * 8 + 8) + L * 8
+NORM_PARAMS = 2 * 8
+STAGE_PARAMS = 2 * NORM_PARAMS + (8 + 1) * 24 + (8 + 1) * 8 + (8 + 1) * 32 + (32 + 1) * 8
+ADAPTER_PARAMS = (8 + 1) * 8 + 2 * 8
+ROWS_PARAMS = (8 + 1) * 5
+
+
+def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
+    cost = measure(Standard(PROBLEM, StandardSettings(), seed=0), PROBLEM.shape)
+    assert cost == Cost(
+        flops=STEM + 3 * STAGE + NORM + AVERAGE + ROWS,
+        params=STEM_PARAMS + 3 * STAGE_PARAMS + NORM_PARAMS + ROWS_PARAMS,
+        flops_by_part={
+            "network.backbone.stem": STEM,
+            "network.backbone.stages.0": STAGE,
+            "network.backbone.stages.1": STAGE,
+            "network.backbone.stages.2": STAGE + NORM,
+            "network.heads.3.adapter": AVERAGE,
+            "network.heads.3.linear": ROWS,
+        },
+    )
+    # Once to the last digit.
+    assert (cost.flops, cost.params) == (17_848, 2_797)
+
+
+def test_an_sae_costs_its_trunk_up_to_the_deepest_exit() -> None:
+    method = SAE(PROBLEM, SAESettings(n_inputs=2, n_exits=1), seed=0)
+    with torch.no_grad():
+        method.depth_logits_ND.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    cost = measure(method.deployed(), PROBLEM.shape)
+    # Two inputs double the patches' channels; the last stage is gone; each exit serves one input.
+    assert cost.flops == 2 * STEM + 2 * STAGE + 2 * ADAPTER + 2 * ROWS
+    assert cost.params == (
+        STEM_PARAMS + 2 * 2 * 2 * 8 + 2 * STAGE_PARAMS + 2 * ADAPTER_PARAMS + 2 * ROWS_PARAMS
+    )
+
+
+# ---- Exits on tokens
+
+
+def test_an_early_exit_on_tokens_is_linear_gelu_layer_norm_mean() -> None:
+    torch.manual_seed(0)
+    head = make_head("tokens", (3, 6), exit_depth=1, n_inputs=2, n_outputs=5)
+    settle(head)
+    linear, _, norm, _ = head.adapter.children()
+    assert isinstance(linear, nn.Linear)
+    assert isinstance(norm, nn.LayerNorm)
+    tokens_BLF = torch.randn(4, 7, 3)
+    hidden = tokens_BLF @ linear.weight.T + linear.bias
+    hidden = hidden * 0.5 * (1 + torch.erf(hidden / 2**0.5))
+    centred = hidden - hidden.mean(-1, keepdim=True)
+    normed = centred / (centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()
+    pooled_BF = (normed * norm.weight + norm.bias).mean(1)
+    expected = (pooled_BF @ head.linear.weight.T + head.linear.bias).view(4, 2, 5)
+    torch.testing.assert_close(head(tokens_BLF), expected, rtol=1e-4, atol=1e-5)
+    assert n_parameters(head.adapter) == (3 + 1) * 6 + 2 * 6
+
+
+def test_the_last_exit_on_tokens_is_the_mean_alone() -> None:
+    head = make_head("tokens", (3, 6), exit_depth=2, n_inputs=1, n_outputs=5)
+    tokens_BLF = torch.randn(4, 7, 6)
+    torch.testing.assert_close(head.adapter(tokens_BLF), tokens_BLF.mean(1))
+    assert n_parameters(head.adapter) == 0
+
+
+# ---- Shapes
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "message"),
+    [
+        (ViTSettings(patch=4), (1, 28, 30), r"vit\.patch=4: must divide the image's 28x30 pixels"),
+        (ViTSettings(patch=16), (1, 8, 16), r"vit\.patch=16: must divide the image's 8x16 pixels"),
+        (
+            ViTSettings(width=24),
+            (1, 8, 8),
+            r"vit\.width=24: must be a multiple of vit\.head_width=16",
+        ),
+        (ViTSettings(width=8), (1, 8, 8), r"vit\.width=8: must be a multiple of"),
+    ],
+)
+def test_what_does_not_fit_is_an_error(
+    settings: ViTSettings, shape: tuple[int, int, int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings.check(ImageShape(*shape))
+    with pytest.raises(ValueError, match=message):
+        settings.build(ImageShape(*shape), 1)
