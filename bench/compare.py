@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import sys
@@ -11,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.datasets import DATASETS
-from bench.errors import DataUnavailable, UserError
+from bench.datasets import DATASETS, find
+from bench.errors import UserError
 from bench.presets import PRESETS
 from methods import method_names
 from methods.backbones import backbone_names
@@ -50,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--datasets", type=_names, metavar="A,B", help=f"{', '.join(DATASETS)} (default: preset's)")
+    add(
+        "--task",
+        choices=("classification", "regression"),
+        help="of your own data, for example --datasets file.npz or --datasets ./folder",
+    )
     add("--methods", type=_names, metavar="A,B", help=f"{', '.join(method_names())} (default: all)")
     add("--seeds", metavar="0,1", help="run seeds, integers >= 0 (default: the preset's)")
     add("--preset", default="quick", help=f"{', '.join(PRESETS)} (default: quick)")
@@ -112,13 +116,16 @@ def _compare(options: argparse.Namespace) -> int:
     seeds = _seeds(options.seeds) if options.seeds is not None else preset.seeds
     workers = _workers(options.workers)
 
+    rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
+
     # torch is imported from here on: -h and bad names are answered before.
     from bench.execute import Context, default_device
     from bench.plan import Request, plan
+    from bench.sweep import run_missing, unavailable
 
     configs = plan(
         Request(
-            datasets=options.datasets or preset.datasets,
+            datasets=rows,
             methods=options.methods or method_names(),
             seeds=seeds,
             preset=options.preset,
@@ -127,12 +134,15 @@ def _compare(options: argparse.Namespace) -> int:
         )
     )
     context = Context(
-        results=options.results, data=options.data, device=default_device(options.device)
+        results=options.results,
+        data=options.data,
+        device=default_device(options.device),
+        rows={row.name: row for row in rows},
     )
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
-    skipped = _skip_unavailable(configs, context, required=options.datasets is not None)
+    skipped = unavailable(configs, context, required=options.datasets is not None)
     configs = [config for config in configs if config.dataset not in skipped]
-    failed = _run(configs, context, workers, retry_failed=options.retry_failed)
+    failed = run_missing(configs, context, workers, retry_failed=options.retry_failed)
     _summarise(configs, context, skipped)
     return SOME_FAILED if failed else OK
 
@@ -153,69 +163,6 @@ def _workers(n_workers: int | None) -> int:
     if n_workers < 0:
         raise UserError(f"--workers {n_workers}: must be >= 0 (0 = in this process)")
     return n_workers
-
-
-def _skip_unavailable(
-    configs: Sequence[RunConfig], context: Context, *, required: bool
-) -> dict[str, str]:
-    """Datasets that can not be had, with the reason."""
-    from bench.run import load_dataset
-
-    skipped: dict[str, str] = {}
-    for name in dict.fromkeys(config.dataset for config in configs):
-        try:
-            load_dataset(name, context.data)
-        except DataUnavailable as error:
-            if required:
-                raise
-            skipped[name] = str(error)
-    return skipped
-
-
-def _run(
-    configs: Sequence[RunConfig], context: Context, workers: int, *, retry_failed: bool
-) -> list[str]:
-    """Run what is missing under a progress bar; the run ids of all failures, old and new."""
-    from tqdm import tqdm
-
-    from bench.execute import execute
-    from bench.records import Store
-    from bench.run import corrupted_tests
-
-    store = Store(context.results)
-    missing, failed = [], []
-    for config in configs:
-        record = store.load(config.run_id)
-        if record is not None and record["status"] == "failed" and retry_failed:
-            with store.lock(config.run_id, wait=True):
-                record = store.load(config.run_id)  # another process may have been faster
-                if record is not None and record["status"] == "failed":
-                    store.remove(config.run_id)
-                    record = None
-        if record is None:
-            missing.append(config)
-        elif record["status"] == "failed":
-            failed.append(config.run_id)
-    _log.info(
-        "%d runs, %d of them already in %s",
-        len(configs),
-        len(configs) - len(missing),
-        context.results,
-    )
-    # Once, here, rather than by every worker at the same time.
-    for dataset in dict.fromkeys(config.dataset for config in missing):
-        corrupted_tests(dataset, context.data, context.cache)
-    with (
-        tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
-        # Closed at once on Ctrl-C, so that no worker outlives this call.
-        contextlib.closing(execute(missing, context, workers=workers)) as outcomes,
-    ):
-        for outcome in outcomes:
-            bar.update()
-            if outcome.status == "failed":
-                failed.append(outcome.run_id)
-                bar.write(f"failed: {outcome.run_id}", file=sys.stderr)
-    return failed
 
 
 def _summarise(configs: Sequence[RunConfig], context: Context, skipped: dict[str, str]) -> None:

@@ -31,6 +31,8 @@ class DatasetRow:
         loader: reads it.
         target_range: regression only: the constants that are scaled to [0, 1].
         augment: default augmentation of the training images.
+        smoke, quick: settings of these presets on this dataset, written as for ``--set`` with
+            their group, where the preset's own would take hours.
         shift_images: number of test images that are corrupted; None: all of them.
 
     Raises:
@@ -46,6 +48,8 @@ class DatasetRow:
     loader: "Loader"
     target_range: tuple[float, float] | None = None
     augment: Augmentation = "none"
+    smoke: tuple[str, ...] = ()
+    quick: tuple[str, ...] = ()
     shift_images: int | None = None
 
     def __post_init__(self) -> None:
@@ -55,6 +59,10 @@ class DatasetRow:
                 f"target_range is {self.target_range} for {self.task}: regression takes "
                 "(low, high), classification none"
             )
+
+    def preset_settings(self, preset: str) -> tuple[str, ...]:
+        """What a preset sets on this dataset instead of its own grid."""
+        return {"smoke": self.smoke, "quick": self.quick}.get(preset, ())
 
     def dataset(self, splits: Mapping[str, Split]) -> Dataset:
         """Return the dataset of this row that has these splits.

@@ -13,14 +13,15 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from bench.config import RunConfig
+from bench.datasets import DATASETS, DatasetRow
 from bench.errors import UserError
 from bench.records import Store
 from bench.run import failure, run_one
@@ -36,15 +37,21 @@ class Context:
         results: the results folder.
         data: the data folder, or None for the default.
         device: a torch device.
+        rows: own datasets by name; those of the table need no entry.
     """
 
     results: Path
     data: Path | None
     device: str
+    rows: Mapping[str, DatasetRow] = field(default_factory=dict)
+
+    def row(self, dataset: str) -> DatasetRow:
+        """What is known of a dataset of this sweep."""
+        return self.rows.get(dataset) or DATASETS[dataset]
 
     @property
     def cache(self) -> Path:
-        """Where corrupted test images are kept."""
+        """Where decoded and corrupted images are kept."""
         return self.results / ".cache"
 
 
@@ -102,7 +109,11 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
 
                 device = torch.device(context.device)
                 record, files = run_one(
-                    config, data=context.data, cache=context.cache, device=device
+                    config,
+                    data=context.data,
+                    cache=context.cache,
+                    device=device,
+                    row=context.row(config.dataset),
                 )
             except UserError:
                 raise  # of the data or the store, not of this run

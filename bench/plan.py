@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.config import RunConfig
-from bench.datasets import DATASETS
+from bench.datasets import DatasetRow, find
 from bench.errors import UserError
 from bench.presets import PRESETS
 from bench.train import TrainingSettings
@@ -26,14 +26,15 @@ class Request:
     """What a user asked to compare, names checked by :func:`plan`.
 
     Attributes:
-        datasets, methods: names.
+        datasets: names of the table, or rows (of one's own data).
+        methods: names.
         seeds: run seeds.
         preset: whose grids the settings take.
         backbone: instead of each dataset's own, or None.
         assignments: ``key=value`` texts; see :func:`overrides`.
     """
 
-    datasets: Sequence[str]
+    datasets: Sequence[str | DatasetRow]
     methods: Sequence[str]
     seeds: Sequence[int]
     preset: str
@@ -48,17 +49,20 @@ def plan(request: Request) -> list[RunConfig]:
         UserError: an unknown name, key or value, or settings that do not fit each other.
     """
     _check_choice("preset", request.preset, PRESETS)
-    for dataset in request.datasets:
-        _check_choice("dataset", dataset, DATASETS)
+    rows = [find(dataset) if isinstance(dataset, str) else dataset for dataset in request.datasets]
     try:
-        backbones = {name: request.backbone or DATASETS[name].backbone for name in request.datasets}
+        backbones = {row.name: request.backbone or row.backbone for row in rows}
         asked = overrides(request.assignments, request.methods, set(backbones.values()))
+        grids = {
+            row.name: _row_grid(row, request.preset, request.methods, backbones[row.name])
+            for row in rows
+        }
         return [
             RunConfig(dataset=dataset, seed=seed, backbone=backbones[dataset], **parts)
-            for dataset in request.datasets
+            for dataset in backbones
             for seed in request.seeds
             for method in request.methods
-            for parts in _grid(method, backbones[dataset], request.preset, asked)
+            for parts in _grid(method, backbones[dataset], request.preset, asked, grids[dataset])
         ]
     except UserError:
         raise
@@ -66,7 +70,9 @@ def plan(request: Request) -> list[RunConfig]:
         raise UserError(str(error)) from error
 
 
-def _grid(method: str, backbone: str, preset: str, asked: Overrides) -> Iterator[dict[str, Any]]:
+def _grid(
+    method: str, backbone: str, preset: str, asked: Overrides, row_grid: Overrides
+) -> Iterator[dict[str, Any]]:
     """The settings of every run of one method on one backbone.
 
     Points of a preset's grid that do not fit (K > D) are left out; a value that the user asked for
@@ -77,9 +83,9 @@ def _grid(method: str, backbone: str, preset: str, asked: Overrides) -> Iterator
     frozen = () if kind.explores_depth else ("depth",)
     points = list(
         itertools.product(
-            _points(body, backbone, preset, asked, frozen),
-            _points(kind.settings_type, method, preset, asked),
-            _points(TrainingSettings, "train", preset, asked),
+            _points(body, backbone, preset, {**row_grid, **asked}, frozen),
+            _points(kind.settings_type, method, preset, {**row_grid, **asked}),
+            _points(TrainingSettings, "train", preset, {**row_grid, **asked}),
         )
     )
     fitting, misfit = [], None
@@ -131,9 +137,7 @@ def overrides(
     Raises:
         UserError: no such key (names the choices), or a value that breaks its rule.
     """
-    groups: dict[str, type[Settings]] = {"train": TrainingSettings}
-    groups |= {name: load_backbone(name) for name in sorted(backbones)}
-    groups |= {name: load_method(name).settings_type for name in methods}
+    groups = _groups(methods, backbones)
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -150,6 +154,22 @@ def overrides(
             values = (parse(groups[owner], name, word) for word in text.split(","))
             found[owner, name] = tuple(dict.fromkeys(values))
     return found
+
+
+def _groups(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, type[Settings]]:
+    """The settings of a request by the name of their group."""
+    groups: dict[str, type[Settings]] = {"train": TrainingSettings}
+    groups |= {name: load_backbone(name) for name in sorted(backbones)}
+    return groups | {name: load_method(name).settings_type for name in methods}
+
+
+def _row_grid(
+    row: DatasetRow, preset: str, methods: Sequence[str], backbone: str
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """What a dataset's row sets in a preset, as far as it concerns these methods and backbone."""
+    groups = _groups(methods, [backbone])
+    mine = [text for text in row.preset_settings(preset) if text.partition(".")[0] in groups]
+    return overrides(mine, methods, [backbone])
 
 
 def _check_choice(what: str, name: str, choices: Iterable[str]) -> None:

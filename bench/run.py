@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import io
-import platform
-import resource
-import subprocess
 import time
 import traceback
 from collections.abc import Iterator
@@ -20,13 +15,15 @@ import numpy.typing as npt
 import safetensors.torch
 import torch
 
-from bench import calibration, corruption_cache, cost, datasets, metrics
+from bench import calibration, corruption_cache, cost, metrics
 from bench.config import RunConfig
-from bench.datasets import Dataset
+from bench.datasets import DATASETS, Dataset, DatasetRow, Split
+from bench.environment import environment
 from bench.evaluate import predict_split
 from bench.inputs import Inputs, Normalise
+from bench.loaded import corrupted_tests, load_dataset
 from bench.predictive import Predictive
-from bench.records import FORMAT, Record, storage_errors
+from bench.records import FORMAT, Record
 from bench.train import train
 from methods import load_method
 from methods.core.backbone import ImageShape
@@ -34,41 +31,30 @@ from methods.core.likelihood import likelihood_for
 from methods.core.method import Method, Predictor
 from methods.core.network import Problem
 
-_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "fvcore", "imaug", "medmnist")
-
-
-@functools.lru_cache(maxsize=2)
-def load_dataset(name: str, data: Path | None) -> Dataset:
-    """The dataset, read once a process."""
-    return datasets.load(name, data=data)
-
-
-@functools.lru_cache(maxsize=2)
-def corrupted_tests(
-    name: str, data: Path | None, cache: Path
-) -> list[tuple[str, int, npt.NDArray[np.uint8]]]:
-    """The test images under every corruption and severity, made or read once a process."""
-    images_BHWQ = load_dataset(name, data).test.images_BHWQ
-    with storage_errors(cache.parent):
-        return list(corruption_cache.corrupted(images_BHWQ, key=name, cache=cache))
-
 
 def run_one(
-    config: RunConfig, *, data: Path | None, cache: Path, device: torch.device
+    config: RunConfig,
+    *,
+    data: Path | None,
+    cache: Path,
+    device: torch.device,
+    row: DatasetRow | None = None,
 ) -> tuple[Record, dict[str, bytes]]:
     """Train and evaluate one configuration.
 
     Args:
         config: what to run.
         data: the data folder (None: see ``bench.datasets``).
-        cache: folder of the corrupted test images.
+        cache: folder of decoded and of corrupted images.
         device: where to train and predict.
+        row: the dataset, where it is not one of the table.
 
     Returns:
         The record, and the files that go beside it.
     """
     timings: dict[str, float] = {}
-    dataset = load_dataset(config.dataset, data)
+    row = row or DATASETS[config.dataset]
+    dataset = load_dataset(row, data, cache)
     method = build(config, dataset).to(device)
     normalise = Normalise(dataset, device)
     val = Inputs.of(dataset.val, device)
@@ -79,10 +65,12 @@ def run_one(
 
     with _timed(timings, "train"):
         train_inputs = Inputs.of(dataset.train, device)
-        history = train(method, train_inputs, normalise, config.training, validate)
+        history = train(
+            method, train_inputs, normalise, config.training, validate, augmentation=row.augment
+        )
     deployed = method.deployed()
     with _timed(timings, "evaluate"):
-        results, arrays = _evaluate(config, dataset, deployed, normalise, data, cache)
+        results, arrays = _evaluate(config, dataset, deployed, normalise, cache)
     height, width, channels = dataset.image_shape
     costs = cost.measure(deployed.cpu(), ImageShape(channels, height, width))
     record = {
@@ -147,15 +135,12 @@ def _evaluate(
     dataset: Dataset,
     deployed: Predictor,
     normalise: Normalise,
-    data: Path | None,
     cache: Path,
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Metrics on val, test and every corruption, and the predictions to keep."""
     device = next(deployed.parameters()).device
 
-    def predicted(
-        images: datasets.Split, purpose: str
-    ) -> tuple[npt.NDArray[np.float32], Predictive]:
+    def predicted(images: Split, purpose: str) -> tuple[npt.NDArray[np.float32], Predictive]:
         inputs = Inputs.of(images, device)
         return predict_split(deployed, inputs, normalise, seed=config.seed, purpose=purpose)
 
@@ -168,10 +153,11 @@ def _evaluate(
         "val/y": val.y_B,
         "test/outputs": test_outputs,
         "test/y": test.y_B,
+        "ood/y": dataset.shift_test.y_B,
     }
     shifted: dict[str, dict[str, dict[str, float]]] = {}
-    for name, severity, images_BHWQ in corrupted_tests(config.dataset, data, cache):
-        split = datasets.Split(images_BHWQ=images_BHWQ, y_B=dataset.test.y_B)
+    for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
+        split = Split(images_BHWQ=images_BHWQ, y_B=dataset.shift_test.y_B)
         _, ood = predicted(split, f"{name}/{severity}")
         shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
         # The mixture alone: with every member it would be M times as large.
@@ -194,36 +180,12 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "n_classes": dataset.n_classes,
         "shape": list(dataset.image_shape),
         "sizes": {name: len(split.y_B) for name, split in dataset.splits.items()},
+        "shift_images": len(dataset.shift_test.y_B),
+        "target_range": dataset.target_range,
         "fingerprint": dataset.fingerprint,
         # Two records compare under shift only if their images were corrupted alike.
         "corruptions": list(corruption_cache.code_identity()),
     }
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, code and machine of a run."""
-    on_gpu = device.type == "cuda"
-    return {
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git_commit": _git_commit(),
-        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
-
-
-@functools.cache
-def _git_commit() -> str | None:
-    """The commit of this code, with "+changes" where the tree differs from it."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return None  # installed from an archive
-    return answer.stdout.strip()
 
 
 def _cpu_state(method: Method) -> dict[str, torch.Tensor]:

@@ -6,11 +6,13 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
+from bench.augment import augment
+from bench.dataset_row import Augmentation
 from bench.inputs import Inputs, Normalise
 from methods.core.method import Method, ParameterGroup
 from methods.core.seeding import derive_seed, seeded
@@ -27,6 +29,7 @@ class TrainingSettings(Settings):
         learning_rate: Adam's at the start; it falls to 0 along half a cosine.
         weight_decay: Adam's (L2), on parameters whose group takes it.
         clip: largest gradient norm of a parameter group.
+        augment: of the training images; "dataset" is what the dataset's row says.
         keep: the weights after the last epoch, or those of the lowest validation NLL.
     """
 
@@ -35,6 +38,7 @@ class TrainingSettings(Settings):
     learning_rate: float = setting(1e-3, above=0.0)
     weight_decay: float = setting(1e-4, at_least=0.0)
     clip: float = setting(5.0, above=0.0)
+    augment: str = setting("dataset", choices=("dataset", *get_args(Augmentation)))
     keep: str = setting("last", choices=("last", "best"))
 
 
@@ -57,6 +61,8 @@ def train(
     normalise: Normalise,
     settings: TrainingSettings,
     validate: Callable[[Method], dict[str, float]],
+    *,
+    augmentation: Augmentation = "none",
 ) -> list[dict[str, Any]]:
     """Train ``method`` in place; it ends in evaluation mode.
 
@@ -66,6 +72,7 @@ def train(
         normalise: maps uint8 images to network inputs.
         settings: the budget.
         validate: validation metrics of a method in evaluation mode, "nll" among them.
+        augmentation: of the training images, unless the settings name one.
 
     Returns:
         One dict an epoch: epoch, progress, train_loss and gradient norms by part and group, val
@@ -74,12 +81,16 @@ def train(
     Raises:
         TrainingDiverged: the training loss is not finite.
     """
+    if settings.augment != "dataset":
+        augmentation = settings.augment  # type: ignore[assignment]  # checked by its choices
     parts = [_part(part, settings) for part in method.parts()]
     history: list[dict[str, Any]] = []
     best_nll, best_state = math.inf, method.state_dict()
     for epoch in range(settings.epochs):
         method.train()
-        trained = [_train_epoch(part, inputs, normalise, settings, epoch) for part in parts]
+        trained = [
+            _train_epoch(part, inputs, normalise, settings, epoch, augmentation) for part in parts
+        ]
         method.eval()
         progress = (epoch + 1) / settings.epochs
         metrics = validate(method)
@@ -116,7 +127,12 @@ def _part(method: Method, settings: TrainingSettings) -> _Part:
 
 
 def _train_epoch(
-    part: _Part, inputs: Inputs, normalise: Normalise, settings: TrainingSettings, epoch: int
+    part: _Part,
+    inputs: Inputs,
+    normalise: Normalise,
+    settings: TrainingSettings,
+    epoch: int,
+    augmentation: Augmentation,
 ) -> dict[str, Any]:
     """One pass over the data; mean loss and mean gradient norms over the steps."""
     device = inputs.y_B.device
@@ -124,13 +140,17 @@ def _train_epoch(
     n_steps = settings.epochs * len(rows)
     loss_sum = torch.zeros((), device=device)
     norm_sums = torch.zeros(len(part.groups), device=device)
+    # A stream of its own: every method of a seed sees the same augmented images.
+    draws = torch.Generator(device)
+    draws.manual_seed(derive_seed(part.method.seed, "augment", epoch))
     with seeded(part.method.seed, "steps", epoch):
         for index, rows_B in enumerate(rows):
             step = epoch * len(rows) + index
             # From exactly 0 in the first step to exactly 1 in the last.
             progress = step / max(n_steps - 1, 1)
             _set_learning_rates(part, settings.learning_rate, step / n_steps)
-            x_BQHW = normalise(inputs.images_BQHW[rows_B])
+            images_BQHW = augment(inputs.images_BQHW[rows_B], augmentation, generator=draws)
+            x_BQHW = normalise(images_BQHW)
             loss = part.method.loss(x_BQHW, inputs.y_B[rows_B], progress)
             part.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -68,10 +68,10 @@ class ResNetSettings(BackboneSettings):
         search=(8, 64),
         log=True,
         smoke=(8,),
-        quick=(8, 16),
+        quick=(8,),
         paper=(8, 16, 32, 64),
     )
-    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), quick=(2, 4), paper=(1, 2, 3, 4))
+    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), paper=(1, 2, 3, 4))
     blocks: int = setting(1, at_least=1)
 
     def build(self, shape: ImageShape, n_inputs: int) -> Backbone:

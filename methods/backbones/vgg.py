@@ -39,10 +39,10 @@ class VGGSettings(BackboneSettings):
         search=(8, 64),
         log=True,
         smoke=(8,),
-        quick=(8, 16),
+        quick=(8,),
         paper=(8, 16, 32, 64),
     )
-    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), quick=(2, 4), paper=(1, 2, 3, 4))
+    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), paper=(1, 2, 3, 4))
 
     def check(self, shape: ImageShape) -> None:
         """D - 1 poolings need an image of at least 2^(D-1) pixels on each side."""

@@ -106,10 +106,10 @@ class ViTSettings(BackboneSettings):
         search=(16, 256),
         log=True,
         smoke=(16,),
-        quick=(32, 64),
+        quick=(32,),
         paper=(32, 64, 128, 256),
     )
-    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), quick=(2, 4), paper=(1, 2, 3, 4))
+    depth: int = setting(4, letter="D", at_least=1, search=(1, 4), paper=(1, 2, 3, 4))
     patch: int = setting(4, at_least=1)
     head_width: int = setting(16, at_least=1)
 

@@ -8,8 +8,8 @@ import pytest
 
 from bench import medmnist_files
 from bench.compare import main
+from bench.loaded import load_dataset
 from bench.records import Record
-from bench.run import load_dataset
 from bench_runs.tiny_runs import config
 
 Run = Callable[..., tuple[Record, dict[str, bytes]]]

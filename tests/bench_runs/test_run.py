@@ -16,9 +16,10 @@ from bench.config import RunConfig
 from bench.datasets import Dataset, Split
 from bench.evaluate import predict
 from bench.inputs import Inputs, Normalise
+from bench.loaded import load_dataset
 from bench.metrics import keys_for
 from bench.records import FORMAT, Record
-from bench.run import build, load_dataset, run_one
+from bench.run import build, run_one
 from bench_runs.oracles import arrays_of, mixture, scores
 from bench_runs.tiny_runs import FEW_CORRUPTIONS, config
 
@@ -58,6 +59,7 @@ def test_a_record_says_what_was_run_on_what(run: Run, method: str, options: dict
     assert facts == {
         "name": "digits", "task": "classification", "n_classes": 10, "shape": [8, 8, 1],
         "sizes": {"train": 1077, "val": 360, "test": 360}, "fingerprint": digits.fingerprint,
+        "shift_images": 360, "target_range": None,
     }  # fmt: skip
     assert set(files) == {"predictions.npz", "weights.safetensors"}
     assert [entry["epoch"] for entry in record["history"]] == [0]

@@ -12,7 +12,8 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 from bench import metrics
 from bench.evaluate import predict_split
 from bench.inputs import Inputs, Normalise
-from bench.run import build, load_dataset
+from bench.loaded import load_dataset
+from bench.run import build
 from bench.train import TrainingDiverged, batches
 from bench_runs.scripted import CPU, Scripted, train_on
 from bench_runs.tiny_runs import config, toy_dataset

@@ -1,0 +1,51 @@
+"""Data that a process has read once and keeps for all of its runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import corruption_cache, datasets
+from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.datasets import Dataset, DatasetRow
+from bench.records import storage_errors
+
+Shifted = tuple[str, int, npt.NDArray[np.uint8]]
+
+# Corrupted sets above this size are read anew for each run: they would crowd out the workers.
+KEEP_MIB = 256
+
+
+@functools.lru_cache(maxsize=2)
+def load_dataset(
+    dataset: str | DatasetRow, data: Path | None, cache: Path | None = None
+) -> Dataset:
+    """A dataset of the table or a row; see ``bench.datasets.load``."""
+    return datasets.load(dataset, data=data, cache=cache)
+
+
+def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
+    """The test images under every corruption and severity: (name, 1..5, images).
+
+    Raises:
+        StorageError: the results folder, in which the cache lies, can not be written.
+    """
+    size = dataset.shift_test.images_BHWQ.nbytes * len(CORRUPTIONS) * len(SEVERITIES)
+    if size > KEEP_MIB * 2**20:
+        return _corrupted(dataset, cache)
+    return _kept(dataset, cache)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
+    with storage_errors(cache.parent):
+        return list(_corrupted(dataset, cache))
+
+
+def _corrupted(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
+    images_BHWQ = dataset.shift_test.images_BHWQ
+    return corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)

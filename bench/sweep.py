@@ -1,0 +1,111 @@
+"""A sweep: the planned runs that can be run, and running those that are missing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from bench.config import RunConfig
+from bench.errors import DataUnavailable, UserError
+from bench.execute import Context, execute
+from bench.loaded import corrupted_tests, load_dataset
+from bench.records import Record, Store
+from methods.core.backbone import ImageShape
+
+_log = logging.getLogger(__name__)
+
+
+def unavailable(
+    configs: Sequence[RunConfig], context: Context, *, required: bool
+) -> dict[str, str]:
+    """The datasets that can not be had, with the reason.
+
+    Raises:
+        DataUnavailable: one is ``required``.
+        UserError: its data are damaged, do not fit a configuration's backbone, or are not those of
+            the runs that the results folder has under its name.
+    """
+    reasons: dict[str, str] = {}
+    store = Store(context.results)
+    for name in dict.fromkeys(config.dataset for config in configs):
+        mine = [config for config in configs if config.dataset == name]
+        try:
+            dataset = load_dataset(context.row(name), context.data, context.cache)
+        except DataUnavailable as error:
+            if required:
+                raise
+            reasons[name] = str(error)
+            continue
+        height, width, channels = dataset.image_shape
+        for config in mine:
+            try:
+                config.backbone_settings.check(ImageShape(channels, height, width))
+            except ValueError as error:
+                raise UserError(f"dataset {name}: {error}") from error
+            _same_data(store.load(config.run_id), dataset.fingerprint)
+    return reasons
+
+
+def _same_data(record: Record | None, fingerprint: str) -> None:
+    """TinyImageNet and a part of it bear one name: their runs must not share a folder."""
+    if record is None or record["status"] != "done":
+        return
+    facts = record["dataset"]
+    if facts["fingerprint"] != fingerprint:
+        raise UserError(
+            f"run {record['run_id']} was made on other data of the name {facts['name']!r} "
+            f"(fingerprint {facts['fingerprint'][:12]}, now {fingerprint[:12]}): pass another "
+            "--results FOLDER, or the --data FOLDER that it was made on"
+        )
+
+
+def run_missing(
+    configs: Sequence[RunConfig], context: Context, workers: int, *, retry_failed: bool
+) -> list[str]:
+    """Run what the store lacks under a progress bar; the run ids of all failures, old and new."""
+    store = Store(context.results)
+    missing, failed = [], []
+    for config in configs:
+        record = store.load(config.run_id)
+        if record is not None and record["status"] == "failed" and retry_failed:
+            record = _without_failure(store, config.run_id)
+        if record is None:
+            missing.append(config)
+        elif record["status"] == "failed":
+            failed.append(config.run_id)
+    n_there = len(configs) - len(missing)
+    _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
+    _prepare_corruptions(missing, context)
+    with (
+        tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
+        # Closed at once on Ctrl-C, so that no worker outlives this call.
+        contextlib.closing(execute(missing, context, workers=workers)) as outcomes,
+    ):
+        for outcome in outcomes:
+            bar.update()
+            if outcome.status == "failed":
+                failed.append(outcome.run_id)
+                bar.write(f"failed: {outcome.run_id}", file=sys.stderr)
+    return failed
+
+
+def _without_failure(store: Store, run_id: str) -> Record | None:
+    """Forget a recorded failure; the record that another process has made meanwhile, if any."""
+    with store.lock(run_id, wait=True):
+        record = store.load(run_id)
+        if record is not None and record["status"] == "failed":
+            store.remove(run_id)
+            return None
+        return record
+
+
+def _prepare_corruptions(missing: Sequence[RunConfig], context: Context) -> None:
+    """Once, here, rather than by every worker at the same time."""
+    for name in dict.fromkeys(config.dataset for config in missing):
+        dataset = load_dataset(context.row(name), context.data, context.cache)
+        for _ in corrupted_tests(dataset, context.cache):
+            pass
