@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,12 +109,15 @@ def _split_rows(record: Record) -> Iterator[dict[str, Any]]:
         for severity, values in by_severity.items()
     ]
     if shifted:
-        values = pd.DataFrame(shifted).drop(columns=["corruption", "severity"]).astype(float)
-        # A metric that one corrupted set leaves undefined or infinite has no mean.
-        mean = values.mean(skipna=False)
-        yield {**facts, "split": "ood", **{str(k): v for k, v in mean.items()}}
+        yield {**facts, "split": "ood", **{name: _mean(shifted, name) for name in metrics["test"]}}
     for row in shifted:
         yield {**facts, "split": "corruption", **row}
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> float:
+    """The mean of a metric over rows; NaN if one of them leaves it undefined or infinite."""
+    values = [row[name] for row in rows]
+    return math.nan if None in values else math.fsum(values) / len(values)
 
 
 def _depth_rows(record: Record) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from bench import corruption_cache, datasets
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.datasets import Dataset, DatasetRow
+from bench.errors import UserError
 from bench.records import storage_errors
 
 Shifted = tuple[str, int, npt.NDArray[np.uint8]]
@@ -32,6 +33,7 @@ def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
     """The test images under every corruption and severity: (name, 1..5, images).
 
     Raises:
+        UserError: the images are too small to be corrupted.
         StorageError: the results folder, in which the cache lies, can not be written.
     """
     size = dataset.shift_test.images_BHWQ.nbytes * len(CORRUPTIONS) * len(SEVERITIES)
@@ -48,4 +50,7 @@ def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
 
 def _corrupted(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
     images_BHWQ = dataset.shift_test.images_BHWQ
-    return corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)
+    try:
+        return corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)
+    except ValueError as error:  # raised at once: images that can not be corrupted
+        raise UserError(f"dataset {dataset.name}: {error}") from error

@@ -135,11 +135,16 @@ class Store:
             self.folder(run_id).rename(doomed)
             shutil.rmtree(doomed)
 
+    def run_ids(self, dataset: str | None = None) -> list[str]:
+        """All run ids, or those of a dataset, sorted; some may turn out damaged."""
+        start = "" if dataset is None else f"{dataset}-"
+        with storage_errors(self.root):
+            folders = [path.name for path in self._runs.iterdir() if path.is_dir()]
+        return sorted(run_id for run_id in folders if run_id.startswith(start))
+
     def records(self) -> Iterator[Record]:
         """All intact records, in the order of their run ids."""
-        with storage_errors(self.root):
-            run_ids = sorted(path.name for path in self._runs.iterdir() if path.is_dir())
-        for run_id in run_ids:
+        for run_id in self.run_ids():
             record = self.load(run_id)
             if record is not None:
                 yield record

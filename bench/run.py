@@ -76,7 +76,7 @@ def run_one(
     record = {
         **identity(config),
         "status": "done",
-        "dataset": _dataset_facts(dataset),
+        "dataset": {**_dataset_facts(dataset), "augment": row.augment},
         "history": history,
         **results,
         "cost": {

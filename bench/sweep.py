@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from bench.config import RunConfig
+from bench.datasets import Dataset
 from bench.errors import DataUnavailable, UserError
 from bench.execute import Context, execute
 from bench.loaded import corrupted_tests, load_dataset
@@ -26,11 +27,9 @@ def unavailable(
 
     Raises:
         DataUnavailable: one is ``required``.
-        UserError: its data are damaged, do not fit a configuration's backbone, or are not those of
-            the runs that the results folder has under its name.
+        UserError: its data are damaged, or do not fit a configuration's backbone.
     """
     reasons: dict[str, str] = {}
-    store = Store(context.results)
     for name in dict.fromkeys(config.dataset for config in configs):
         mine = [config for config in configs if config.dataset == name]
         try:
@@ -46,28 +45,37 @@ def unavailable(
                 config.backbone_settings.check(ImageShape(channels, height, width))
             except ValueError as error:
                 raise UserError(f"dataset {name}: {error}") from error
-            _same_data(store.load(config.run_id), dataset.fingerprint)
     return reasons
 
 
-def _same_data(record: Record | None, fingerprint: str) -> None:
-    """TinyImageNet and a part of it bear one name: their runs must not share a folder."""
-    if record is None or record["status"] != "done":
-        return
-    facts = record["dataset"]
-    if facts["fingerprint"] != fingerprint:
+def _require_same_data(store: Store, dataset: Dataset) -> None:
+    """TinyImageNet and a part of it bear one name: their runs must not share a folder.
+
+    One finished run speaks for all: none of other data was let in before it.
+    """
+    records = (store.load(run_id) for run_id in store.run_ids(dataset.name))
+    done = (record for record in records if record is not None and record["status"] == "done")
+    record = next(done, None)
+    if record is not None and record["dataset"]["fingerprint"] != dataset.fingerprint:
         raise UserError(
-            f"run {record['run_id']} was made on other data of the name {facts['name']!r} "
-            f"(fingerprint {facts['fingerprint'][:12]}, now {fingerprint[:12]}): pass another "
-            "--results FOLDER, or the --data FOLDER that it was made on"
+            f"{store.root} has runs on other data of the name {dataset.name!r}, for example "
+            f"{record['run_id']} (fingerprint {record['dataset']['fingerprint'][:12]}, now "
+            f"{dataset.fingerprint[:12]}): pass another --results FOLDER, or the --data FOLDER "
+            "that they were made on"
         )
 
 
 def run_missing(
     configs: Sequence[RunConfig], context: Context, workers: int, *, retry_failed: bool
 ) -> list[str]:
-    """Run what the store lacks under a progress bar; the run ids of all failures, old and new."""
+    """Run what the store lacks under a progress bar; the run ids of all failures, old and new.
+
+    Raises:
+        UserError: the store has runs on other data of the same name.
+    """
     store = Store(context.results)
+    for name in dict.fromkeys(config.dataset for config in configs):
+        _require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
     missing, failed = [], []
     for config in configs:
         record = store.load(config.run_id)

@@ -25,6 +25,23 @@ from methods.core.space import setting
 LARGEST_KEPT = 64
 
 
+class Subsample(nn.Module):
+    """Every stride-th row and column: before a 1x1 convolution the same as a stride in it.
+
+    The strided one's weight gradient writes beyond its memory on a CPU when a channels-last map has
+    few channels (oneDNN issue 6035, seen in torch 2.15): a crash, or silently wrong numbers.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x_BFHW: Tensor) -> Tensor:
+        """Map (B, F, H, W) to (B, F, H / stride, W / stride), rounded up."""
+        kept = x_BFHW[:, :, :: self.stride, :: self.stride]
+        return kept.contiguous(memory_format=torch.channels_last)
+
+
 class BasicBlock(nn.Module):
     """ReLU(shortcut(x) + BN(conv(ReLU(BN(conv(x)))))); both convolutions 3x3.
 
@@ -43,7 +60,7 @@ class BasicBlock(nn.Module):
             *_convolution(n_from, n_to, 3, stride), nn.ReLU(), *_convolution(n_to, n_to, 3, 1)
         )
         keeps_shape = (n_from, stride) == (n_to, 1)
-        projection = [] if keeps_shape else _convolution(n_from, n_to, 1, stride)
+        projection = [] if keeps_shape else [Subsample(stride), *_convolution(n_from, n_to, 1, 1)]
         self.shortcut = nn.Sequential(*projection)
 
     def forward(self, x_BFHW: Tensor) -> Tensor:

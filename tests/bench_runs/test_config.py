@@ -26,7 +26,8 @@ CANONICAL = (
 def changed(value: Any) -> Any:
     """Another valid value of a setting with this one."""
     swaps = {
-        "dataset": "none", "last": "best", "one": "K", "mean": "sum", "sampled": "expected", "kept": "dropped",
+        "dataset": "none", "last": "best", "one": "K", "mean": "sum", "sampled": "expected",
+        "kept": "dropped",
         "normal": "random_sign", "zero": "default", "tiled": "split",
     }  # fmt: skip
     if isinstance(value, bool):

@@ -59,7 +59,7 @@ def test_a_record_says_what_was_run_on_what(run: Run, method: str, options: dict
     assert facts == {
         "name": "digits", "task": "classification", "n_classes": 10, "shape": [8, 8, 1],
         "sizes": {"train": 1077, "val": 360, "test": 360}, "fingerprint": digits.fingerprint,
-        "shift_images": 360, "target_range": None,
+        "shift_images": 360, "target_range": None, "augment": "none",
     }  # fmt: skip
     assert set(files) == {"predictions.npz", "weights.safetensors"}
     assert [entry["epoch"] for entry in record["history"]] == [0]
