@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +44,14 @@ def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
 
 @functools.lru_cache(maxsize=2)
 def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
-    with storage_errors(cache.parent):
-        return list(_corrupted(dataset, cache))
+    return list(_corrupted(dataset, cache))
 
 
-def _corrupted(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
+def _corrupted(dataset: Dataset, cache: Path) -> Iterator[Shifted]:
     images_BHWQ = dataset.shift_test.images_BHWQ
-    try:
-        return corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)
-    except ValueError as error:  # raised at once: images that can not be corrupted
-        raise UserError(f"dataset {dataset.name}: {error}") from error
+    with storage_errors(cache.parent):  # while sets are read and kept, not only at the start
+        try:
+            sets = corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)
+        except ValueError as error:  # images that can not be corrupted
+            raise UserError(f"dataset {dataset.name}: {error}") from error
+        yield from sets

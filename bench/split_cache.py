@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from bench import dataset, file_tree, image_decoding, stratified
 from bench.dataset import SPLITS, Split
+from bench.errors import UserError
 
 # What zipfile and the checks of a split raise depends on which byte is damaged.
 _DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
@@ -45,6 +46,9 @@ def cached_splits(
         name: start of the file's name, for readers.
         source: identifies the encoded data and the options of the decoding.
         code: modules, besides this one's imports, that the splits depend on.
+
+    Raises:
+        UserError: the cache can not be written.
     """
     if cache is None:
         return decode()
@@ -53,7 +57,13 @@ def cached_splits(
     splits = _read(path)
     if splits is None:
         splits = decode()
-        _write(path, splits)
+        try:
+            _write(path, splits)
+        except OSError as error:
+            raise UserError(
+                f"decoded images can not be kept in {cache}: {error.strerror or error}; make room "
+                "or rights there, or pass --results FOLDER"
+            ) from error
     return splits
 
 

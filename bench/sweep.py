@@ -54,7 +54,14 @@ def _require_same_data(store: Store, dataset: Dataset) -> None:
     One finished run speaks for all: none of other data was let in before it.
     """
     records = (store.load(run_id) for run_id in store.run_ids(dataset.name))
-    done = (record for record in records if record is not None and record["status"] == "done")
+    done = (
+        record
+        for record in records
+        # The ids of one's own digits.npz, "digits-<digest>-...", begin as those of digits.
+        if record is not None
+        and record["status"] == "done"
+        and record["config"]["dataset"] == dataset.name
+    )
     record = next(done, None)
     if record is not None and record["dataset"]["fingerprint"] != dataset.fingerprint:
         raise UserError(
