@@ -104,15 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    preset = PRESETS.get(options.preset)
-    if preset is None:
-        raise UserError(f"unknown preset {options.preset!r}; choices: {', '.join(PRESETS)}")
-    for option in ("datasets", "methods"):
-        if getattr(options, option) == []:
-            raise UserError(f"--{option}: must name at least one; leave it out for the default")
-    for method in options.methods or ():
-        if method not in method_names():
-            raise UserError(f"unknown method {method!r}; choices: {', '.join(method_names())}")
+    _check_names(options)
+    preset = PRESETS[options.preset]
     seeds = _seeds(options.seeds) if options.seeds is not None else preset.seeds
     workers = _workers(options.workers)
 
@@ -145,6 +138,17 @@ def _compare(options: argparse.Namespace) -> int:
     failed = run_missing(configs, context, workers, retry_failed=options.retry_failed)
     _summarise(configs, context, skipped)
     return SOME_FAILED if failed else OK
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    if options.preset not in PRESETS:
+        raise UserError(f"unknown preset {options.preset!r}; choices: {', '.join(PRESETS)}")
+    for option in ("datasets", "methods"):
+        if getattr(options, option) == []:
+            raise UserError(f"--{option}: must name at least one; leave it out for the default")
+    for method in options.methods or ():
+        if method not in method_names():
+            raise UserError(f"unknown method {method!r}; choices: {', '.join(method_names())}")
 
 
 def _seeds(text: str) -> list[int]:
