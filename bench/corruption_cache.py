@@ -4,8 +4,6 @@ import functools
 import hashlib
 import json
 import logging
-import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import numpy as np
 from bench import augmenters, corruptions
 from bench.augmenters import Images
 from bench.corruptions import SEVERITIES, check_images, corrupt
+from bench.npz_file import write_npz
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def corrupted(
         found_BHWQ = _read(path)
         if found_BHWQ is None:
             found_BHWQ = corrupt(images_BHWQ, name=name, severity=severity, key=key)
-            _write(path, found_BHWQ)
+            write_npz(path, images=found_BHWQ)
         return found_BHWQ
 
     return ((name, severity, cached(name, severity)) for name, severity in sets)
@@ -92,17 +91,3 @@ def _read(path: Path) -> Images | None:
         _log.warning("Cached corruption %s is damaged (%s); computing it again.", path, error)
         return None
     return images_BHWQ
-
-
-def _write(path: Path, images_BHWQ: Images) -> None:
-    """Write a set so that its name appears only once it is whole, whoever else writes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as file:
-            np.savez(file, images=images_BHWQ)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

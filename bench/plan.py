@@ -81,11 +81,12 @@ def _grid(
     kind, body = load_method(method), load_backbone(backbone)
     # A method whose exits cover the depths is not run on shallower copies of the backbone.
     frozen = () if kind.explores_depth else ("depth",)
+    values = {**row_grid, **asked}
     points = list(
         itertools.product(
-            _points(body, backbone, preset, {**row_grid, **asked}, frozen),
-            _points(kind.settings_type, method, preset, {**row_grid, **asked}),
-            _points(TrainingSettings, "train", preset, {**row_grid, **asked}),
+            _points(body, backbone, preset, values, frozen),
+            _points(kind.settings_type, method, preset, values),
+            _points(TrainingSettings, "train", preset, values),
         )
     )
     fitting, misfit = [], None
@@ -96,11 +97,11 @@ def _grid(
             misfit = misfit or error
         else:
             fitting.append(point)
-    for (owner, key), values in asked.items():
+    for (owner, key), wanted in asked.items():
         column = {backbone: 0, method: 1, "train": 2}.get(owner)
         if column is None or misfit is None:
             continue
-        if not set(values) <= {getattr(point[column], key) for point in fitting}:
+        if not set(wanted) <= {getattr(point[column], key) for point in fitting}:
             raise UserError(str(misfit))
     for backbone_settings, settings, training in fitting:
         yield {

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import logging
-import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ import numpy.typing as npt
 from bench import dataset, file_tree, image_decoding, stratified
 from bench.dataset import SPLITS, Split
 from bench.errors import UserError
+from bench.npz_file import write_npz
 
 # What zipfile and the checks of a split raise depends on which byte is damaged.
 _DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
@@ -92,17 +91,7 @@ def _read(path: Path) -> dict[str, Split] | None:
 
 
 def _write(path: Path, splits: dict[str, Split]) -> None:
-    """Write the file so that its name appears only once it is whole, whoever else writes it."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, split in splits.items():
         arrays |= {f"{name}_images": split.images_BHWQ, f"{name}_labels": split.y_B}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_npz(path, **arrays)
