@@ -126,7 +126,7 @@ _ROWS = (
         citation=_MEDMNIST,
         loader=load_medmnist,
         smoke=("train.epochs=1",),
-        quick=("train.epochs=6",),
+        quick=("train.epochs=4", "sae.n_inputs=1,2,4", "sae.n_exits=1,2,4"),
         # 80 corrupted sets of all 3,421 images would cost more than to train on 11,959.
         shift_images=1000,
     ),
@@ -150,8 +150,8 @@ _ROWS = (
         citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
         loader=load_tiny_imagenet,
         augment="crop_flip",
-        # 80 corrupted sets of all 10,000 images would be 9.8 GB.
-        shift_images=1000,
+        # 80 corrupted sets of all 10,000 images would be 9.8 GB, and take longer than training.
+        shift_images=500,
         smoke=("train.epochs=1", "resnet.width=4"),
         quick=(
             "train.epochs=2",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.inputs import Inputs, Normalise
 from bench.predictive import Predictive
@@ -15,8 +15,11 @@ from methods.core.likelihood import Likelihood
 from methods.core.method import Predictor
 from methods.core.seeding import seeded
 
-# Large enough to keep one core busy, small enough to stay in its cache.
+# Large enough to keep one core busy, small enough for the features to stay in its cache: those of
+# an image are many where convolutions keep its pixels. Of 256 images instead of 32 a ResNet of
+# width 8 takes 1.7 times as long at 64 pixels, with M = 4 tiles 2.9 times.
 BATCH_SIZE = 256
+BATCH_SIZE_OF_MAPS = 32
 
 
 def predict(
@@ -33,8 +36,13 @@ def predict(
     """
     assert not predictor.training
     with torch.inference_mode(), seeded(seed, "predict", purpose):
-        chunks = [predictor(normalise(chunk)) for chunk in torch.split(images_BQHW, BATCH_SIZE)]
-        return torch.cat(chunks).cpu()
+        chunks = torch.split(images_BQHW, _batch_size(predictor))
+        return torch.cat([predictor(normalise(chunk)) for chunk in chunks]).cpu()
+
+
+def _batch_size(predictor: Predictor) -> int:
+    on_maps = any(isinstance(module, nn.Conv2d) for module in predictor.modules())
+    return BATCH_SIZE_OF_MAPS if on_maps else BATCH_SIZE
 
 
 def predictive(
