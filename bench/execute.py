@@ -1,58 +1,35 @@
-"""Where runs execute: in this process, or in local worker processes of one thread each.
+"""Where runs execute: in this process, in local worker processes, or on a cluster.
 
-Any ``concurrent.futures`` executor would do: the coordinator only submits, waits and counts.
+Runs are submitted and waited for as ``concurrent.futures`` does it, wherever they are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bench.config import RunConfig
-from bench.datasets import DATASETS, DatasetRow
+from bench.context import Context
+from bench.device import gpus
 from bench.errors import UserError
-from bench.records import Store
+from bench.in_process import InThisProcess
 from bench.run import failure, run_one
+
+if TYPE_CHECKING:
+    from bench.cluster import Cluster
+
+__all__ = ["Context", "Engine", "Outcome", "engine", "execute"]
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What every run of a sweep shares; picklable.
-
-    Attributes:
-        results: the results folder.
-        data: the data folder, or None for the default.
-        device: a torch device.
-        rows: own datasets by name; those of the table need no entry.
-    """
-
-    results: Path
-    data: Path | None
-    device: str
-    rows: Mapping[str, DatasetRow] = field(default_factory=dict)
-
-    def row(self, dataset: str) -> DatasetRow:
-        """What is known of a dataset of this sweep."""
-        return self.rows.get(dataset) or DATASETS[dataset]
-
-    @property
-    def cache(self) -> Path:
-        """Where decoded and corrupted images are kept."""
-        return self.results / ".cache"
+_LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
+_MOST_AT_ONCE = 1000  # runs of one coordinator: a thread waits for each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +40,98 @@ class Outcome:
     status: Literal["done", "failed", "busy"]
 
 
-class WorkerDied(Exception):  # noqa: N818 - it says what happened
-    """A worker process ended in the middle of a run (out of memory, killed)."""
+class Slots(Protocol):
+    """Workers that come and go."""
+
+    @property
+    def slots(self) -> int:
+        """How many calls they take at once, as of now; may be 0."""
+
+
+class Engine:
+    """Takes runs, and says how many of them can be in progress at once.
+
+    Args:
+        run: makes a run that is missing; called with a configuration and ``context``.
+        context: folders and device.
+        executor: where ``run`` is called.
+        workers: what a run waits for.
+    """
+
+    def __init__(
+        self, run: Callable[..., Outcome], context: Context, executor: Executor, workers: Slots
+    ) -> None:
+        self._run, self._context, self._executor, self._workers = run, context, executor, workers
+
+    @property
+    def slots(self) -> int:
+        """How many runs can be in progress at once, at least 1; grows as workers join a cluster."""
+        return max(1, self._workers.slots)
+
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+        """Run what the store does not have yet; more than ``slots`` runs wait in line.
+
+        Args:
+            config: the run.
+            wait_for_others: wait for a run that another process is busy with, rather than come
+                back with the outcome "busy".
+
+        Returns:
+            The outcome to come; its exception is a UserError if the data or the results folder
+            fails.
+        """
+        return self._executor.submit(
+            self._run, config, self._context, wait_for_others=wait_for_others
+        )
+
+
+@contextlib.contextmanager
+def engine(context: Context, *, workers: int, scheduler: str | None = None) -> Iterator[Engine]:
+    """Where runs execute; at the end of the block, those in progress are dropped.
+
+    Args:
+        context: folders and device.
+        workers: processes of this machine; 0 = in this process, at once when submitted.
+        scheduler: address of a running Dask scheduler, whose workers are used instead.
+
+    Raises:
+        UserError: the scheduler does not answer.
+    """
+    if workers == 0 and scheduler is None:
+        prepare_process()
+        here = InThisProcess()
+        yield Engine(run_and_store, context, here, here)
+        return
+    context = context.absolute()  # a worker may have another working directory
+    with _cluster(context, workers, scheduler) as cluster:
+        threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="run")
+        try:
+            yield Engine(functools.partial(_run_on, cluster), context, threads, cluster)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            cluster.close()  # wakes the threads: none outlives the block
+            threads.shutdown(wait=True)
+
+
+def _cluster(
+    context: Context, workers: int, scheduler: str | None
+) -> contextlib.AbstractContextManager[Cluster]:
+    # Imported here: Dask takes half a second, which runs in this process need not wait for.
+    if scheduler is not None:
+        from bench.cluster import remote
+
+        return remote(scheduler, uses_gpu=context.uses_gpu)
+    from bench.local_cluster import local
+
+    return local(workers, gpus(context.device))
 
 
 def execute(
-    configs: Sequence[RunConfig], context: Context, *, workers: int
+    configs: Sequence[RunConfig],
+    context: Context,
+    *,
+    workers: int,
+    scheduler: str | None = None,
 ) -> Generator[Outcome, None, None]:
     """Run what the store does not have yet; yields an outcome as each run ends.
 
@@ -77,27 +140,44 @@ def execute(
     Args:
         configs: the runs.
         context: folders and device.
-        workers: processes; 0 = in this process.
+        workers: see :func:`engine`.
+        scheduler: see :func:`engine`.
 
     Raises:
         UserError: the data or the results folder fails; no further run is started.
     """
-    sweep = _sweep_here if workers == 0 else _sweep_in_workers
-    busy = []
+    if not configs:
+        return
     by_id = {config.run_id: config for config in configs}
-    for outcome in sweep(configs, context, workers, wait_for_others=False):
-        if outcome.status == "busy":
-            busy.append(by_id[outcome.run_id])
-        else:
-            yield outcome
-    if busy:
-        _log.info("waiting for %d runs of another process", len(busy))
-        yield from sweep(busy, context, workers, wait_for_others=True)
+    with engine(context, workers=min(workers, len(configs)), scheduler=scheduler) as chosen:
+        busy = []
+        for outcome in _sweep(configs, chosen, wait_for_others=False):
+            if outcome.status == "busy":
+                busy.append(by_id[outcome.run_id])
+            else:
+                yield outcome
+        if busy:
+            _log.info("waiting for %d runs of another process", len(busy))
+            yield from _sweep(busy, chosen, wait_for_others=True)
+
+
+def _sweep(
+    configs: Sequence[RunConfig], chosen: Engine, *, wait_for_others: bool
+) -> Iterator[Outcome]:
+    todo = deque(configs)
+    running: set[Future[Outcome]] = set()
+    while todo or running:
+        # No more than can run: after an error of the user's, none is started.
+        while todo and len(running) < chosen.slots:
+            running.add(chosen.submit(todo.popleft(), wait_for_others=wait_for_others))
+        done, running = wait(running, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
 
 
 def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
     """One run under its lock, unless the store has it by now; a failure is recorded."""
-    store = Store(context.results)
+    store = context.store
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:
             return Outcome(run_id=config.run_id, status="busy")
@@ -114,6 +194,7 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
                     cache=context.cache,
                     device=device,
                     row=context.row(config.dataset),
+                    stage=context.stage,
                 )
             except UserError:
                 raise  # of the data or the store, not of this run
@@ -123,91 +204,32 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
         return Outcome(run_id=config.run_id, status=record["status"])
 
 
-def _sweep_here(
-    configs: Sequence[RunConfig], context: Context, _workers: int, *, wait_for_others: bool
-) -> Iterator[Outcome]:
+def _run_on(
+    cluster: Cluster, config: RunConfig, context: Context, *, wait_for_others: bool
+) -> Outcome:
+    """One run in a worker; a death of two workers is recorded as the run's failure."""
+    from bench.cluster import WorkerDied
+
+    try:
+        return cluster.call(run_in_worker, config, context, wait_for_others=wait_for_others)
+    except WorkerDied as death:
+        return _record_death(config, context, death)
+
+
+def run_in_worker(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+    """Prepare the worker's thread, to which flushing of denormals is bound, and run."""
     prepare_process()
-    for config in configs:
-        yield run_and_store(config, context, wait_for_others=wait_for_others)
+    return run_and_store(config, context, wait_for_others=wait_for_others)
 
 
-def _sweep_in_workers(
-    configs: Sequence[RunConfig], context: Context, workers: int, *, wait_for_others: bool
-) -> Iterator[Outcome]:
-    todo = deque(configs)
-    while todo:
-        suspects = yield from _in_a_pool(todo, context, workers, wait_for_others=wait_for_others)
-        # Nothing says whose worker died: alone, a run can not take its neighbours with it again.
-        for config in suspects:
-            alone = deque([config])
-            if (yield from _in_a_pool(alone, context, 1, wait_for_others=wait_for_others)):
-                yield _record_death(config, context)
-
-
-def _in_a_pool(
-    todo: deque[RunConfig], context: Context, workers: int, *, wait_for_others: bool
-) -> Generator[Outcome, None, list[RunConfig]]:
-    """Take from ``todo`` until it is empty or a worker dies, which breaks the pool for good.
-
-    Returns:
-        The runs that were in progress when a worker died.
-    """
-    pool = ProcessPoolExecutor(
-        min(workers, len(todo)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare_worker,
-    )
-    running: dict[Future[Outcome], RunConfig] = {}
-    try:
-        while todo or running:
-            # One run a worker at a time, so that a dead worker's run is among few.
-            while todo and len(running) < workers:
-                with _ctrl_c_held():
-                    future = pool.submit(
-                        run_and_store, todo[0], context, wait_for_others=wait_for_others
-                    )
-                running[future] = todo.popleft()  # only now: a broken pool takes nothing
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                outcome = future.result()
-                del running[future]
-                yield outcome
-    except BrokenProcessPool:
-        return list(running.values())
-    finally:
-        _stop(pool)
-    return []
-
-
-@contextlib.contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Processes that are started in here never see Ctrl-C, from their first instruction on.
-
-    It reaches the whole process group, and the coordinator alone is to answer it.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _record_death(config: RunConfig, context: Context) -> Outcome:
-    store = Store(context.results)
+def _record_death(config: RunConfig, context: Context, death: Exception) -> Outcome:
+    store = context.store
     with store.lock(config.run_id, wait=True):
         record = store.load(config.run_id)
         if record is None:
-            died = WorkerDied("its worker process died twice (out of memory, killed)")
-            record = failure(config, died)
+            record = failure(config, death)
             store.save(record, {})
     return Outcome(run_id=config.run_id, status=record["status"])
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once; a run in progress leaves nothing but a partial folder."""
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in multiprocessing.active_children():
-        process.terminate()
-    pool.shutdown(wait=True)
 
 
 def prepare_process() -> None:
@@ -216,34 +238,3 @@ def prepare_process() -> None:
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-
-
-def _prepare_worker() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare_process()
-
-
-def _end_with_parent() -> None:
-    """A worker whose coordinator was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-def default_device(name: str) -> str:
-    """The device to use: "auto" is the first GPU where there is one.
-
-    Raises:
-        UserError: torch has no such device.
-    """
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--device {name}: not usable here ({reason}); try cpu") from error
-    return name

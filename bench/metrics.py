@@ -47,6 +47,7 @@ class Metric:
         temperature: is it also reported after temperature scaling, as `<name>_ts`? Not where the
             temperature cannot change it or acts on something it does not read.
         kind: the group it is shown in.
+        objective: does a search optimise it (with all others of its task that it does, and costs)?
     """
 
     name: str
@@ -56,9 +57,11 @@ class Metric:
     compute: Callable[[Predictive], float]
     kind: Kind
     temperature: bool = False
+    objective: bool = False
 
 
 _class_score = partial(Metric, task="classification", kind="performance")
+_class_objective = partial(_class_score, objective=True)
 _class_calibration = partial(
     Metric, task="classification", kind="calibration", direction="lower", temperature=True
 )
@@ -70,17 +73,19 @@ _value_calibration = partial(
 _value_diversity = partial(Metric, task="regression", kind="diversity", direction="higher")
 
 _ROWS = (
-    _class_score(name="accuracy", label="Accuracy", direction="higher", compute=scores.accuracy),
-    _class_score(name="f1", label="Macro F1", direction="higher", compute=scores.macro_f1),
+    _class_objective(
+        name="accuracy", label="Accuracy", direction="higher", compute=scores.accuracy
+    ),
+    _class_objective(name="f1", label="Macro F1", direction="higher", compute=scores.macro_f1),
     _class_score(name="auroc", label="AUROC", direction="higher", compute=scores.auroc),
-    _class_score(
+    _class_objective(
         name="nll", label="NLL (nats)", direction="lower", compute=scores.nll, temperature=True
     ),
     _class_score(
         name="brier", label="Brier score", direction="lower", compute=scores.brier, temperature=True
     ),
-    _class_calibration(name="ece", label="ECE", compute=calibration.ece),
-    _class_calibration(name="cc_ece", label="CC-ECE", compute=calibration.cc_ece),
+    _class_calibration(name="ece", label="ECE", compute=calibration.ece, objective=True),
+    _class_calibration(name="cc_ece", label="CC-ECE", compute=calibration.cc_ece, objective=True),
     _class_calibration(
         name="classwise_ece", label="Class-wise ECE", compute=calibration.classwise_ece
     ),
@@ -91,12 +96,21 @@ _ROWS = (
         label="Mutual information (nats)",
         compute=diversity.mutual_information,
     ),
-    _value_score(name="mse", label="MSE", compute=scores.mse),
+    _value_score(name="mse", label="MSE", compute=scores.mse, objective=True),
     _value_score(name="mae", label="MAE", compute=scores.mae),
-    _value_score(name="nll", label="NLL (nats)", compute=scores.gaussian_nll, temperature=True),
+    _value_score(
+        name="nll",
+        label="NLL (nats)",
+        compute=scores.gaussian_nll,
+        temperature=True,
+        objective=True,
+    ),
     _value_score(name="nll_mixture", label="Mixture NLL (nats)", compute=scores.mixture_nll),
     _value_calibration(
-        name="coverage_error", label="Coverage error", compute=calibration.coverage_error
+        name="coverage_error",
+        label="Coverage error",
+        compute=calibration.coverage_error,
+        objective=True,
     ),
     _value_diversity(
         name="member_variance", label="Variance of member means", compute=diversity.member_variance

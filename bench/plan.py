@@ -54,7 +54,7 @@ def plan(request: Request) -> list[RunConfig]:
         backbones = {row.name: request.backbone or row.backbone for row in rows}
         asked = overrides(request.assignments, request.methods, set(backbones.values()))
         grids = {
-            row.name: _row_grid(row, request.preset, request.methods, backbones[row.name])
+            row.name: row_grid(row, request.preset, request.methods, backbones[row.name])
             for row in rows
         }
         return [
@@ -138,7 +138,7 @@ def overrides(
     Raises:
         UserError: no such key (names the choices), or a value that breaks its rule.
     """
-    groups = _groups(methods, backbones)
+    groups = groups_of(methods, backbones)
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -157,18 +157,18 @@ def overrides(
     return found
 
 
-def _groups(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, type[Settings]]:
+def groups_of(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, type[Settings]]:
     """The settings of a request by the name of their group."""
     groups: dict[str, type[Settings]] = {"train": TrainingSettings}
     groups |= {name: load_backbone(name) for name in sorted(backbones)}
     return groups | {name: load_method(name).settings_type for name in methods}
 
 
-def _row_grid(
+def row_grid(
     row: DatasetRow, preset: str, methods: Sequence[str], backbone: str
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
     """What a dataset's row sets in a preset, as far as it concerns these methods and backbone."""
-    groups = _groups(methods, [backbone])
+    groups = groups_of(methods, [backbone])
     mine = [text for text in row.preset_settings(preset) if text.partition(".")[0] in groups]
     return overrides(mine, methods, [backbone])
 

@@ -12,26 +12,33 @@ class Preset:
     Attributes:
         datasets: names; one whose data can not be had is skipped.
         seeds: run seeds.
+        trials: points that a search tries for each method on each dataset.
         says: one line for ``-h``.
     """
 
     datasets: tuple[str, ...]
     seeds: tuple[int, ...]
+    trials: int
     says: str
 
 
 PRESETS = {
     "smoke": Preset(
-        datasets=("digits",), seeds=(0,), says="every method, tiny: under a minute on 2 cores"
+        datasets=("digits",),
+        seeds=(0,),
+        trials=20,
+        says="every method, tiny: under a minute on 2 cores",
     ),
     "quick": Preset(
         datasets=("digits", "pneumonia"),
         seeds=(0, 1),
+        trials=48,
         says="N x K grid and all baselines, 20 epochs: minutes on 2 cores",
     ),
     "paper": Preset(
         datasets=("digits", "pneumonia"),
         seeds=(0, 1, 2, 3),
+        trials=150,
         says="full grids of widths, depths, N, K and M, 100 epochs: hours",
     ),
 }

@@ -21,7 +21,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 
@@ -31,6 +31,14 @@ _log = logging.getLogger(__name__)
 
 FORMAT = 1
 Record = dict[str, Any]
+
+Stage = Literal["final", "search"]
+"""Runs of a search see validation alone, and have a store of their own below the results."""
+
+
+def search_folder(results: Path) -> Path:
+    """Where a search keeps its trials and its records, apart from those of final runs."""
+    return results / "search"
 
 
 class StorageError(UserError):
@@ -49,20 +57,12 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._runs = root / "runs"
+        self._runs, self._partial, self._locks = root / "runs", root / ".partial", root / ".locks"
         with storage_errors(root):
             for folder in (self._runs, self._partial, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
             if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
-
-    @property
-    def _partial(self) -> Path:
-        return self.root / ".partial"
-
-    @property
-    def _locks(self) -> Path:
-        return self.root / ".locks"
 
     def folder(self, run_id: str) -> Path:
         """Where the run's files are, if it exists."""
@@ -121,7 +121,7 @@ class Store:
             if not folder.is_dir():
                 return None
             try:
-                return _read(folder)
+                return read_run(folder)
             except ValueError as damage:
                 self._set_aside(folder, str(damage))
                 return None
@@ -178,7 +178,7 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def _read(folder: Path) -> Record:
+def read_run(folder: Path) -> Record:
     """The record in ``folder``; ValueError says what is damaged."""
     try:
         record = json.loads((folder / "record.json").read_bytes())
@@ -238,3 +238,9 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+if __name__ == "__main__":
+    from bench.merge import main
+
+    raise SystemExit(main())

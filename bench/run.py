@@ -23,7 +23,7 @@ from bench.evaluate import predict_split
 from bench.inputs import Inputs, Normalise
 from bench.loaded import corrupted_tests, load_dataset
 from bench.predictive import Predictive
-from bench.records import FORMAT, Record
+from bench.records import FORMAT, Record, Stage
 from bench.train import train
 from methods import load_method
 from methods.core.backbone import ImageShape
@@ -39,6 +39,7 @@ def run_one(
     cache: Path,
     device: torch.device,
     row: DatasetRow | None = None,
+    stage: Stage = "final",
 ) -> tuple[Record, dict[str, bytes]]:
     """Train and evaluate one configuration.
 
@@ -48,6 +49,7 @@ def run_one(
         cache: folder of decoded and of corrupted images.
         device: where to train and predict.
         row: the dataset, where it is not one of the table.
+        stage: "search" evaluates on validation alone: test images are not predicted.
 
     Returns:
         The record, and the files that go beside it.
@@ -70,12 +72,13 @@ def run_one(
         )
     deployed = method.deployed()
     with _timed(timings, "evaluate"):
-        results, arrays = _evaluate(config, dataset, deployed, normalise, cache)
+        results, arrays = _evaluate(config, dataset, deployed, normalise, cache, stage)
     height, width, channels = dataset.image_shape
     costs = cost.measure(deployed.cpu(), ImageShape(channels, height, width))
     record = {
         **identity(config),
         "status": "done",
+        "stage": stage,
         "dataset": {**_dataset_facts(dataset), "augment": row.augment},
         "history": history,
         **results,
@@ -136,8 +139,9 @@ def _evaluate(
     deployed: Predictor,
     normalise: Normalise,
     cache: Path,
+    stage: Stage,
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Metrics on val, test and every corruption, and the predictions to keep."""
+    """Metrics on val and, unless in a search, test and corruptions; the predictions to keep."""
     device = next(deployed.parameters()).device
 
     def predicted(images: Split, purpose: str) -> tuple[npt.NDArray[np.float32], Predictive]:
@@ -146,31 +150,26 @@ def _evaluate(
 
     val_outputs, val = predicted(dataset.val, "val")
     temperature = calibration.fit_temperature(val)
-    test_outputs, test = predicted(dataset.test, "test")
+    found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
     arrays: dict[str, npt.NDArray[Any]] = {
-        "weights": test.weights_M.astype(np.float32),
+        "weights": val.weights_M.astype(np.float32),
         "val/outputs": val_outputs,
         "val/y": val.y_B,
-        "test/outputs": test_outputs,
-        "test/y": test.y_B,
-        "ood/y": dataset.shift_test.y_B,
     }
+    if stage == "search":
+        return {"temperature": temperature, "metrics": found}, arrays
+    test_outputs, test = predicted(dataset.test, "test")
+    found["test"] = metrics.evaluate(test, temperature)
+    shift_y_B = dataset.shift_test.y_B
+    arrays |= {"test/outputs": test_outputs, "test/y": test.y_B, "ood/y": shift_y_B}
     shifted: dict[str, dict[str, dict[str, float]]] = {}
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
-        split = Split(images_BHWQ=images_BHWQ, y_B=dataset.shift_test.y_B)
+        split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)
         _, ood = predicted(split, f"{name}/{severity}")
         shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
         # The mixture alone: with every member it would be M times as large.
         arrays[f"ood/{name}/{severity}"] = ood.mixed_BC.astype(np.float32)
-    results = {
-        "temperature": temperature,
-        "metrics": {
-            "val": metrics.evaluate(val, temperature),
-            "test": metrics.evaluate(test, temperature),
-            "corruptions": shifted,
-        },
-    }
-    return results, arrays
+    return {"temperature": temperature, "metrics": {**found, "corruptions": shifted}}, arrays
 
 
 def _dataset_facts(dataset: Dataset) -> dict[str, Any]:

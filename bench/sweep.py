@@ -73,7 +73,12 @@ def _require_same_data(store: Store, dataset: Dataset) -> None:
 
 
 def run_missing(
-    configs: Sequence[RunConfig], context: Context, workers: int, *, retry_failed: bool
+    configs: Sequence[RunConfig],
+    context: Context,
+    workers: int,
+    *,
+    retry_failed: bool,
+    scheduler: str | None = None,
 ) -> list[str]:
     """Run what the store lacks under a progress bar; the run ids of all failures, old and new.
 
@@ -98,7 +103,9 @@ def run_missing(
     with (
         tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
         # Closed at once on Ctrl-C, so that no worker outlives this call.
-        contextlib.closing(execute(missing, context, workers=workers)) as outcomes,
+        contextlib.closing(
+            execute(missing, context, workers=workers, scheduler=scheduler)
+        ) as outcomes,
     ):
         for outcome in outcomes:
             bar.update()

@@ -90,6 +90,7 @@ class BatchEnsemble(Standard):
     """M members in one network; the batch is repeated once a member."""
 
     settings_type = BatchEnsembleSettings
+    enumerated_in_paper = True
 
     def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)

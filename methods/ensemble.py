@@ -30,6 +30,7 @@ class Ensemble(Method):
     """Members differ in initialisation and data order; each is a standard NN of its own seed."""
 
     settings_type = EnsembleSettings
+    enumerated_in_paper = True
 
     def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)

@@ -55,6 +55,7 @@ class MCDropout(Standard):
     """The standard NN, dropout before every linear and convolution; passes are the members."""
 
     settings_type = MCDropoutSettings
+    enumerated_in_paper = False
 
     def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)

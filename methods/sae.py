@@ -7,7 +7,8 @@ in-between ensembles are points (N, K) of this one space.
 
 from __future__ import annotations
 
-import math
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
+from methods.core.depth import kl_from_uniform, softmax_without
 from methods.core.likelihood import Likelihood
-from methods.core.method import Method, ParameterGroup, Predictor
+from methods.core.method import Method, ParameterGroup, Predictor, uniform_weights
 from methods.core.network import Exit, Network, Problem
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
 from methods.core.schedule import linear
@@ -59,7 +61,7 @@ class SAESettings(Settings):
         2,
         letter="K",
         at_least=1,
-        search=(1, 4),
+        search=(1, "depth"),
         smoke=(1, 2, 4),
         quick=(1, 2, 3, 4),
         paper=(1, 2, 3, 4),
@@ -152,10 +154,10 @@ class SAE(Method):
         order_ND = logits_ND.argsort(dim=-1, descending=True, stable=True)
         inactive_ND = torch.ones_like(logits_ND, dtype=torch.bool)
         inactive_ND.scatter_(1, order_ND[:, : s.n_exits], False)
-        theta_ND = _softmax_without(logits_ND, inactive_ND, s.temperature_end)
+        theta_ND = softmax_without(logits_ND, inactive_ND, s.temperature_end)
         if s.negligible_exits == "dropped":
             inactive_ND |= theta_ND < NEGLIGIBLE
-            theta_ND = _softmax_without(logits_ND, inactive_ND, s.temperature_end)
+            theta_ND = softmax_without(logits_ND, inactive_ND, s.temperature_end)
         exits_DN = (~inactive_ND).T.nonzero()
         predictors = [Exit(depth + 1, n) for depth, n in exits_DN.tolist()]
         return predictors, theta_ND.T[exits_DN[:, 0], exits_DN[:, 1]] / s.n_inputs
@@ -172,7 +174,23 @@ class SAE(Method):
 
     def deployed(self) -> Predictor:
         """Cut after the deepest active exit, without unused heads and head rows."""
-        predictors, weights_M = self.active()
+        return self._pruned(*self.active())
+
+    def deployments(self) -> Iterator[Predictor]:
+        """For every set of exits that its inputs can use between them, one choice that does.
+
+        Costs depend on that set and on N * K alone: all heads have equally many outputs an input.
+        """
+        n_inputs, depth = self.depth_logits_ND.shape
+        most = self.settings.n_exits
+        for k in range(1 if self.settings.negligible_exits == "dropped" else most, most + 1):
+            for size in range(k, min(depth, n_inputs * k) + 1):
+                for exits in itertools.combinations(range(1, depth + 1), size):
+                    # In turn, so that N * k uses leave out none of the exits.
+                    used = [Exit(exits[use % size], use // k) for use in range(n_inputs * k)]
+                    yield self._pruned(used, uniform_weights(len(used), like=self))
+
+    def _pruned(self, predictors: list[Exit], weights_M: Tensor) -> Predictor:
         network = self.network.pruned(predictors)
         return PrunedSAE(network, self.settings.n_inputs, weights_M, self.likelihood).eval()
 
@@ -223,14 +241,3 @@ class PrunedSAE(Predictor):
         weights_M = self.weights_M
         assert isinstance(weights_M, Tensor)
         return weights_M
-
-
-def kl_from_uniform(logits_ND: Tensor, temperature: float) -> Tensor:
-    """sum_ND theta log(theta * D): 0 where theta is uniform, N log D where it is one-hot."""
-    log_theta_ND = torch.log_softmax(logits_ND / temperature, dim=-1)
-    return (log_theta_ND.exp() * (log_theta_ND + math.log(logits_ND.shape[-1]))).sum()
-
-
-def _softmax_without(logits_ND: Tensor, inactive_ND: Tensor, temperature: float) -> Tensor:
-    masked_ND = logits_ND.masked_fill(inactive_ND, -torch.inf)
-    return torch.softmax(masked_ND / temperature, dim=-1)

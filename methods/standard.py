@@ -23,6 +23,7 @@ class Standard(Method):
     """The baseline that every cost is compared with."""
 
     settings_type: ClassVar[type[Settings]] = StandardSettings
+    enumerated_in_paper = True
 
     def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)

@@ -236,7 +236,7 @@ def test_genuine_sizes_and_class_counts(genuine: tuple[Dataset, Path]) -> None:
     assert {name: set(n.tolist()) for name, n in counts.items()} == {
         "train": {90}, "val": {10}, "test": {50},
     }  # fmt: skip
-    assert np.bincount(dataset.shift_test.y_B).tolist() == [5] * 200
+    assert np.bincount(dataset.shift_test.y_B).tolist() == [2] * 200
 
 
 def test_genuine_test_split_is_the_official_val(

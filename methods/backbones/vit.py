@@ -104,7 +104,7 @@ class ViTSettings(BackboneSettings):
         letter="W",
         at_least=1,
         search=(16, 256),
-        log=True,
+        step=16,  # the heads share out the width
         smoke=(16,),
         quick=(32,),
         paper=(32, 64, 128, 256),

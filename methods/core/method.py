@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -66,11 +66,13 @@ class Method(Predictor):
         settings_type: its settings dataclass.
         explores_depth: whether presets enumerate the backbone's depths for it. False where exits
             already cover them.
+        enumerated_in_paper: whether the paper runs its whole (small) grid instead of searching.
         seed: what its initial values, its data order and its sampling are derived from.
     """
 
     settings_type: ClassVar[type[Settings]]
     explores_depth: ClassVar[bool] = True
+    enumerated_in_paper: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
         super().__init__()
@@ -100,6 +102,13 @@ class Method(Predictor):
         Its predictions are the full model's, and the costs that are reported are its costs.
         """
         return copy.deepcopy(self).eval()
+
+    def deployments(self) -> Iterator[Predictor]:
+        """What ``deployed`` may become by training, one of each cost: for most methods one.
+
+        A search knows the costs of a configuration from it before it trains one.
+        """
+        yield self.deployed()
 
     def parts(self) -> Sequence[Method]:
         """What is trained independently of each other, each on its own data order."""

@@ -24,8 +24,10 @@ class Space:
         letter: its symbol in the paper and in labels; settings without one are rarely varied.
         at_least, above, at_most, below: hard limits (inclusive, exclusive, inclusive, exclusive).
         choices: the only values allowed, or () for any within the limits.
-        search: (low, high) that a search explores, both inclusive; None = not searched.
+        search: (low, high) that a search explores, both inclusive; None = not searched. A name as
+            ``high`` is a field of the backbone: its value bounds this one.
         log: whether a search explores it on a logarithmic scale.
+        step: a search goes from low to high in such steps (whole numbers, not logarithmic).
         grids: the values that a preset enumerates; a preset without an entry uses the default.
     """
 
@@ -35,8 +37,9 @@ class Space:
     at_most: float | None = None
     below: float | None = None
     choices: tuple[Any, ...] = ()
-    search: tuple[float, float] | None = None
+    search: tuple[float, float | str] | None = None
     log: bool = False
+    step: int = 1
     grids: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     def violation(self, value: Any) -> str | None:
@@ -119,10 +122,12 @@ def label(settings: Settings) -> str:
     words = []
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         value, space = getattr(settings, field.name), field.metadata["space"]
+        # A search sets numbers of 16 digits, which no table has room for.
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
         if space.letter:
-            words.append(f"{space.letter}={value:g}")
+            words.append(f"{space.letter}={text}")
         elif value != field.default:
-            words.append(f"{field.name}={value}")
+            words.append(f"{field.name}={text}")
     return " ".join(words)
 
 

@@ -1,16 +1,18 @@
-"""Every backbone under every method: the methods' contract, costs, and identities."""
+"""Every backbone under every method: the methods' contract, and identities."""
+
+from typing import Any
 
 import pytest
 import torch
-from method_contract import CHECKS, batch, build, seeded_loss
+from method_contract import CHECKS, batch, seeded_loss, takes_a_step
 from torch import Tensor, nn
 
 from backbones.conftest import MakeProblem, n_parameters, settle
-from bench.cost import OTHER, measure
 from methods import load_method, method_names
 from methods.backbones import backbone_names
 from methods.batch_ensemble import BatchEnsemble, BatchEnsembleSettings, RankOne
 from methods.core.backbone import ImageShape
+from methods.core.method import Method
 from methods.core.network import Exit, Network, Problem
 from methods.ensemble import Ensemble, EnsembleSettings, member_seed
 from methods.mc_dropout import MCDropout, MCDropoutSettings
@@ -22,47 +24,19 @@ every_method = pytest.mark.parametrize("method", method_names())
 every_task = pytest.mark.parametrize("task", ["classification", "regression"])
 
 
-# What the task has a part in; the other clauses see the same code for either task.
-OF_THE_TASK = ("every_parameter_gets_a_finite_gradient", "deployed_predicts_the_same")
-CLAUSES = [("classification", name) for name in CHECKS] + [
-    ("regression", name) for name in OF_THE_TASK
-]
-
-
-@pytest.mark.parametrize(("task", "clause"), CLAUSES)
+@pytest.mark.parametrize("clause", CHECKS)
+@every_task
 @every_method
 # On fc, tests/methods/test_contract.py puts them through it.
 @pytest.mark.parametrize("backbone", [name for name in backbone_names() if name != "fc"])
 def test_the_methods_contract_holds(
     backbone: str, method: str, task: str, clause: str, make_problem: MakeProblem
 ) -> None:
-    CHECKS[clause](load_method(method), make_problem(backbone, task))
+    # Three stages: by default an SAE uses two exits an input, so that deployment cuts something.
+    CHECKS[clause](load_method(method), make_problem(backbone, task, depth=3))
 
 
-# ---- Cost
-
-
-@every_method
-@every_backbone
-def test_parts_of_networks_are_the_whole_cost(
-    backbone: str, method: str, make_problem: MakeProblem
-) -> None:
-    problem = make_problem(backbone)
-    cost = measure(build(load_method(method), problem).deployed(), problem.shape)
-    assert sum(cost.flops_by_part.values()) == cost.flops > 0
-    assert OTHER not in cost.flops_by_part
-
-
-@every_backbone
-def test_members_and_passes_cost_what_as_many_standard_networks_do(
-    backbone: str, make_problem: MakeProblem
-) -> None:
-    problem = make_problem(backbone)
-    one = measure(Standard(problem, StandardSettings(), seed=0), problem.shape)
-    ensemble = measure(Ensemble(problem, EnsembleSettings(n_members=3), seed=0), problem.shape)
-    assert (ensemble.flops, ensemble.params) == (3 * one.flops, 3 * one.params)
-    passes = measure(MCDropout(problem, MCDropoutSettings(n_passes=5), seed=0), problem.shape)
-    assert (passes.flops, passes.params) == (5 * one.flops, one.params)
+# ---- Cost (what each method costs: test_method_costs.py)
 
 
 @every_backbone
@@ -87,7 +61,7 @@ def standard(problem: Problem, seed: int = 5) -> Standard:
     return Standard(problem, StandardSettings(), seed=seed)
 
 
-def same_training_and_prediction(ours: Standard, expected: Standard, problem: Problem) -> None:
+def same_training_and_prediction(ours: Method, expected: Standard, problem: Problem) -> None:
     x_BQHW, y_B = batch(problem, 9)
     torch.testing.assert_close(seeded_loss(ours, x_BQHW, y_B), seeded_loss(expected, x_BQHW, y_B))
     # The loss moved the BatchNorm averages of both.
@@ -105,18 +79,65 @@ def test_dropout_of_rate_0_is_the_standard_nn(
     same_training_and_prediction(dropout, standard(problem), problem)
 
 
+def neutral(problem: Problem, **settings: Any) -> BatchEnsemble:
+    """Factors of 1, and the biases of the standard NN."""
+    method = BatchEnsemble(problem, BatchEnsembleSettings(bias_init="default", **settings), seed=5)
+    for layer in method.modules():
+        if isinstance(layer, RankOne):
+            nn.init.ones_(layer.r_MI)
+            nn.init.ones_(layer.s_MO)
+    return method
+
+
 @every_task
 @every_backbone
 def test_one_member_with_neutral_factors_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
     problem = make_problem(backbone, task)
-    one = BatchEnsemble(problem, BatchEnsembleSettings(n_members=1, bias_init="default"), seed=5)
-    for layer in one.modules():
-        if isinstance(layer, RankOne):
-            nn.init.ones_(layer.r_MI)
-            nn.init.ones_(layer.s_MO)
-    same_training_and_prediction(one, standard(problem), problem)
+    same_training_and_prediction(neutral(problem, n_members=1), standard(problem), problem)
+
+
+@every_task
+@every_backbone
+def test_each_member_with_neutral_factors_is_the_standard_nn(
+    backbone: str, task: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone, task)
+    three, expected = neutral(problem, n_members=3), standard(problem)
+    x_BQHW, y_B = batch(problem, 9)
+    # Tiled: the same rows thrice, so the same mean over rows and the same batch statistics.
+    torch.testing.assert_close(seeded_loss(three, x_BQHW, y_B), seeded_loss(expected, x_BQHW, y_B))
+    # An unbiased variance of 27 rows is not that of 9: the same averages for both.
+    expected.load_state_dict(
+        {**expected.state_dict(), **{k: v for k, v in three.state_dict().items() if "running" in k}}
+    )
+    outputs_BMC = three.eval()(x_BQHW)
+    torch.testing.assert_close(outputs_BMC, expected.eval()(x_BQHW).expand_as(outputs_BMC))
+
+
+@pytest.mark.parametrize(
+    ("n_members", "n_rows", "seen"),
+    [(4, 2, [0, 1, 0, 1]), (2, 3, [0, 1, 2, 0]), (4, 7, [0, 1, 2, 3, 4, 5, 6, 0])],
+)
+@every_task
+@every_backbone
+def test_a_short_split_batch_trains_on_its_rows_wrapped_around(
+    backbone: str,
+    task: str,
+    n_members: int,
+    n_rows: int,
+    seen: list[int],
+    make_problem: MakeProblem,
+) -> None:
+    problem = make_problem(backbone, task)
+    settings: dict[str, Any] = {"n_members": n_members, "batch": "split"}
+    x_BQHW, y_B = batch(problem, n_rows)
+    torch.testing.assert_close(
+        seeded_loss(neutral(problem, **settings), x_BQHW, y_B),
+        seeded_loss(standard(problem), x_BQHW[seen], y_B[seen]),
+    )
+    takes_a_step(BatchEnsemble(problem, BatchEnsembleSettings(**settings), seed=5), problem, n_rows)
 
 
 @every_backbone
@@ -158,6 +179,16 @@ def test_members_of_the_joint_ensemble_are_standard_networks(
         assert torch.equal(outputs_BMC[:, m], member.eval()(x_BQHW)[:, 0])
 
 
+@every_task
+@every_backbone
+def test_an_sae_of_one_input_and_one_exit_is_the_standard_nn(
+    backbone: str, task: str, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(backbone, task, depth=1)
+    one = SAE(problem, SAESettings(n_inputs=1, n_exits=1), seed=5)
+    same_training_and_prediction(one, standard(problem), problem)
+
+
 @pytest.mark.parametrize(
     ("logits_ND", "n_exits", "keep"),
     [
@@ -166,15 +197,17 @@ def test_members_of_the_joint_ensemble_are_standard_networks(
         ([[1.0, 0.0, 2.0], [2.0, 1.0, 0.0]], 2, [Exit(1, 0), Exit(1, 1), Exit(2, 1), Exit(3, 0)]),
     ],
 )
+@every_task
 @every_backbone
 def test_pruned_sae_predicts_as_the_full_one(
     backbone: str,
+    task: str,
     logits_ND: list[list[float]],
     n_exits: int,
     keep: list[Exit],
     make_problem: MakeProblem,
 ) -> None:
-    problem = make_problem(backbone, depth=3)
+    problem = make_problem(backbone, task, depth=3)
     method = SAE(problem, SAESettings(n_inputs=2, n_exits=n_exits), seed=5)
     with torch.no_grad():
         method.depth_logits_ND.copy_(torch.tensor(logits_ND))

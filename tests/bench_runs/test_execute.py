@@ -1,10 +1,8 @@
-"""Where runs execute. Killed workers and coordinators: see test_sweeps.py."""
+"""Where runs execute. Dask: see test_cluster.py; killed coordinators: see test_sweeps.py."""
 
 import dataclasses
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ import torch
 from bench import execute as execute_module
 from bench.config import RunConfig
 from bench.errors import UserError
-from bench.execute import Context, Outcome, WorkerDied, default_device, execute, run_and_store
+from bench.execute import Context, Outcome, engine, execute, run_and_store
 from bench.records import Record, StorageError, Store, seal
 from bench.run import failure, run_one
 from bench_runs.tiny_runs import config, folder_bytes, without_circumstances
@@ -104,139 +102,32 @@ def test_a_busy_run_comes_last(
     assert list(sweep) == [Outcome(run_id=busy.run_id, status="done")]
 
 
-def test_a_death_is_not_recorded_over_a_finished_run(context: Context, store: Store) -> None:
-    # Done by another process, or by a worker whose neighbour broke the pool before it could say so.
-    store.save({**failure(config(), ZeroDivisionError()), "status": "done"}, {})
-    outcome = execute_module._record_death(config(), context)
-    assert outcome == Outcome(run_id=config().run_id, status="done")
-
-
-class FakePool:
-    """Workers that run nothing until their pool is full; the method "sae" kills its worker.
-
-    A pool of one runs each task at once. In a larger one the tasks wait side by side until a
-    deadly one arrives, which breaks the pool for all of them, or until no more can come.
-    """
-
-    deaths: int = 0
-    hears_ctrl_c: bool = False
-
-    def __init__(self, max_workers: int, **_: Any) -> None:
-        self.max_workers = max_workers
-        self.waiting: list[tuple[Future[Outcome], Callable[[], Outcome]]] = []
-
-    def submit(self, task: Any, chosen: RunConfig, *args: Any, **options: Any) -> Future[Outcome]:
-        FakePool.hears_ctrl_c |= signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        future: Future[Outcome] = Future()
-        self.waiting.append((future, lambda: task(chosen, *args, **options)))
-        if chosen.method == "sae":
-            FakePool.deaths += 1
-            for each, _ in self.waiting:
-                each.set_exception(BrokenProcessPool("a worker died"))
-            self.waiting = []
-        elif len(self.waiting) == self.max_workers:
-            for each, run in self.waiting:
-                try:
-                    each.set_result(run())
-                except UserError as error:
-                    each.set_exception(error)
-            self.waiting = []
-        return future
-
-    def shutdown(self, **_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def fake_pool(monkeypatch: pytest.MonkeyPatch, run: Run) -> type[FakePool]:
-    def instantly(chosen: RunConfig, **_: Any) -> Any:
-        return run(chosen.method, seed=chosen.seed)
-
-    monkeypatch.setattr(execute_module, "ProcessPoolExecutor", FakePool)
-    monkeypatch.setattr(execute_module, "run_one", instantly)
-    monkeypatch.setattr(FakePool, "deaths", 0)
-    monkeypatch.setattr(FakePool, "hears_ctrl_c", False)
-    return FakePool
-
-
-def test_a_dying_run_is_tried_twice_and_recorded(
-    context: Context, store: Store, fake_pool: type[FakePool]
+def test_a_search_has_a_store_of_its_own_and_says_so_to_the_run(
+    context: Context, store: Store, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configs = [config("sae"), config(), config(seed=1)]
-    found = {o.run_id: o.status for o in outcomes(configs, context, workers=1)}
-    assert found == {
-        configs[0].run_id: "failed", configs[1].run_id: "done", configs[2].run_id: "done",
-    }  # fmt: skip
-    assert fake_pool.deaths == 2
-    record = store.load(configs[0].run_id)
-    assert record is not None
-    assert record["error"]["type"] == WorkerDied.__name__
-    assert record["error"]["message"].startswith("its worker process died ")
+    stages = []
 
+    def spy(chosen: RunConfig, **options: Any) -> Any:
+        stages.append(options["stage"])
+        assert options["cache"] == results / ".cache"
+        return run_one(chosen, **options)
 
-def test_a_dying_run_takes_no_neighbour_with_it(
-    context: Context, store: Store, fake_pool: type[FakePool]
-) -> None:
-    configs = [config(), config("sae")]
-    found = {o.run_id: o.status for o in outcomes(configs, context, workers=2)}
-    assert found == {configs[0].run_id: "done", configs[1].run_id: "failed"}
-    assert fake_pool.deaths == 2
-
-
-def test_a_worker_that_dies_between_two_runs_loses_none(
-    context: Context, fake_pool: type[FakePool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submit, calls = fake_pool.submit, iter(range(100))
-
-    def second_is_refused(*args: Any, **options: Any) -> Any:
-        if next(calls) == 1:
-            raise BrokenProcessPool("an idle worker died")
-        return submit(*args, **options)
-
-    monkeypatch.setattr(fake_pool, "submit", second_is_refused)
-    configs = [config(seed=seed) for seed in range(3)]
-    found = outcomes(configs, context, workers=1)
-    assert sorted(o.run_id for o in found) == [c.run_id for c in configs]
-    assert {o.status for o in found} == {"done"}
-
-
-def test_workers_are_started_deaf_to_ctrl_c(context: Context, fake_pool: type[FakePool]) -> None:
-    # A worker that is still importing torch when it comes would print a traceback.
-    outcomes([config()], context, workers=1)
-    assert not fake_pool.hears_ctrl_c
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-
-
-def test_an_error_of_the_user_stops_the_workers_too(
-    context: Context, store: Store, fake_pool: type[FakePool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> None:
-        raise StorageError("full")
-
-    monkeypatch.setattr(Store, "save", full)
-    sweep = execute([config(), config(seed=1)], context, workers=1)
-    with pytest.raises(StorageError, match="full"):
-        next(sweep)
-    assert list(store.records()) == []
+    monkeypatch.setattr(execute_module, "run_one", spy)
+    search = dataclasses.replace(context, stage="search")
+    assert [o.status for o in outcomes([config()], search)] == ["done"]
+    assert Store(results / "search").run_ids() == [config().run_id]
+    assert store.run_ids() == []
+    assert [o.status for o in outcomes([config()], context)] == ["done"]
+    assert store.run_ids() == [config().run_id]
+    assert stages == ["search", "final"]
 
 
 def test_this_process_gets_one_thread_and_no_denormals(context: Context) -> None:
-    outcomes([], context)
+    torch.set_flush_denormal(False)
+    with engine(context, workers=0):
+        pass
     assert torch.get_num_threads() == 1
     assert float(torch.tensor([1e-39]) * 1.0) == 0.0
-
-
-def test_the_device_auto_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for available, name in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda answer=available: answer)
-        assert default_device("auto") == name
-    assert default_device("cpu") == "cpu"
-
-
-@pytest.mark.parametrize("name", ["nonsense", "", "cpu:x", "cuda:99"])
-def test_a_device_that_is_not_there(name: str) -> None:
-    with pytest.raises(UserError, match=rf"--device {name}: not usable here \(.+\); try cpu"):
-        default_device(name)
 
 
 def test_a_run_on_a_bad_device_is_a_recorded_failure(context: Context, store: Store) -> None:

@@ -46,10 +46,10 @@ def test_a_record_says_what_was_run_on_what(run: Run, method: str, options: dict
     record, files = run(method, **options)
     chosen = config(method, **options)
     assert set(record) == {
-        "format", "run_id", "config_id", "category", "label", "config", "status", "dataset",
-        "history", "temperature", "metrics", "cost", "timings", "environment", "digest",
+        "format", "run_id", "config_id", "category", "label", "config", "status", "stage",
+        "dataset", "history", "temperature", "metrics", "cost", "timings", "environment", "digest",
     }  # fmt: skip
-    assert (record["format"], record["status"]) == (FORMAT, "done")
+    assert (record["format"], record["status"], record["stage"]) == (FORMAT, "done", "final")
     assert (record["run_id"], record["config_id"]) == (chosen.run_id, chosen.config_id)
     assert RunConfig.from_dict(record["config"]) == chosen
     digits = load_dataset("digits", None)

@@ -14,8 +14,9 @@ from tiny_problems import make_problem
 from torch import Tensor, nn
 
 from methods.core.backbone import ImageShape
+from methods.core.depth import kl_from_uniform
 from methods.core.network import Problem
-from methods.sae import SAE, SAESettings, kl_from_uniform
+from methods.sae import SAE, SAESettings
 
 Array = npt.NDArray[np.float64]
 LOGITS = [[0.4, -0.3, 0.8], [-0.5, 0.1, 0.2]]  # N = 2, D = 3

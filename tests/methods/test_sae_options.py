@@ -9,7 +9,8 @@ from method_contract import batch
 from tiny_problems import make_problem
 from torch import Tensor
 
-from methods.sae import SAE, SAESettings, kl_from_uniform
+from methods.core.depth import kl_from_uniform
+from methods.sae import SAE, SAESettings
 
 N_ROWS = 40
 BATCH = batch(make_problem(), N_ROWS)

@@ -1,0 +1,56 @@
+"""Which device to use, and what of it the workers of this machine share."""
+
+from __future__ import annotations
+
+import os
+
+from bench.errors import UserError
+
+
+def default_device(name: str, *, elsewhere: bool = False) -> str:
+    """The device to use: "auto" is the first GPU where there is one.
+
+    Args:
+        name: as the user says it.
+        elsewhere: runs execute on other machines, whose GPUs are not known here: "auto" is the CPU.
+
+    Raises:
+        UserError: torch has no such device here.
+    """
+    if elsewhere:
+        return "cpu" if name == "auto" else name
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--device {name}: not usable here ({reason}); try cpu") from error
+    return name
+
+
+def default_workers(device: str) -> int:
+    """One worker a GPU, or one a core that this process may use."""
+    return len(gpus(device)) or len(os.sched_getaffinity(0))
+
+
+def gpus(device: str) -> list[str]:
+    """The GPUs for the workers of this machine: values of CUDA_VISIBLE_DEVICES, one a GPU.
+
+    Args:
+        device: "cuda": every GPU that is visible here, one of which a worker sees. "cuda:1": that
+            one, which has this number only beside all others. Any other device: none.
+    """
+    if device.partition(":")[0] != "cuda":
+        return []
+    import torch
+
+    return gpus_among(device, os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count())
+
+
+def gpus_among(device: str, visible: str | None, n_gpus: int) -> list[str]:
+    """What :func:`gpus` says, given CUDA_VISIBLE_DEVICES and the number of visible GPUs."""
+    names = visible.split(",")[:n_gpus] if visible else [str(index) for index in range(n_gpus)]
+    return names if device == "cuda" else [",".join(names)]

@@ -1,0 +1,139 @@
+"""Search settings on validation, then test what was found. `python -m bench.search`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench import options as shared
+from bench.datasets import find
+from bench.presets import PRESETS
+from methods import method_names
+
+if TYPE_CHECKING:
+    from bench.search.studies import Search
+
+FINAL_SEEDS = (1, 2, 3, 4)
+
+_EXAMPLES = """examples:
+  python -m bench.search --datasets pneumonia              all methods, 48 trials each, then 4 seeds
+  python -m bench.search --preset smoke                    tiny, on digits: minutes on 2 cores
+  python -m bench.search --datasets blood --methods sae --max-flops 2e6 --trials 100
+  python -m bench.figures                                  draw the figures from results/
+
+A search sees validation alone, on one seed. Its Pareto set over all metrics and both costs is
+trained again on the final seeds and only then tested. The same command goes on where it stopped.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.search",
+        description="Multi-objective Bayesian optimisation of every method's settings.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shared.add_request_options(parser)
+    add = parser.add_argument
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE[,VALUE]", dest="assignments",
+        help="fixes a setting, or names its choices, e.g. epochs=5, sae.n_exits=2,3",
+    )  # fmt: skip
+    add("--trials", type=int, metavar="T", help="for each method and dataset (default: preset's)")
+    add(
+        "--sampler", default="botorch", help="botorch, tpe, nsgaii, random, grid (default: botorch)"
+    )
+    add("--batch", type=int, default=8, metavar="Q", help="points proposed together (default: 8)")
+    add(
+        "--budget",
+        choices=("equal", "paper"),
+        default="equal",
+        help="paper: methods that the paper enumerates take the preset's grid (default: equal)",
+    )
+    add("--max-flops", type=float, metavar="F", help="largest cost of a network, multiply-adds")
+    add("--max-params", type=float, metavar="P", help="largest number of parameters")
+    add("--search-seed", type=int, default=0, metavar="S", help="of the search (default: 0)")
+    add("--seeds", default=",".join(map(str, FINAL_SEEDS)), help="final seeds (default: 1,2,3,4)")
+    add("--storage", metavar="URL", help="database of the trials (default: a journal in results/)")
+    shared.add_execution_options(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0: all runs are done; 1: some failed (they are listed); 2: bad input; 130: Ctrl-C.
+    """
+    options = _parser().parse_args(argv)
+    return shared.answer(lambda: _main(options))
+
+
+def _main(options: argparse.Namespace) -> int:
+    shared.check_names(options)
+    seeds = shared.seeds(options.seeds)
+    shared.check_workers(options.workers, options.scheduler)
+    preset = PRESETS[options.preset]
+    rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
+
+    # torch is imported from here on: -h and bad names are answered before.
+    from bench.plan import Request
+    from bench.search.objectives import Bounds
+    from bench.search.samplers import check_sampler
+    from bench.search.studies import Search
+
+    check_sampler(options.sampler)
+    search = Search(
+        request=Request(
+            datasets=rows,
+            methods=options.methods or method_names(),
+            seeds=seeds,
+            preset=options.preset,
+            backbone=options.backbone,
+            assignments=options.assignments,
+        ),
+        n_trials=preset.trials if options.trials is None else options.trials,
+        sampler=options.sampler,
+        budget=options.budget,
+        batch=options.batch,
+        bounds=Bounds(flops=options.max_flops, params=options.max_params),
+        seed=options.search_seed,
+        storage=options.storage,
+    )
+    return _search_and_test(search, options)
+
+
+def _search_and_test(search: Search, options: argparse.Namespace) -> int:
+    from bench.context import Context
+    from bench.device import default_device, default_workers
+    from bench.execute import engine
+    from bench.search.budget import budget_lines
+    from bench.search.searching import run_studies
+    from bench.search.studies import available, studies
+    from bench.summary import summarise
+    from bench.sweep import run_missing
+
+    final = Context(
+        results=options.results,
+        data=options.data,
+        device=default_device(options.device, elsewhere=options.scheduler is not None),
+        rows={row.name: row for row in search.rows},
+    )
+    workers = default_workers(final.device) if options.workers is None else options.workers
+    search, skipped = available(search, final, required=options.datasets is not None)
+    context = dataclasses.replace(final, stage="search")
+    planned = studies(search, context)
+    with engine(context, workers=workers, scheduler=options.scheduler) as where:
+        found = run_studies(planned, context, where, search)
+    failed = run_missing(
+        found.configs, final, workers, retry_failed=False, scheduler=options.scheduler
+    )
+    summarise(found.configs, final, [*skipped, *budget_lines(options.results), *found.notes])
+    return shared.SOME_FAILED if failed or found.notes else shared.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

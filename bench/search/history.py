@@ -1,0 +1,175 @@
+"""A search's trials on disk: an Optuna study in a journal file, or in any database of Optuna's.
+
+A trial is written once it has ended, in the order of the trials' numbers, in one step: so the
+history is never half-written, and an interrupted search has the beginning of an undisturbed one's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.errors import UserError
+from bench.records import storage_errors
+from bench.search.objectives import Direction
+
+JOURNAL = "trials.journal"
+
+
+class History:
+    """The ended trials of one search.
+
+    Args:
+        study: Optuna's.
+    """
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+
+    def trials(self) -> list[FrozenTrial]:
+        """All of them, by number."""
+        return self._study.get_trials(deepcopy=False)
+
+    def append(
+        self,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        *,
+        values: Sequence[float] | None,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Write an ended trial.
+
+        Args:
+            params: the point.
+            distributions: of the search.
+            values: of the objectives; None: the run failed, or one is undefined.
+            facts: kept beside it (run_id, why it failed).
+        """
+        state = TrialState.FAIL if values is None else TrialState.COMPLETE
+        self._study.add_trial(trial(params, distributions, state, values, facts))
+
+
+def trial(
+    params: Mapping[str, Any],
+    distributions: Mapping[str, BaseDistribution],
+    state: TrialState,
+    values: Sequence[float] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> FrozenTrial:
+    """An Optuna trial of a point."""
+    return optuna.trial.create_trial(
+        params=dict(params),
+        distributions=dict(distributions),
+        state=state,
+        values=None if values is None else list(values),
+        user_attrs=dict(facts or {}),
+    )
+
+
+@contextlib.contextmanager
+def open_history(
+    folder: Path,
+    name: str,
+    *,
+    directions: Sequence[Direction],
+    storage: str | None,
+    facts: Mapping[str, Any],
+) -> Iterator[History]:
+    """The history of a search, held for this process.
+
+    Args:
+        folder: of the search's files.
+        name: of the study; another search in the same storage has another name.
+        directions: of the objectives.
+        storage: URL of a database; None: a journal file in ``folder``.
+        facts: written beside the study, for readers.
+
+    Raises:
+        UserError: another process has the search, or its storage can not be opened.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f".{name}.lock")
+    with storage_errors(folder):
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise UserError(
+                f"search {name} in {folder}: another process is at it; wait for it, or pass "
+                "another --results FOLDER"
+            ) from None
+    try:
+        # Its notes on studies it creates or finds are not the user's.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with storage_errors(folder):
+            opened = _storage(folder, storage)
+            if name in optuna.get_all_study_names(opened):
+                study = optuna.load_study(study_name=name, storage=opened)
+            else:
+                study = optuna.create_study(
+                    study_name=name, storage=opened, directions=list(directions)
+                )
+            for key in set(facts) - set(study.user_attrs):  # all, or what a kill left over
+                study.set_user_attr(key, facts[key])
+            yield History(study)
+    finally:
+        lock.release()
+
+
+def _storage(folder: Path, url: str | None) -> BaseStorage:
+    if url is not None:
+        try:
+            return RDBStorage(url)
+        except Exception as error:  # each database has errors of its own
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(
+                f"--storage {url}: can not be opened ({reason}); a URL of SQLAlchemy, for example "
+                "sqlite:///search.db"
+            ) from error
+    path = folder / JOURNAL
+    _drop_torn_line(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_ProcessLock(path)))
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Remove what a killed process left of its last line: the next one would be added to it."""
+    with _file_lock(path):
+        if not path.exists():
+            return
+        with path.open("r+b") as file:
+            content = file.read()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                file.truncate(whole)
+
+
+def _file_lock(path: Path) -> filelock.BaseFileLock:
+    return filelock.FileLock(path.with_name(f".{path.name}.lock"))
+
+
+class _ProcessLock(BaseJournalFileLock):
+    """Optuna's own lock is a link that outlives a killed process; this one the system frees."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = _file_lock(path)
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()

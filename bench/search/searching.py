@@ -1,0 +1,93 @@
+"""Running studies one after another, and the configurations that their Pareto sets stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+from tqdm import tqdm
+
+from bench.config import RunConfig
+from bench.execute import Context, Engine, prepare_process
+from bench.search.history import open_history
+from bench.search.selection import pareto_set
+from bench.search.studies import Search, Study
+from bench.search.trials import run_trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What searches found.
+
+    Attributes:
+        configs: the Pareto sets on every final seed.
+        notes: a line for each trial that failed, and each search without a front.
+    """
+
+    configs: list[RunConfig]
+    notes: list[str]
+
+
+def run_studies(
+    studies: Sequence[Study],
+    context: Context,
+    engine: Engine,
+    search: Search,
+) -> Found:
+    """Search, and return what is to be tested: every study's Pareto set on the final seeds.
+
+    Args:
+        studies: what to search.
+        context: of the search's stage.
+        engine: where runs execute.
+        search: has the final seeds, the bounds and the storage.
+
+    Raises:
+        UserError: the data, the results folder or the storage fails.
+    """
+    # Proposals are part of the same bits: they are computed as runs are, on one thread.
+    prepare_process()
+    found = Found(configs=[], notes=[])
+    total = sum(study.plan.n_trials for study in studies)
+    with tqdm(total=total, unit="trial", smoothing=0.1) as bar:
+        for study in studies:
+            trials = _run_study(study, context, engine, search.storage, bar)
+            front = pareto_set(trials, study.plan.objectives, search.bounds)
+            found.configs.extend(
+                study.plan.space.config(trial.params, seed=seed)
+                for seed in search.request.seeds
+                for trial in front
+            )
+            found.notes.extend(_notes(study, trials, front))
+    return found
+
+
+def _run_study(
+    study: Study, context: Context, engine: Engine, storage: str | None, bar: tqdm[Any]
+) -> list[FrozenTrial]:
+    plan = study.plan
+    bar.set_postfix_str(f"{study.facts['method']} on {study.facts['dataset']}")
+    with open_history(
+        context.store.root,
+        study.name,
+        directions=[objective.direction for objective in plan.objectives],
+        storage=storage,
+        facts=study.facts,
+    ) as history:
+        run_trials(plan, history, engine, context.store, bar.update)
+        return history.trials()[: plan.n_trials]
+
+
+def _notes(
+    study: Study, trials: Sequence[FrozenTrial], front: Sequence[FrozenTrial]
+) -> Iterator[str]:
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            yield f"failed trial {trial.user_attrs['run_id']}: {trial.user_attrs['failed']}"
+    if not front:
+        yield (
+            f"search {study.name}: none of its {len(trials)} trials can be chosen: they failed, or "
+            "are above --max-flops or --max-params"
+        )

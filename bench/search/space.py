@@ -1,0 +1,223 @@
+"""What a search varies: the fields that declare a range, on one dataset, method and backbone.
+
+A point is a mapping from names like "sae.n_inputs" and "fc.width" to values; all other settings are
+those of the preset. Ranges stand beside each field's default (``methods.core.space.setting``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from bench.config import RunConfig
+from bench.datasets import DatasetRow
+from bench.errors import UserError
+from bench.plan import groups_of, overrides, row_grid
+from methods import load_method
+from methods.core.space import Settings, Space, field_types, spaces
+
+Params = Mapping[str, int | float | str]
+
+# A method's own lettered settings of so few values make the cells of the first design (N x K).
+MOST_VALUES_IN_CELLS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """The points of one search.
+
+    Attributes:
+        dataset, method, backbone: names.
+        distributions: what is varied, by "<group>.<field>".
+        fixed: the other settings, by group and field, where they are not the defaults.
+    """
+
+    dataset: str
+    method: str
+    backbone: str
+    distributions: Mapping[str, BaseDistribution]
+    fixed: Mapping[tuple[str, str], Any]
+
+    def config(self, params: Params, *, seed: int) -> RunConfig:
+        """The run of a point.
+
+        Raises:
+            ValueError: the settings do not fit each other (K > D).
+        """
+        groups = groups_of([self.method], [self.backbone])
+
+        def settings(owner: str) -> Any:
+            mine = {field: value for (group, field), value in self.fixed.items() if group == owner}
+            found = {
+                name.partition(".")[2]: value
+                for name, value in params.items()
+                if name.partition(".")[0] == owner
+            }
+            return groups[owner](**{**mine, **found})
+
+        return RunConfig(
+            dataset=self.dataset,
+            method=self.method,
+            settings=settings(self.method),
+            backbone=self.backbone,
+            backbone_settings=settings(self.backbone),
+            training=settings("train"),
+            seed=seed,
+        )
+
+    def params(self, config: RunConfig) -> dict[str, Any]:
+        """The point of a run: the inverse of :meth:`config`."""
+        groups = {
+            self.method: config.settings,
+            self.backbone: config.backbone_settings,
+            "train": config.training,
+        }
+        return {
+            name: getattr(groups[owner], field)
+            for name in self.distributions
+            for owner, _, field in [name.partition(".")]
+        }
+
+    def all_points(self, most: int) -> list[dict[str, Any]]:
+        """Every point, or none where there are more than ``most``."""
+        columns = {name: _values(dist) for name, dist in self.distributions.items()}
+        sizes = [len(values) for values in columns.values()]
+        if not all(sizes) or math.prod(sizes) > most:
+            return []
+        return [
+            dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())
+        ]
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Every combination of the method's lettered whole numbers: N x K, or M.
+
+        A first design that leaves some of them out would leave holes in the heatmaps.
+        """
+        letters = spaces(load_method(self.method).settings_type)
+        columns = {
+            name: values
+            for name, distribution in self.distributions.items()
+            if name.partition(".")[0] == self.method
+            and letters[name.partition(".")[2]].letter
+            and 0 < len(values := _values(distribution)) <= MOST_VALUES_IN_CELLS
+        }
+        return [
+            dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())
+        ]
+
+
+def search_space(
+    row: DatasetRow,
+    method: str,
+    *,
+    preset: str,
+    backbone: str | None = None,
+    assignments: Iterable[str] = (),
+    methods: Iterable[str] = (),
+) -> SearchSpace:
+    """The space of a method on a dataset.
+
+    Where a preset enumerates a field, its smallest and largest value bound the search too, so that
+    a search costs about as much a run as the preset's comparison.
+
+    Args:
+        row: the dataset.
+        method: its name.
+        preset: gives what is not searched; "paper" searches the whole declared ranges.
+        backbone: instead of the dataset's own.
+        assignments: as for ``--set``; one value fixes a field, several become its choices.
+        methods: all methods of the request, whose settings ``assignments`` may name.
+
+    Raises:
+        UserError: an unknown setting, or a value that breaks its rule.
+    """
+    backbone = backbone or row.backbone
+    try:
+        asked = overrides(list(assignments), [*methods] or [method], [backbone])
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    grids = row_grid(row, preset, [method], backbone)
+    groups = groups_of([method], [backbone])
+    found: dict[tuple[str, str], BaseDistribution] = {}
+    # The backbone first: its depth bounds K.
+    for owner in (backbone, method, "train"):
+        for field, space in spaces(groups[owner]).items():
+            key = (owner, field)
+            if key in asked:
+                found[key] = CategoricalDistribution(asked[key])
+                continue
+            if key == (backbone, "depth") and not load_method(method).explores_depth:
+                continue
+            grid = grids.get(key, space.grids.get(preset, ()))
+            if space.search is not None and len(grid) != 1:
+                depth = _deepest(found.get((backbone, "depth")), groups[backbone])
+                bounds = _bounds(space, () if preset == "paper" else grid, depth)
+                found[key] = _range(space, field_types(groups[owner])[field], *bounds)
+            elif grid:
+                found[key] = CategoricalDistribution(grid)
+    return SearchSpace(
+        dataset=row.name,
+        method=method,
+        backbone=backbone,
+        distributions={
+            ".".join(key): distribution
+            for key, distribution in found.items()
+            if not distribution.single()
+        },
+        fixed={
+            key: _only_value(distribution)
+            for key, distribution in found.items()
+            if distribution.single()
+        },
+    )
+
+
+def _bounds(space: Space, grid: Sequence[Any], depth: int) -> tuple[float, float]:
+    """The declared range, within what a preset's grid spans; a name is the backbone's depth."""
+    assert space.search is not None
+    low, high = space.search
+    if isinstance(high, str):
+        assert high == "depth", "the one field of a backbone that bounds another"
+        return low, depth
+    return (max(low, min(grid)), min(high, max(grid))) if grid else (low, high)
+
+
+def _range(space: Space, kind: type, low: float, high: float) -> BaseDistribution:
+    if kind is int:
+        return IntDistribution(int(low), int(high), log=space.log, step=space.step)
+    return FloatDistribution(low, high, log=space.log)
+
+
+def _deepest(distribution: BaseDistribution | None, backbone: type[Settings]) -> int:
+    """The largest D of a search."""
+    if isinstance(distribution, CategoricalDistribution):
+        return max(int(str(choice)) for choice in distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return distribution.high
+    return int(getattr(backbone(), "depth"))  # noqa: B009 - Settings do not know of it
+
+
+def _only_value(distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return distribution.low
+
+
+def _values(distribution: BaseDistribution) -> list[Any]:
+    """All values of a distribution over whole numbers or choices; none of another one."""
+    if isinstance(distribution, IntDistribution):
+        return list(range(distribution.low, distribution.high + 1, distribution.step))
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    return []

@@ -1,0 +1,207 @@
+"""From what a user asked to search to one study for each dataset and method."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.datasets import DatasetRow, find
+from bench.errors import DataUnavailable, UserError
+from bench.execute import Context
+from bench.loaded import load_dataset
+from bench.plan import Request, plan
+from bench.search.constraints import Constraints
+from bench.search.design import first_design
+from bench.search.objectives import Bounds, objectives_for
+from bench.search.space import Params, SearchSpace, search_space
+from bench.search.trials import ENUMERATE, Plan
+from methods import load_method
+from methods.core.seeding import derive_seed
+
+_log = logging.getLogger(__name__)
+
+Budget = Literal["equal", "paper"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a user asked to search.
+
+    Attributes:
+        request: datasets, methods, preset, backbone and settings; its seeds are the final ones.
+        n_trials: for each method on each dataset.
+        sampler: of ``bench.search.samplers``.
+        budget: "equal": all methods are searched with ``n_trials``; "paper": those that the paper
+            enumerates take the preset's grid instead.
+        batch: points that are proposed together.
+        bounds: largest costs.
+        seed: of the search, not one of the final ones.
+        storage: URL of a database; None: a journal file in the results folder.
+
+    Raises:
+        UserError: a number out of its range, or a search seed among the final ones.
+    """
+
+    request: Request
+    n_trials: int
+    sampler: str
+    budget: Budget
+    batch: int
+    bounds: Bounds
+    seed: int
+    storage: str | None
+
+    @property
+    def rows(self) -> list[DatasetRow]:
+        """The datasets."""
+        return [find(row) if isinstance(row, str) else row for row in self.request.datasets]
+
+    def __post_init__(self) -> None:
+        if self.n_trials < 1:
+            raise UserError(f"--trials {self.n_trials}: must be >= 1")
+        if self.batch < 1:
+            raise UserError(f"--batch {self.batch}: must be >= 1")
+        if self.seed in self.request.seeds:
+            raise UserError(
+                f"--search-seed {self.seed}: must not be one of --seeds "
+                f"{','.join(map(str, self.request.seeds))}: what is chosen on a seed has to be "
+                "tested on others"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One method on one dataset, ready to be searched.
+
+    Attributes:
+        name: unique for what it would find.
+        plan: what it tries.
+        facts: the same for readers, written beside the trials.
+    """
+
+    name: str
+    plan: Plan
+    facts: dict[str, Any]
+
+
+def studies(search: Search, context: Context) -> list[Study]:
+    """A study for each dataset and method.
+
+    Raises:
+        UserError: bad settings, or no point is within the bounds.
+    """
+    return [
+        _study(search, context, row, method)
+        for row in search.rows
+        for method in search.request.methods
+    ]
+
+
+def available(search: Search, context: Context, *, required: bool) -> tuple[Search, list[str]]:
+    """The search on the datasets that can be had, and a note on each of the others.
+
+    Raises:
+        DataUnavailable: one can not be had and is ``required``.
+        UserError: its data are damaged.
+    """
+    rows, skipped = [], []
+    for row in search.rows:
+        try:
+            load_dataset(row, context.data, context.cache)
+        except DataUnavailable as error:
+            if required:
+                raise
+            skipped.append(f"skipped {row.name}: {error}")
+        else:
+            rows.append(row)
+    request = dataclasses.replace(search.request, datasets=rows)
+    return dataclasses.replace(search, request=request), skipped
+
+
+def _study(search: Search, context: Context, row: DatasetRow, method: str) -> Study:
+    request = search.request
+    space = search_space(
+        row,
+        method,
+        preset=request.preset,
+        backbone=request.backbone,
+        assignments=request.assignments,
+        methods=request.methods,
+    )
+    dataset = load_dataset(row, context.data, context.cache)
+    feasible = Constraints(space, dataset, search.bounds)
+    enumerated = search.budget == "paper" and load_method(method).enumerated_in_paper
+    seed = derive_seed(search.seed, "search", row.name, method)
+    design: Sequence[Params]
+    if enumerated:
+        sampler, design = ENUMERATE, _grid(search, method, row, space, feasible)
+    elif few := space.all_points(search.n_trials):
+        sampler, design = ENUMERATE, _allowed(few, feasible, f"{method} on {row.name}")
+    else:
+        sampler = search.sampler
+        design = first_design(
+            space.distributions,
+            space.cells(),
+            n=max(len(space.cells()), 2 * len(space.distributions) + 2),
+            seed=seed,
+            feasible=feasible,
+        )
+        if search.n_trials < len(space.cells()):
+            _log.warning(
+                "%s on %s: %d trials leave out some of its %d cells; --trials %d covers them",
+                method, row.name, search.n_trials, len(space.cells()), len(space.cells()),
+            )  # fmt: skip
+    objectives = objectives_for(row.task)
+    facts = {
+        "dataset": row.name,
+        "fingerprint": dataset.fingerprint,
+        "method": method,
+        "space": {name: str(dist) for name, dist in space.distributions.items()},
+        "fixed": {".".join(key): value for key, value in space.fixed.items()},
+        "reference": space.config(design[0], seed=search.seed).as_dict(),
+        "objectives": [objective.key for objective in objectives],
+        "sampler": sampler,
+        "batch": search.batch,
+        "bounds": [search.bounds.flops, search.bounds.params],
+        "seed": search.seed,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return Study(
+        name=f"{row.name}-{method}-{digest}",
+        plan=Plan(
+            space=space,
+            objectives=objectives,
+            design=design,
+            sampler=sampler,
+            batch=search.batch,
+            n_trials=len(design) if sampler == ENUMERATE else search.n_trials,
+            seed=seed,
+            run_seed=search.seed,
+            feasible=feasible,
+        ),
+        facts=facts,
+    )
+
+
+def _grid(
+    search: Search, method: str, row: DatasetRow, space: SearchSpace, feasible: Constraints
+) -> list[Params]:
+    """The points that the preset enumerates, instead of a search."""
+    configs = plan(dataclasses.replace(search.request, datasets=[row], seeds=[search.seed]))
+    points = [space.params(config) for config in configs if config.method == method]
+    return _allowed(points, feasible, f"{method} on {row.name}")
+
+
+def _allowed(points: Sequence[Params], feasible: Constraints, where: str) -> list[Params]:
+    allowed = [point for point in points if feasible(point)]
+    if not allowed:
+        raise UserError(
+            f"{where}: none of {len(points)} configurations is within --max-flops and "
+            "--max-params; raise them"
+        )
+    return allowed

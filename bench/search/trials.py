@@ -1,0 +1,160 @@
+"""The trials of a search: which points, in which order, from which earlier results.
+
+Trials come in batches. The first design is known from the start; every later batch is proposed
+from all batches but the one before it, which is in progress meanwhile and counts as pending. So
+workers have a batch to work on while the next one is proposed, and yet the points are a function of
+the search alone: not of the number of workers, of who is first, nor of where it was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.execute import Engine, Outcome
+from bench.records import Record, Store
+from bench.search.history import History, trial
+from bench.search.objectives import Objective, for_model, values_of
+from bench.search.proposals import propose
+from bench.search.space import Params, SearchSpace
+from methods.core.seeding import derive_seed
+
+# Instead of a sampler: the first design is all there is.
+ENUMERATE = "enumerate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a search will try.
+
+    Attributes:
+        space: of the points.
+        objectives: in the order of the trials' values.
+        design: the first points; all of them where nothing is proposed.
+        sampler: proposes the others (``bench.search.samplers``).
+        batch: points that are proposed together.
+        n_trials: in all.
+        seed: of the proposals.
+        run_seed: of every run.
+        feasible: whether a point may be trained.
+    """
+
+    space: SearchSpace
+    objectives: Sequence[Objective]
+    design: Sequence[Params]
+    sampler: str
+    batch: int
+    n_trials: int
+    seed: int
+    run_seed: int
+    feasible: Callable[[Params], bool]
+
+
+def run_trials(
+    plan: Plan, history: History, engine: Engine, store: Store, done: Callable[[], object]
+) -> None:
+    """Run what the history lacks of the plan's trials, and write each to it.
+
+    Args:
+        plan: what to try.
+        history: of this search; its trials are the beginning of the plan's.
+        engine: where runs execute.
+        store: where they leave their records.
+        done: called for every trial that has ended.
+
+    Raises:
+        UserError: the data or the results folder fails.
+    """
+    batches = _batches(plan)
+    tried: list[list[Params]] = []
+    running: list[list[Future[Outcome]]] = []
+    for index, numbers in enumerate(batches):
+        if index >= 2:
+            _write(plan, history, store, batches[index - 2], tried[index - 2], running[index - 2])
+        points = _points(plan, history, batches, tried)
+        tried.append(points)
+        running.append([])
+        for number, params in zip(numbers, points, strict=False):  # a grid may come to its end
+            if number < len(history.trials()):
+                done()
+                continue
+            future = engine.submit(plan.space.config(params, seed=plan.run_seed))
+            future.add_done_callback(lambda _: done())
+            running[-1].append(future)
+    for index in range(max(0, len(batches) - 2), len(batches)):
+        _write(plan, history, store, batches[index], tried[index], running[index])
+
+
+def _batches(plan: Plan) -> list[range]:
+    """The numbers of each batch. A larger ``n_trials`` adds to them and changes none before."""
+    n_design = len(plan.design)
+    last = n_design if plan.sampler == ENUMERATE else max(n_design, plan.n_trials)
+    starts = [*range(0, n_design, plan.batch), *range(n_design, last, plan.batch)]
+    ends = [*starts[1:], last]
+    whole = [range(start, end) for start, end in zip(starts, ends, strict=True)]
+    cut = [range(batch.start, min(batch.stop, plan.n_trials)) for batch in whole]
+    return [batch for batch in cut if batch]
+
+
+def _points(
+    plan: Plan, history: History, batches: Sequence[range], tried: Sequence[Sequence[Params]]
+) -> list[Params]:
+    """The points of the batch after those in ``tried``."""
+    numbers = batches[len(tried)]
+    ended = history.trials()
+    if numbers.stop <= len(ended):
+        return [one.params for one in ended[numbers.start : numbers.stop]]
+    if numbers.start < len(plan.design):
+        return list(plan.design[numbers.start : numbers.stop])
+    distributions = plan.space.distributions
+    known = batches[len(tried) - 1].start if tried else 0
+    seen = [_for_model(one, plan) for one in ended[:known]]
+    pending = [trial(params, distributions, TrialState.RUNNING) for params in (tried or [[]])[-1]]
+    found = propose(
+        plan.sampler,
+        distributions,
+        [objective.direction for objective in plan.objectives],
+        [*seen, *pending],
+        # Always a whole batch: with more trials the same search goes on from here.
+        n=plan.batch,
+        seed=derive_seed(plan.seed, "proposals", numbers.start),
+        feasible=plan.feasible,
+    )
+    return list(found[: len(numbers)])
+
+
+def _for_model(ended: FrozenTrial, plan: Plan) -> FrozenTrial:
+    values = None if ended.values is None else for_model(ended.values, plan.objectives)
+    return trial(ended.params, plan.space.distributions, ended.state, values, ended.user_attrs)
+
+
+def _write(
+    plan: Plan,
+    history: History,
+    store: Store,
+    numbers: range,
+    points: Sequence[Params],
+    futures: Sequence[Future[Outcome]],
+) -> None:
+    """Wait for a batch, and write those of its trials that the history does not have."""
+    n_written = len(history.trials()) - numbers.start
+    for params, future in zip(points[max(0, n_written) :], futures, strict=True):
+        run_id = future.result().run_id
+        record = store.load(run_id)
+        assert record is not None, "an outcome stands for a record"
+        values, facts = _result(record, plan.objectives)
+        history.append(params, plan.space.distributions, values=values, facts=facts)
+
+
+def _result(
+    record: Record, objectives: Sequence[Objective]
+) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
+    facts = {"run_id": record["run_id"], "label": record["label"]}
+    if record["status"] == "failed":
+        return None, {**facts, "failed": record["error"]["message"]}
+    values = values_of(record, objectives)
+    return values, facts if values else {**facts, "failed": "an objective is not finite"}

@@ -1,0 +1,76 @@
+"""The benchmarks run by hand still run, and measure what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import search_asks, search_hypervolume
+from benchmarks.closed_form import Problem, branin_currin, dtlz2
+from search.spaces import SMALL
+
+
+def test_hypervolume_by_hand() -> None:
+    problem = Problem(
+        distributions=SMALL,
+        directions=("minimize", "maximize"),
+        reference=(4.0, 0.0),
+        evaluate=lambda _params: (0.0, 0.0),
+    )
+    values = [(3.0, 1.0), (2.0, 2.0), (5.0, 9.0), (1.0, 1.0)]
+    # 1x1; 2x2, of which the first is a part; outside the reference; one more column of height 1.
+    assert search_hypervolume.hypervolumes(problem, values).tolist() == [1, 4, 4, 5]
+
+
+def test_dtlz2_is_a_sphere_where_the_other_parameters_are_in_the_middle() -> None:
+    problem = dtlz2(5, 9, mixed=True)
+    middle = {f"x{index}": (0.5, 2, 2)[index % 3] for index in range(9)}
+    assert np.linalg.norm(problem.evaluate(middle)) == pytest.approx(1)
+    # Moving one of the last five by a half adds a quarter to the radius.
+    assert np.linalg.norm(problem.evaluate({**middle, "x7": 4})) == pytest.approx(1.25)
+
+
+def test_searches_share_their_first_design() -> None:
+    problem = branin_currin()
+    first, second = (
+        search_hypervolume.search(problem, sampler, n_trials=14, seed=0)
+        for sampler in ("random", "tpe")
+    )
+    assert len(first) == len(second) == 14
+    assert first[:6] == second[:6]
+    assert first[10:] != second[10:]
+
+
+def test_bayes_beats_random_on_branin_currin() -> None:
+    problem = branin_currin()
+    last = {
+        sampler: search_hypervolume.hypervolumes(
+            problem, search_hypervolume.search(problem, sampler, n_trials=20, seed=0)
+        )[-1]
+        for sampler in ("botorch", "random")
+    }
+    assert last["botorch"] > 50 > last["random"]  # of 59.36
+
+
+def test_the_hypervolume_benchmark_writes_its_files(tmp_path: Path) -> None:
+    search_hypervolume.main(
+        ["--out", str(tmp_path / "new"), "--trials", "7", "--seeds", "2"],
+        {"branin-currin": branin_currin()},
+    )
+    assert "| branin-currin | 7 | 2 |" in (tmp_path / "new" / "hypervolume.md").read_text()
+    assert (tmp_path / "new" / "hypervolume.png").stat().st_size > 1000
+
+
+def test_the_asks_benchmark_writes_its_files(tmp_path: Path) -> None:
+    search_asks.main(["--out", str(tmp_path), "--quick"])
+    lines = (tmp_path / "asks.md").read_text().splitlines()
+    assert len(lines) == 2 + 4
+    assert (tmp_path / "asks.png").stat().st_size > 1000
+
+
+def test_a_ratio_is_the_library_over_ours() -> None:
+    found = {("ours", 2, 10): 0.5, ("library", 2, 10): 5.0, ("ours", 2, 20): 0.5}
+    lines = search_asks.table(found).splitlines()
+    assert lines[2:] == ["| 2 | 10 | 0.50 | 5.00 | 10 |", "| 2 | 20 | 0.50 | | |"]

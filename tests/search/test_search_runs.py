@@ -1,0 +1,201 @@
+"""The search as a command: what it trains, what it tests, and what can never reach it."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from bench_runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
+
+from bench import corruptions, execute, loaded
+from bench.datasets import DATASETS, Dataset, DatasetRow, Split, load_digits
+from bench.frames import load_frames
+from bench.records import Store, search_folder
+from bench.run import run_one
+from bench.search.__main__ import main
+from bench.search.budget import budgets
+from bench.search.history import JOURNAL
+
+TINY = (
+    "--preset", "smoke", "--set", "epochs=1", "--set", "width=4,8", "--set", "depth=2",
+    "--workers", "0", "--sampler", "tpe", "--batch", "3",
+)  # fmt: skip
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def few_corruptions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", few)
+    loaded.load_dataset.cache_clear()
+    yield
+    loaded.load_dataset.cache_clear()
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    def run(results: Path, *arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*TINY, "--results", str(results), *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def journal(results: Path) -> dict[str, list[optuna.trial.FrozenTrial]]:
+    backend = optuna.storages.journal.JournalFileBackend(str(search_folder(results) / JOURNAL))
+    storage = optuna.storages.JournalStorage(backend)
+    return {
+        name: optuna.load_study(study_name=name, storage=storage).trials
+        for name in optuna.get_all_study_names(storage)
+    }
+
+
+def test_search_then_test_on_fresh_seeds(cli: Cli, tmp_path: Path) -> None:
+    code, out, _ = cli(tmp_path, "--methods", "sae,standard", "--trials", "10", "--seeds", "1,2")
+    assert code == 0
+    searched = list(Store(search_folder(tmp_path)).records())
+    assert {one["config"]["seed"] for one in searched} == {0}
+    assert all(set(one["metrics"]) == {"val"} and one["stage"] == "search" for one in searched)
+    final = list(Store(tmp_path).records())
+    assert {one["config"]["seed"] for one in final} == {1, 2}
+    assert all(set(one["metrics"]) == {"val", "test", "corruptions"} for one in final)
+    # Only what was searched is tested, and all of it on every seed.
+    tested = {one["config_id"] for one in final}
+    assert tested <= {one["config_id"] for one in searched}
+    assert len(final) == 2 * len(tested)
+    # 8 cells and 2 more for SAE; the standard NN's two widths are all there is to try.
+    trials = {name.split("-")[1]: found for name, found in journal(tmp_path).items()}
+    assert {name: len(found) for name, found in trials.items()} == {"sae": 10, "standard": 2}
+    assert "networks trained: sae 10 (" in out
+    assert "standard 2 (" in out
+    found = budgets(tmp_path).set_index("method")
+    assert dict(found["trained"]) == {"sae": 10, "standard": 2}
+    seconds = sum(
+        one["timings"]["train_cpu_s"] + one["timings"]["evaluate_cpu_s"]
+        for one in searched
+        if one["config"]["method"]["name"] == "sae"
+    )
+    assert found.loc["sae", "core_seconds"] == pytest.approx(seconds)
+    frames = load_frames(tmp_path)
+    assert set(frames.runs["config_id"]) == tested
+
+
+def test_the_same_command_again_changes_nothing(cli: Cli, tmp_path: Path) -> None:
+    arguments = ("--methods", "ensemble", "--trials", "4", "--seeds", "1")
+    first = cli(tmp_path, *arguments)
+    before = (search_folder(tmp_path) / JOURNAL).read_bytes(), (tmp_path / "summary.md").read_text()
+    again = cli(tmp_path, *arguments)
+    after = (search_folder(tmp_path) / JOURNAL).read_bytes(), (tmp_path / "summary.md").read_text()
+    assert (first[0], first[1]) == (again[0], again[1])
+    assert before == after
+
+
+def poisoned(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+    """Digits, but for a test split of noise with labels of chance."""
+    dataset = load_digits(row, data, cache)
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, dataset.test.images_BHWQ.shape).astype(np.uint8)
+    y_B = rng.permutation(dataset.test.y_B)
+    return dataclasses.replace(dataset, test=Split(images_BHWQ=images, y_B=y_B))
+
+
+def test_test_data_can_not_reach_the_search(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--methods", "sae,mc_dropout", "--trials", "10", "--seeds", "1")
+    cli(tmp_path / "clean", *arguments)
+    row = dataclasses.replace(DATASETS["digits"], loader=poisoned)
+    monkeypatch.setitem(DATASETS, "digits", row)
+    loaded.load_dataset.cache_clear()
+    cli(tmp_path / "poisoned", *arguments)
+
+    clean, poison = (Store(search_folder(tmp_path / name)) for name in ("clean", "poisoned"))
+    assert clean.run_ids() == poison.run_ids()
+    for run_id in clean.run_ids():
+        one, other = (without_circumstances(s.load(run_id) or {}) for s in (clean, poison))
+        # That the data differ is recorded.
+        assert one["dataset"].pop("fingerprint") != other["dataset"].pop("fingerprint")
+        assert one == other
+        assert folder_bytes(clean.folder(run_id)) == folder_bytes(poison.folder(run_id))
+    # The same points, in the same order, and the same ones chosen.
+    found, expected = (list(journal(tmp_path / name).values()) for name in ("poisoned", "clean"))
+    assert [[(t.params, t.values) for t in trials] for trials in found] == [
+        [(t.params, t.values) for t in trials] for trials in expected
+    ]
+    finals = [Store(tmp_path / name) for name in ("clean", "poisoned")]
+    assert finals[0].run_ids() == finals[1].run_ids()
+    # The poison is real: whoever looked at the test split would have seen something else.
+    for run_id in finals[0].run_ids():
+        one, other = ((store.load(run_id) or {})["metrics"] for store in finals)
+        assert one["val"] == other["val"]
+        assert one["test"] != other["test"]
+
+
+def test_bounds_and_budget(cli: Cli, tmp_path: Path) -> None:
+    # 64 x 4 weights of the stem alone make 256: at a width of 8 every network is above 600.
+    code, _, _ = cli(
+        tmp_path, "--methods", "sae,standard,ensemble", "--trials", "8", "--seeds", "1",
+        "--max-flops", "600", "--budget", "paper",
+    )  # fmt: skip
+    assert code == 2  # two members are above it too
+    code, _, _ = cli(
+        tmp_path, "--methods", "sae,standard", "--trials", "8", "--seeds", "1",
+        "--max-flops", "600", "--budget", "paper",
+    )  # fmt: skip
+    assert code == 0
+    final = list(Store(tmp_path).records())
+    assert final
+    assert all(one["cost"]["flops"] <= 600 for one in final)
+    assert all(one["config"]["backbone"]["settings"]["width"] == 4 for one in final)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--trials", "0"), "--trials 0: must be >= 1"),
+        (("--batch", "0"), "--batch 0: must be >= 1"),
+        (("--search-seed", "2", "--seeds", "1,2"), "--search-seed 2: must not be one of --seeds"),
+        (("--sampler", "bayes"), "sampler 'bayes' is unknown; choose one of botorch, tpe"),
+        (("--max-flops", "-1"), "--max-flops -1: must be above 0"),
+        (("--max-params", "10", "--methods", "standard"), "none of 2 configurations is within"),
+        (
+            ("--max-params", "10", "--methods", "sae"),
+            "feasible under the rule 'at most 10 parameters'",
+        ),
+        (("--methods", "svm"), "unknown method 'svm'"),
+        (("--storage", "nonsense"), "--storage nonsense: can not be opened"),
+        (("--set", "sae.n_inputs=0"), "sae.n_inputs=0: must be >= 1"),
+    ],
+)
+def test_bad_input_is_one_message(
+    cli: Cli, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, err = cli(tmp_path, *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("**/record.json"))
+
+
+def test_a_failed_run_is_a_failed_trial_and_the_others_go_on(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(config: Any, **options: Any) -> Any:
+        if config.backbone_settings.width == 8:
+            raise RuntimeError("made to fail")
+        return run_one(config, **options)
+
+    monkeypatch.setattr(execute, "run_one", failing)
+    code, out, _ = cli(
+        tmp_path, "--methods", "standard,mc_dropout", "--trials", "6", "--seeds", "1"
+    )
+    assert code == 1
+    assert "made to fail" in out
+    finals = list(Store(tmp_path).records())
+    assert {one["config"]["backbone"]["settings"]["width"] for one in finals} == {4}
+    assert {one["config"]["method"]["name"] for one in finals} == {"standard", "mc_dropout"}

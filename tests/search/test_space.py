@@ -1,0 +1,120 @@
+"""What a search varies: the declared ranges, cut to a preset's and to what the user asks for."""
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from bench.datasets import DATASETS
+from bench.errors import UserError
+from bench.search.space import SearchSpace, search_space
+from methods import method_names
+from methods.sae import SAESettings
+
+SCHEDULES = [
+    "sae.alpha_start", "sae.alpha_end", "sae.temperature_start", "sae.temperature_end",
+    "sae.repetition_start", "sae.repetition_end",
+]  # fmt: skip
+
+
+def space_of(
+    method: str,
+    *assignments: str,
+    dataset: str = "pneumonia",
+    preset: str = "paper",
+    **options: str,
+) -> SearchSpace:
+    return search_space(
+        DATASETS[dataset], method, preset=preset, assignments=assignments, **options
+    )
+
+
+def test_sae_is_searched_over_the_papers_fields() -> None:
+    space = space_of("sae")
+    assert sorted(space.distributions) == sorted(
+        ["fc.width", "sae.n_inputs", "sae.n_exits", *SCHEDULES]
+    )
+    assert space.distributions["fc.width"] == IntDistribution(16, 256, log=True)
+    assert space.distributions["sae.n_inputs"] == IntDistribution(1, 4)
+    assert space.distributions["sae.temperature_end"] == FloatDistribution(0.1, 1.0)
+    assert space.fixed == {("train", "epochs"): 100}
+
+
+def test_mc_dropout_is_searched_over_rate_and_backbone() -> None:
+    space = space_of("mc_dropout")
+    assert sorted(space.distributions) == ["fc.depth", "fc.width", "mc_dropout.rate"]
+
+
+@pytest.mark.parametrize("depth", [2, 3, 6])
+def test_the_upper_bound_of_k_follows_d(depth: int) -> None:
+    space = space_of("sae", f"depth={depth}")
+    assert space.distributions["sae.n_exits"] == IntDistribution(1, depth)
+    # Of several depths the largest; K > D is not feasible (test_feasible).
+    several = space_of("sae", f"depth=1,{depth}")
+    assert several.distributions["sae.n_exits"] == IntDistribution(1, depth)
+    assert space_of("sae", "depth=1").fixed["sae", "n_exits"] == 1
+
+
+def test_a_presets_grid_bounds_the_search() -> None:
+    assert space_of("sae", preset="quick").distributions["fc.width"] == IntDistribution(
+        32, 128, log=True
+    )
+    blood = space_of("standard", dataset="blood", preset="quick")
+    assert blood.fixed["vgg", "width"] == 8
+    assert blood.fixed["train", "epochs"] == 4
+    # The row says N in 1, 2, 4: the search may take 3 too.
+    cells = space_of("sae", dataset="blood", preset="quick").cells()
+    assert {cell["sae.n_inputs"] for cell in cells} == {1, 2, 3, 4}
+
+
+def test_what_is_set_is_fixed_and_several_values_are_choices() -> None:
+    space = space_of("sae", "sae.n_inputs=2", "sae.depth_learning_rate=1,10", "epochs=3")
+    assert space.fixed["sae", "n_inputs"] == 2
+    assert space.fixed["train", "epochs"] == 3
+    assert space.distributions["sae.depth_learning_rate"] == CategoricalDistribution((1.0, 10.0))
+    assert "sae.n_inputs" not in space.distributions
+
+
+def test_the_heads_of_a_vit_share_out_every_width() -> None:
+    width = space_of("standard", dataset="retina").distributions["vit.width"]
+    assert width == IntDistribution(16, 256, step=16)
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_a_point_and_its_run_are_inverse(method: str) -> None:
+    space = space_of(method)
+    default = space.config({}, seed=3)
+    point = space.params(default)
+    assert set(point) == set(space.distributions)
+    assert space.config(point, seed=3) == default
+    assert default.training.epochs == 100
+    assert (default.seed, default.method, default.dataset) == (3, method, "pneumonia")
+
+
+def test_values_reach_their_group() -> None:
+    config = space_of("sae").config(
+        {"sae.n_inputs": 3, "fc.width": 77, "sae.alpha_end": 0.25}, seed=0
+    )
+    assert config.settings == SAESettings(n_inputs=3, alpha_end=0.25)
+    assert config.backbone_settings.width == 77
+
+
+def test_cells_are_n_by_k_and_m() -> None:
+    cells = space_of("sae", "depth=3").cells()
+    assert len(cells) == 12
+    assert {(cell["sae.n_inputs"], cell["sae.n_exits"]) for cell in cells} == {
+        (n, k) for n in (1, 2, 3, 4) for k in (1, 2, 3)
+    }
+    assert space_of("ensemble").cells() == [{"ensemble.n_members": m} for m in (2, 3, 4)]
+    # Depth and width are the backbone's; a rate is no whole number.
+    assert space_of("standard").cells() == space_of("mc_dropout").cells() == [{}]
+
+
+def test_an_unknown_setting_names_the_choices() -> None:
+    with pytest.raises(UserError, match=r"unknown key 'n_heads'; choices: .*sae\.n_inputs"):
+        space_of("sae", "n_heads=3")
+    with pytest.raises(UserError, match=r"sae\.n_inputs=0: must be >= 1"):
+        space_of("sae", "sae.n_inputs=0")
+    # What concerns another method of the request is no mistake.
+    search_space(
+        DATASETS["digits"], "standard", preset="quick", assignments=["sae.n_inputs=2"],
+        methods=["standard", "sae"],
+    )  # fmt: skip
