@@ -52,6 +52,7 @@ class Cluster:
         self._submitting = threading.Lock()
         self._in_progress: set[Future[Any]] = set()
         self._closing = threading.Event()
+        self._freed = threading.Event()  # a call has ended, or all are to
 
     @property
     def slots(self) -> int:
@@ -91,6 +92,7 @@ class Cluster:
                 result: _T = future.result()
             finally:
                 self._in_progress.discard(future)
+                self._freed.set()
         except (CancelledError, CommClosedError) as error:
             if self._closing.is_set():
                 raise CancelledError from error
@@ -107,18 +109,22 @@ class Cluster:
 
     def _await_idle_worker(self) -> None:
         said = False
+        self._freed.clear()
         while (n_slots := self.slots) <= len(self._in_progress):
             if self._client.status == "closed":  # it could not connect again either
                 raise CommClosedError("connection lost")
             if n_slots == 0 and not said:
                 _log.info("waiting for a worker%s", " with a GPU" if self._resources else "")
                 said = True
-            if self._closing.wait(_POLL_S):
+            self._freed.wait(_POLL_S)  # workers that join do not say so
+            self._freed.clear()
+            if self._closing.is_set():
                 raise CancelledError
 
     def close(self) -> None:
         """Let go of all calls; those that wait raise CancelledError."""
         self._closing.set()
+        self._freed.set()
         self._client.close()  # type: ignore[no-untyped-call]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.metrics import TASKS, keys_for
 from bench.records import Record, Store
+from bench.search.budget import budgets, no_budgets
 
 # The columns that every row of `runs` begins with; metrics and settings follow.
 KEYS = (
@@ -37,16 +38,18 @@ class Frames:
         depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
             exit (1-based).
         failures: one row a failed run: run_id, dataset, category, label, seed, error.
+        budgets: what was spent on a search, one row a dataset and method (``bench.search.budget``).
     """
 
     runs: pd.DataFrame
     depth: pd.DataFrame
     failures: pd.DataFrame
+    budgets: pd.DataFrame = field(default_factory=no_budgets)
 
 
 def load_frames(results: Path) -> Frames:
-    """Read every record below ``results``."""
-    return frames_of(Store(results).records())
+    """Read every record below ``results``, and what a search there has spent."""
+    return replace(frames_of(Store(results).records()), budgets=budgets(results))
 
 
 def frames_of(records: Iterable[Record]) -> Frames:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import moocore
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -24,12 +24,6 @@ from bench.search.proposals import propose
 from bench.search.space import Params
 from benchmarks.closed_form import PROBLEMS, Problem
 from methods.core.seeding import derive_seed
-
-with warnings.catch_warnings():
-    # BoTorch's linear_operator scripts functions when it is imported.
-    warnings.filterwarnings("ignore", message="`torch.jit.script`")
-    from botorch.utils.multi_objective.hypervolume import Hypervolume
-    from botorch.utils.multi_objective.pareto import is_non_dominated
 
 _log = logging.getLogger(__name__)
 
@@ -74,14 +68,9 @@ def _trial(problem: Problem, point: Params) -> FrozenTrial:
 
 def hypervolumes(problem: Problem, values: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
     """The hypervolume between the front and the reference after each trial, shape (trials,)."""
-    signs = torch.tensor([1.0 if d == "maximize" else -1.0 for d in problem.directions])
-    values_NM = torch.tensor(values, dtype=torch.float64) * signs
-    volume = Hypervolume(torch.tensor(problem.reference, dtype=torch.float64) * signs)
-    curve = []
-    for count in range(1, len(values_NM) + 1):
-        seen = values_NM[:count]
-        curve.append(volume.compute(seen[is_non_dominated(seen)]))
-    return np.array(curve)
+    maximise = [direction == "maximize" for direction in problem.directions]
+    volume = moocore.Hypervolume(ref=problem.reference, maximise=maximise)
+    return np.array([volume(np.array(values[:count])) for count in range(1, len(values) + 1)])
 
 
 def curves(problems: Mapping[str, Problem], *, n_trials: int, n_seeds: int) -> Curves:
@@ -102,13 +91,14 @@ def curves(problems: Mapping[str, Problem], *, n_trials: int, n_seeds: int) -> C
 
 def table(found: Curves) -> str:
     """Markdown: the last hypervolume, mean and standard deviation over seeds."""
-    lines = ["| problem | trials | seeds | " + " | ".join(SAMPLERS) + " |"]
-    lines.append("| --- | ---: | ---: |" + " ---: |" * len(SAMPLERS))
+    samplers = list(next(iter(found.values())))
+    lines = ["| problem | trials | seeds | " + " | ".join(samplers) + " |"]
+    lines.append("| --- | ---: | ---: |" + " ---: |" * len(samplers))
     for name, by_sampler in found.items():
-        n_seeds, n_trials = by_sampler[SAMPLERS[0]].shape
+        n_seeds, n_trials = by_sampler[samplers[0]].shape
         cells = [
             f"{by_sampler[sampler][:, -1].mean():.4g} ± {by_sampler[sampler][:, -1].std():.2g}"
-            for sampler in SAMPLERS
+            for sampler in samplers
         ]
         lines.append(f"| {name} | {n_trials} | {n_seeds} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -129,10 +119,16 @@ def draw(found: Curves) -> Figure:
     return figure
 
 
-def main(
-    arguments: Sequence[str] | None = None, problems: Mapping[str, Problem] | None = None
-) -> None:
-    """Run the benchmark; ``problems`` instead of the closed-form ones."""
+def write(found: Curves, out: Path, stem: str) -> None:
+    """Table and figure into ``out``; the table on standard output too."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{stem}.md").write_text(table(found))
+    draw(found).savefig(out / f"{stem}.png", dpi=200)
+    print(table(found))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description="Hypervolume of a search by sampler.")
     parser.add_argument("--out", type=Path, default=Path("docs/search"))
     parser.add_argument("--trials", type=int, default=60)
@@ -143,14 +139,11 @@ def main(
     _log.setLevel(logging.INFO)
     torch.set_num_threads(1)
     found = curves(
-        problems or {name: make() for name, make in PROBLEMS.items()},
+        {name: make() for name, make in PROBLEMS.items()},
         n_trials=24 if options.quick else options.trials,
         n_seeds=2 if options.quick else options.seeds,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "hypervolume.md").write_text(table(found))
-    draw(found).savefig(options.out / "hypervolume.png", dpi=200)
-    print(table(found))
+    write(found, options.out, "hypervolume")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from bench.figures import style
 from bench.frames import Frames
 from bench.metrics import direction_of
 from bench.pareto import quality_of
+from bench.search.budget import budget_lines
 
 Color: TypeAlias = tuple[float, float, float, float]
 
@@ -34,13 +35,15 @@ _BLACK_INK = 0.46  # Brightness above which black text has more contrast than wh
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure a dataset with test results of runs that have N and K."""
-    runs = frames.runs
+    runs, spent = frames.runs, budget_lines(frames.budgets)
     for dataset, rows in runs.groupby("dataset", sort=True):
         sae = rows[(rows["split"] == "test") & rows["n_inputs"].notna() & rows["n_exits"].notna()]
         if sae.empty:
             LOG.info("heatmap: nothing to show for %s, it has no SAE run with N and K", dataset)
             continue
-        yield f"heatmap_{dataset}", draw(sae)
+        figure = draw(sae)
+        style.note_below(figure, spent.get(str(dataset)))
+        yield f"heatmap_{dataset}", figure
 
 
 def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from bench.figures import style
 from bench.frames import Frames
 from bench.pareto import quality_of, seed_means
+from bench.search.budget import budget_lines
 
 LOG = logging.getLogger(__name__)
 
@@ -24,12 +25,15 @@ _SELECTION_METRIC = "nll"  # Both tasks have it, and it rewards accuracy and cal
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """Two figures (performance, calibration) for each dataset with corrupted test results."""
     looks = style.category_styles(frames.runs["category"])
+    spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "corruption").any():
             LOG.info("ood: nothing to show for %s, it has no results under corruptions", dataset)
             continue
         for metric in quality_of(str(runs["task"].iloc[0])):
-            yield f"ood_{dataset}_{metric}", draw(runs, looks, metric)
+            figure = draw(runs, looks, metric)
+            style.note_below(figure, spent.get(str(dataset)))
+            yield f"ood_{dataset}_{metric}", figure
 
 
 def best_configurations(runs: pd.DataFrame) -> dict[str, str]:

@@ -16,6 +16,7 @@ from bench.figures import style
 from bench.frames import Frames
 from bench.metrics import direction_of
 from bench.pareto import COSTS, front_line, quality_of, seed_means, selected
+from bench.search.budget import budget_lines
 
 LOG = logging.getLogger(__name__)
 
@@ -29,11 +30,14 @@ _MARKER_SIZE = 5
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure a dataset with test results."""
     looks = style.category_styles(frames.runs["category"])
+    spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
             LOG.info("pareto: nothing to show for %s, it has no test results", dataset)
             continue
-        yield f"pareto_{dataset}", draw(runs, looks)
+        figure = draw(runs, looks)
+        style.note_below(figure, spent.get(str(dataset)))
+        yield f"pareto_{dataset}", figure
 
 
 @style.fixed()

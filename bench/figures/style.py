@@ -1,6 +1,7 @@
 """One look for all figures: fonts, sizes, the legend's markers and colours, file settings."""
 
 import io
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from bench.metrics import direction_of, label_of
@@ -26,6 +28,8 @@ FLOPS_LABEL = "FLOPs (fused multiply-adds)"
 PARAMS_LABEL = "Parameters"
 
 FORMATS = ("png", "pdf")
+
+_NOTE_SIZE = 5.5
 
 _RC: Mapping[str, Any] = MappingProxyType(
     {
@@ -153,6 +157,16 @@ def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()
+
+
+def note_below(figure: Figure, text: str | None) -> None:
+    """Small print between the axes and the legend below them; nothing without a text."""
+    if text:
+        # Letters are half as wide as they are high: as many as the width takes.
+        n_letters = int(figure.get_figwidth() * 72 / (0.52 * _NOTE_SIZE))
+        (legend,) = figure.legends
+        lines = "\n".join(textwrap.wrap(text, n_letters))
+        legend.set_title(lines, prop=FontProperties(size=_NOTE_SIZE))
 
 
 def render(figure: Figure, file_format: str) -> bytes:

@@ -110,7 +110,7 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.context import Context
     from bench.device import default_device, default_workers
     from bench.execute import engine
-    from bench.search.budget import budget_lines
+    from bench.search.budget import budget_lines, budgets
     from bench.search.searching import run_studies
     from bench.search.studies import available, studies
     from bench.summary import summarise
@@ -131,7 +131,8 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     failed = run_missing(
         found.configs, final, workers, retry_failed=False, scheduler=options.scheduler
     )
-    summarise(found.configs, final, [*skipped, *budget_lines(options.results), *found.notes])
+    spent = budget_lines(budgets(options.results))
+    summarise(found.configs, final, [*skipped, *spent.values(), *found.notes])
     return shared.SOME_FAILED if failed or found.notes else shared.OK
 
 

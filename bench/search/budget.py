@@ -41,16 +41,20 @@ def budgets(results: Path) -> pd.DataFrame:
     return frame.groupby(["dataset", "method"], as_index=False, sort=True).sum()
 
 
-def budget_lines(results: Path) -> list[str]:
-    """A sentence a dataset for tables and captions; none where nothing was searched."""
-    lines = []
-    found = budgets(results)
-    for dataset in sorted(set(found["dataset"].astype(str))):
-        rows = found[found["dataset"] == dataset].to_dict("records")
-        methods = ", ".join(
-            f"{row['method']} {row['trained']} ({row['core_seconds']:,.0f} core-seconds"
-            + (f", {row['failed']} failed)" if row["failed"] else ")")
-            for row in rows
-        )
-        lines.append(f"Searched on {dataset}, on validation alone; networks trained: {methods}.")
-    return lines
+def no_budgets() -> pd.DataFrame:
+    """The table of a comparison that was not searched."""
+    return pd.DataFrame(columns=list(COLUMNS))
+
+
+def budget_lines(found: pd.DataFrame) -> dict[str, str]:
+    """What was spent on each dataset in a sentence, for tables and figures."""
+    return {str(dataset): _line(str(dataset), rows) for dataset, rows in found.groupby("dataset")}
+
+
+def _line(dataset: str, rows: pd.DataFrame) -> str:
+    methods = ", ".join(
+        f"{row['method']} {row['trained']} ({row['core_seconds']:,.0f} core-seconds"
+        + (f", {row['failed']} failed)" if row["failed"] else ")")
+        for row in rows.to_dict("records")
+    )
+    return f"Searched on {dataset}, on validation alone; networks trained: {methods}."

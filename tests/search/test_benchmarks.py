@@ -55,10 +55,8 @@ def test_bayes_beats_random_on_branin_currin() -> None:
 
 
 def test_the_hypervolume_benchmark_writes_its_files(tmp_path: Path) -> None:
-    search_hypervolume.main(
-        ["--out", str(tmp_path / "new"), "--trials", "7", "--seeds", "2"],
-        {"branin-currin": branin_currin()},
-    )
+    found = search_hypervolume.curves({"branin-currin": branin_currin()}, n_trials=7, n_seeds=2)
+    search_hypervolume.write(found, tmp_path / "new", "hypervolume")
     assert "| branin-currin | 7 | 2 |" in (tmp_path / "new" / "hypervolume.md").read_text()
     assert (tmp_path / "new" / "hypervolume.png").stat().st_size > 1000
 
