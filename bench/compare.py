@@ -38,7 +38,6 @@ def _parser() -> argparse.ArgumentParser:
         help="a setting instead of the preset's, e.g. epochs=5, sae.n_exits=2,3",
     )  # fmt: skip
     shared.add_execution_options(parser)
-    add("--retry-failed", action="store_true", help="run recorded failures again")
     return parser
 
 

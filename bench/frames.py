@@ -105,10 +105,11 @@ def _facts(record: Record) -> dict[str, Any]:
 def _split_rows(record: Record) -> Iterator[dict[str, Any]]:
     facts, metrics = _facts(record), record["metrics"]
     for split in ("val", "test"):
-        yield {**facts, "split": split, **metrics[split]}
+        if split in metrics:  # a search has validation alone
+            yield {**facts, "split": split, **metrics[split]}
     shifted = [
         {"corruption": name, "severity": int(severity), **values}
-        for name, by_severity in metrics["corruptions"].items()
+        for name, by_severity in metrics.get("corruptions", {}).items()
         for severity, values in by_severity.items()
     ]
     if shifted:

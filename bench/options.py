@@ -64,6 +64,7 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, cpu, cuda, cuda:1, ... (default: auto; elsewhere: cpu)",
     )
+    add("--retry-failed", action="store_true", help="run recorded failures again")
 
 
 def check_names(options: argparse.Namespace) -> None:

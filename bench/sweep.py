@@ -48,7 +48,7 @@ def unavailable(
     return reasons
 
 
-def _require_same_data(store: Store, dataset: Dataset) -> None:
+def require_same_data(store: Store, dataset: Dataset) -> None:
     """TinyImageNet and a part of it bear one name: their runs must not share a folder.
 
     One finished run speaks for all: none of other data was let in before it.
@@ -87,7 +87,7 @@ def run_missing(
     """
     store = Store(context.results)
     for name in dict.fromkeys(config.dataset for config in configs):
-        _require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
+        require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
     missing, failed = [], []
     for config in configs:
         record = store.load(config.run_id)

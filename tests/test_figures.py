@@ -337,6 +337,14 @@ def test_depth_interpolates_runs_of_different_length() -> None:
     np.testing.assert_allclose(table["mean"], [0, 0.3, 0.5])
 
 
+def test_depth_of_a_single_epoch_is_a_line_from_uniform(study: Frames) -> None:
+    once = study.depth[(study.depth["dataset"] == "digits") & (study.depth["progress"] == 1.0)]
+    panels = {axes.get_title(): axes for axes in depth.draw(once).axes}
+    *exits, _ = panels["EE, n = 1"].lines
+    for line, last in zip(exits, (0.2 - 0.01, 0.3, 0.5 + 0.01), strict=True):
+        np.testing.assert_allclose(xy(line), [[0, 1 / 3], [1, last]])
+
+
 def test_depth_does_not_mix_depths(study: Frames) -> None:
     other = study.depth.assign(depth=2, dataset="digits")
     mixed = pd.concat([study.depth, other[other["exit"] < 3]])

@@ -104,8 +104,12 @@ def draw(depth: pd.DataFrame) -> Figure:
 
 
 def _panel(axes: Axes, table: pd.DataFrame, colors: npt.NDArray[np.float64]) -> None:
+    # Logits start at zero, before the first epoch that is logged: every line starts at 1/D. Without
+    # it, a run of one epoch would be a single point, and no line at all.
+    start = pd.DataFrame({"progress": [0.0], "mean": [1 / len(colors)], "std": [0.0]})
     for color, (_, rows) in zip(colors, table.groupby("exit", sort=True), strict=True):
-        x, mean, std = rows["progress"], rows["mean"], rows["std"]
+        points = pd.concat([start, rows[list(start)]]).drop_duplicates("progress", keep="last")
+        x, mean, std = points["progress"], points["mean"], points["std"]
         axes.fill_between(x, mean - std, mean + std, color=color, alpha=0.15, linewidth=0)
         axes.plot(x, mean, color=color)
     axes.set(xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"))

@@ -129,7 +129,11 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     with engine(context, workers=workers, scheduler=options.scheduler) as where:
         found = run_studies(planned, context, where, search)
     failed = run_missing(
-        found.configs, final, workers, retry_failed=False, scheduler=options.scheduler
+        found.configs,
+        final,
+        workers,
+        retry_failed=options.retry_failed,
+        scheduler=options.scheduler,
     )
     spent = budget_lines(budgets(options.results))
     summarise(found.configs, final, [*skipped, *spent.values(), *found.notes])

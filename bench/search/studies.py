@@ -20,6 +20,7 @@ from bench.search.design import first_design
 from bench.search.objectives import Bounds, objectives_for
 from bench.search.space import Params, SearchSpace, search_space
 from bench.search.trials import ENUMERATE, Plan
+from bench.sweep import require_same_data
 from methods import load_method
 from methods.core.seeding import derive_seed
 
@@ -134,6 +135,7 @@ def _study(search: Search, context: Context, row: DatasetRow, method: str) -> St
         methods=request.methods,
     )
     dataset = load_dataset(row, context.data, context.cache)
+    require_same_data(context.store, dataset)
     feasible = Constraints(space, dataset, search.bounds)
     enumerated = search.budget == "paper" and load_method(method).enumerated_in_paper
     seed = derive_seed(search.seed, "search", row.name, method)

@@ -71,6 +71,12 @@ def test_without_corruptions_there_is_no_shifted_row() -> None:
     assert list(runs["split"]) == ["val", "test"]
 
 
+def test_a_record_of_a_search_has_validation_alone() -> None:
+    record = regression_record()
+    record["metrics"] = {"val": record["metrics"]["val"]}
+    assert list(frames_of([record]).runs["split"]) == ["val"]
+
+
 def test_a_null_of_a_record_is_not_a_number() -> None:
     runs = frames_of([regression_record(val={"mse": None, "nll": 1.0})]).runs
     assert math.isnan(runs["mse"].iloc[0])

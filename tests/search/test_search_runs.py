@@ -136,6 +136,19 @@ def test_test_data_can_not_reach_the_search(
         assert one["test"] != other["test"]
 
 
+def test_a_search_on_other_data_of_the_name_needs_another_folder(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--methods", "standard", "--trials", "2", "--seeds", "1")
+    assert cli(tmp_path, *arguments)[0] == 0
+    row = dataclasses.replace(DATASETS["digits"], loader=poisoned)
+    monkeypatch.setitem(DATASETS, "digits", row)
+    loaded.load_dataset.cache_clear()
+    code, _, err = cli(tmp_path, *arguments)
+    assert code == 2
+    assert "has runs on other data of the name 'digits'" in err
+
+
 def test_bounds_and_budget(cli: Cli, tmp_path: Path) -> None:
     # 64 x 4 weights of the stem alone make 256: at a width of 8 every network is above 600.
     code, _, _ = cli(
