@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -63,10 +62,8 @@ def predictive(
 
 def predict_split(
     predictor: Predictor, inputs: Inputs, normalise: Normalise, *, seed: int, purpose: str
-) -> tuple[npt.NDArray[np.float32], Predictive]:
-    """Raw outputs of the members, and their predictive, on one split."""
+) -> Predictive:
+    """The predictive of one split: members and mixture."""
     outputs_BMC = predict(predictor, inputs.images_BQHW, normalise, seed=seed, purpose=purpose)
     y_B = inputs.y_B.cpu().numpy()
-    return outputs_BMC.numpy(), predictive(
-        predictor.likelihood, outputs_BMC, predictor.weights(), y_B
-    )
+    return predictive(predictor.likelihood, outputs_BMC, predictor.weights(), y_B)

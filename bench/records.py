@@ -29,7 +29,7 @@ from bench.errors import UserError
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 Record = dict[str, Any]
 
 Stage = Literal["final", "search"]

@@ -62,7 +62,7 @@ def run_one(
     val = Inputs.of(dataset.val, device)
 
     def validate(method: Method) -> dict[str, float]:
-        predictive = predict_split(method, val, normalise, seed=config.seed, purpose="val")[1]
+        predictive = predict_split(method, val, normalise, seed=config.seed, purpose="val")
         return metrics.evaluate(predictive, None)
 
     with _timed(timings, "train"):
@@ -144,32 +144,40 @@ def _evaluate(
     """Metrics on val and, unless in a search, test and corruptions; the predictions to keep."""
     device = next(deployed.parameters()).device
 
-    def predicted(images: Split, purpose: str) -> tuple[npt.NDArray[np.float32], Predictive]:
+    def predicted(images: Split, purpose: str) -> Predictive:
         inputs = Inputs.of(images, device)
         return predict_split(deployed, inputs, normalise, seed=config.seed, purpose=purpose)
 
-    val_outputs, val = predicted(dataset.val, "val")
+    val = predicted(dataset.val, "val")
     temperature = calibration.fit_temperature(val)
     found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
     arrays: dict[str, npt.NDArray[Any]] = {
         "weights": val.weights_M.astype(np.float32),
-        "val/outputs": val_outputs,
-        "val/y": val.y_B,
+        **_arrays("val", val),
     }
     if stage == "search":
         return {"temperature": temperature, "metrics": found}, arrays
-    test_outputs, test = predicted(dataset.test, "test")
+    test = predicted(dataset.test, "test")
     found["test"] = metrics.evaluate(test, temperature)
     shift_y_B = dataset.shift_test.y_B
-    arrays |= {"test/outputs": test_outputs, "test/y": test.y_B, "ood/y": shift_y_B}
+    arrays |= {**_arrays("test", test), "ood/y": shift_y_B}
     shifted: dict[str, dict[str, dict[str, float]]] = {}
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
         split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)
-        _, ood = predicted(split, f"{name}/{severity}")
+        ood = predicted(split, f"{name}/{severity}")
         shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
         # The mixture alone: with every member it would be M times as large.
         arrays[f"ood/{name}/{severity}"] = ood.mixed_BC.astype(np.float32)
     return {"temperature": temperature, "metrics": {**found, "corruptions": shifted}}, arrays
+
+
+def _arrays(split: str, predictive: Predictive) -> dict[str, npt.NDArray[Any]]:
+    """What the statistics resample, in the form that metrics read: no network is needed again."""
+    return {
+        f"{split}/members": predictive.members_BMC.astype(np.float32),
+        f"{split}/mixed": predictive.mixed_BC.astype(np.float32),
+        f"{split}/y": predictive.y_B,
+    }
 
 
 def _dataset_facts(dataset: Dataset) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def arrays_of(files: dict[str, bytes]) -> Arrays:
 
 def mixture(arrays: Arrays, split: str) -> npt.NDArray[np.float64]:
     """Probabilities, averaged over members."""
-    p_BMC = softmax(arrays[f"{split}/outputs"].astype(np.float64), axis=-1)
+    p_BMC = softmax(arrays[f"{split}/members"].astype(np.float64), axis=-1)
     weights_M = arrays["weights"].astype(np.float64)
     p_BC: npt.NDArray[np.float64] = np.einsum("bmc,m->bc", p_BMC, weights_M / weights_M.sum())
     return p_BC

@@ -198,6 +198,6 @@ def test_genuine_retina(cli: Cli, results: Path) -> None:
     arrays = arrays_of(folder_bytes(Store(results).folder(record["run_id"])))
     assert set(arrays["test/y"].tolist()) == {0.0, 0.25, 0.5, 0.75, 1.0}
     expected = value_scores(
-        arrays["test/outputs"], arrays["weights"], arrays["test/y"], record["temperature"]
+        arrays["test/members"], arrays["weights"], arrays["test/y"], record["temperature"]
     )
     assert record["metrics"]["test"] == pytest.approx(expected, abs=1e-6)

@@ -38,8 +38,8 @@ def assert_own(results: Path, spec: str) -> None:
     assert facts["fingerprint"] == dataset.fingerprint
     arrays = arrays_of(folder_bytes(Store(results).folder(record["run_id"])))
     assert np.array_equal(arrays["test/y"], dataset.test.y_B)
-    logits_BC = arrays["test/outputs"][:, 0].astype(np.float64)
-    p_B = 1 / (1 + np.exp(logits_BC[:, 0] - logits_BC[:, 1]))
+    log_p_BC = arrays["test/members"][:, 0].astype(np.float64)
+    p_B = 1 / (1 + np.exp(log_p_BC[:, 0] - log_p_BC[:, 1]))
     found = record["metrics"]["test"]
     assert found["nll"] == pytest.approx(log_loss(arrays["test/y"], p_B))
     assert found["accuracy"] == accuracy_score(arrays["test/y"], p_B > 0.5)

@@ -26,7 +26,7 @@ from bench_runs.oracles import arrays_of
 from bench_runs.own_files import SIZES, TARGET_RANGE, values_npz
 from bench_runs.stored_files import names_in
 from bench_runs.tiny_runs import FEW_CORRUPTIONS, config, folder_bytes
-from bench_runs.value_oracles import gaussian_scores, value_scores
+from bench_runs.value_oracles import bounded, gaussian_scores, value_scores
 
 CPU = torch.device("cpu")
 Cli = Callable[..., tuple[int, str, str]]
@@ -76,7 +76,7 @@ def test_the_record_says_what_was_scaled(values: Values, row: DatasetRow, method
     expected = np.linspace(-0.125, 1.125, SIZES["test"])
     assert arrays["test/y"] == pytest.approx(expected, abs=1e-6)
     assert arrays["ood/y"] == pytest.approx(expected, abs=1e-6)
-    assert arrays["test/outputs"].shape == (SIZES["test"], N_MEMBERS[method], 2)
+    assert arrays["test/members"].shape == (SIZES["test"], N_MEMBERS[method], 2)
     losses = [entry["parts"][0]["train_loss"] for entry in record["history"]]
     assert losses[-1] < losses[0]
 
@@ -87,7 +87,7 @@ def test_metrics_are_those_of_the_stored_predictions(values: Values, method: str
     arrays = arrays_of(files)
     for split in ("val", "test"):
         expected = value_scores(
-            arrays[f"{split}/outputs"], arrays["weights"], arrays[f"{split}/y"],
+            arrays[f"{split}/members"], arrays["weights"], arrays[f"{split}/y"],
             record["temperature"],
         )  # fmt: skip
         assert set(expected) == set(keys_for("regression"))
@@ -103,7 +103,7 @@ def test_the_temperature_is_the_mean_squared_residual_of_validation(
 
     def nll(temperature: float) -> float:
         return value_scores(
-            arrays["val/outputs"], arrays["weights"], arrays["val/y"], temperature
+            arrays["val/members"], arrays["weights"], arrays["val/y"], temperature
         )["nll_ts"]  # fmt: skip
 
     best = nll(record["temperature"])
@@ -145,8 +145,9 @@ def test_metrics_under_corruption_are_those_of_the_stored_weights(
             seed=chosen.seed, purpose=f"{name}/{severity}",
         ).numpy()  # fmt: skip
         expected = value_scores(
-            outputs_BMC, arrays_of(files)["weights"], dataset.test.y_B, record["temperature"]
-        )
+            bounded(outputs_BMC), arrays_of(files)["weights"], dataset.test.y_B,
+            record["temperature"],
+        )  # fmt: skip
         found = record["metrics"]["corruptions"][name][str(severity)]
         assert found == pytest.approx(expected, abs=1e-5)
 

@@ -207,7 +207,7 @@ def test_it_learns() -> None:
     val, normalise = Inputs.of(dataset.val, CPU), Normalise(dataset, CPU)
 
     def validate(method: Method) -> dict[str, float]:
-        predictive = predict_split(method, val, normalise, seed=0, purpose="val")[1]
+        predictive = predict_split(method, val, normalise, seed=0, purpose="val")
         return metrics.evaluate(predictive, None)
 
     history = train_on(build(config(width=64), dataset), dataset, validate, epochs=15)

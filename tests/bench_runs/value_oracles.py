@@ -12,10 +12,16 @@ Floats = npt.NDArray[np.float64]
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def gaussians(outputs_BMC: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """Means and variances of the members: the log-variance is bounded to -8..4 by a tanh."""
-    raw_BMC = outputs_BMC.astype(np.float64)
-    return raw_BMC[..., 0], np.exp(-2 + 6 * np.tanh(raw_BMC[..., 1] / 6))
+def gaussians(members_BMC: npt.NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Means and variances of the members."""
+    parameters_BMC = members_BMC.astype(np.float64)
+    return parameters_BMC[..., 0], np.exp(parameters_BMC[..., 1])
+
+
+def bounded(outputs_BMC: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What a network's raw outputs mean: the log-variance is bounded to -8..4 by a tanh."""
+    mean_BM, raw_BM = outputs_BMC[..., 0], outputs_BMC[..., 1]
+    return np.stack((mean_BM, -2 + 6 * np.tanh(raw_BM / 6)), axis=-1)
 
 
 def moments(mean_BM: Floats, variance_BM: Floats, weights_M: Floats) -> tuple[Floats, Floats]:
@@ -54,14 +60,14 @@ def member_scores(
 
 
 def value_scores(
-    outputs_BMC: npt.NDArray[np.float32],
+    members_BMC: npt.NDArray[np.float32],
     weights_M: npt.NDArray[np.float32],
     y_B: npt.NDArray[Any],
     temperature: float,
 ) -> dict[str, float]:
     """Every metric of a split; a temperature multiplies the variance."""
     share_M, target_B = weights_M.astype(np.float64), y_B.astype(np.float64)
-    mean_BM, variance_BM = gaussians(outputs_BMC)
+    mean_BM, variance_BM = gaussians(members_BMC)
     share_M = share_M / share_M.sum()
     mean_B, variance_B = moments(mean_BM, variance_BM, share_M)
     scaled = gaussian_scores(mean_B, variance_B * temperature, target_B)
