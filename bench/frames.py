@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ KEYS = (
     "split", "corruption", "severity", "flops", "params",
 )  # fmt: skip
 SETTINGS = ("width", "depth", "n_inputs", "n_exits", "n_members")
+RUN_KEYS = ("run_id", "config_id", "dataset", "category", "label", "seed")
+TIMINGS = ("train_s", "evaluate_s", "train_cpu_s", "evaluate_cpu_s")
+PART_KEYS = (*RUN_KEYS, "backbone", "part", "flops")
 DEPTH_KEYS = (
     "run_id", "config_id", "dataset", "category", "seed", "n_inputs", "n_exits", "depth", "epoch",
     "progress", "input", "exit", "theta",
@@ -37,19 +40,28 @@ class Frames:
             apply.
         depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
             exit (1-based).
-        failures: one row a failed run: run_id, dataset, category, label, seed, error.
+        failures: one row a failed run: ``RUN_KEYS`` and error.
+        parts: what each part of a deployed network costs, one row a run and part: ``RUN_KEYS``,
+            backbone, part (a module path, see ``bench.cost``), flops.
+        timings: one row a finished run: ``RUN_KEYS`` and ``TIMINGS`` in seconds.
         budgets: what was spent on a search, one row a dataset and method (``bench.search.budget``).
+        root: the results folder, for what is not in the records (predictions); None for frames
+            that were not read from one.
     """
 
     runs: pd.DataFrame
     depth: pd.DataFrame
     failures: pd.DataFrame
+    parts: pd.DataFrame = field(default_factory=lambda: _frame([], PART_KEYS))
+    timings: pd.DataFrame = field(default_factory=lambda: _frame([], (*RUN_KEYS, *TIMINGS)))
     budgets: pd.DataFrame = field(default_factory=no_budgets)
+    root: Path | None = None
 
 
 def load_frames(results: Path) -> Frames:
     """Read every record below ``results``, and what a search there has spent."""
-    return replace(frames_of(Store(results).records()), budgets=budgets(results))
+    frames = frames_of(Store(results).records())
+    return replace(frames, budgets=budgets(results), root=results)
 
 
 def frames_of(records: Iterable[Record]) -> Frames:
@@ -57,19 +69,27 @@ def frames_of(records: Iterable[Record]) -> Frames:
     runs: list[dict[str, Any]] = []
     depth: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    timings: list[dict[str, Any]] = []
     for record in records:
         if record["status"] == "failed":
             failures.append(_failure(record))
             continue
         runs.extend(_split_rows(record))
         depth.extend(_depth_rows(record))
+        parts.extend(_part_rows(record))
+        timings.append({**_run(record), **record["timings"]})
     return Frames(
         runs=_runs_frame(runs),
-        depth=pd.DataFrame(depth, columns=list(DEPTH_KEYS)),
-        failures=pd.DataFrame(
-            failures, columns=["run_id", "dataset", "category", "label", "seed", "error"]
-        ),
+        depth=_frame(depth, DEPTH_KEYS),
+        failures=_frame(failures, (*RUN_KEYS, "error")),
+        parts=_frame(parts, PART_KEYS),
+        timings=_frame(timings, (*RUN_KEYS, *TIMINGS)),
     )
+
+
+def _frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -139,13 +159,22 @@ def _depth_rows(record: Record) -> Iterator[dict[str, Any]]:
                 yield {**{k: facts[k] for k in DEPTH_KEYS if k in facts}, **position}
 
 
+def _part_rows(record: Record) -> Iterator[dict[str, Any]]:
+    backbone = record["config"]["backbone"]["name"]
+    for part, flops in record["cost"]["flops_by_part"].items():
+        yield {**_run(record), "backbone": backbone, "part": part, "flops": flops}
+
+
 def _failure(record: Record) -> dict[str, Any]:
-    config, error = record["config"], record["error"]
+    error = record["error"]
+    return {**_run(record), "error": f"{error['type']}: {error['message']}"}
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """``RUN_KEYS`` of a record."""
+    config = record["config"]
     return {
-        "run_id": record["run_id"],
+        **{key: record[key] for key in ("run_id", "config_id", "category", "label")},
         "dataset": config["dataset"],
-        "category": record["category"],
-        "label": record["label"],
         "seed": config["seed"],
-        "error": f"{error['type']}: {error['message']}",
     }

@@ -43,7 +43,8 @@ def regression_record(**metrics: Any) -> Record:
                 "noise": {"1": values(1.0), "2": values(2.0)}, "blur": {"1": values(6.0)},
             },
         } | metrics,
-        "cost": {"flops": 10, "params": 20},
+        "cost": {"flops": 10, "params": 20, "flops_by_part": {"backbone.stem": 7, "other": 3}},
+        "timings": {"train_s": 2.0, "evaluate_s": 1.0, "train_cpu_s": 1.5, "evaluate_cpu_s": 0.5},
     }  # fmt: skip
 
 
@@ -64,6 +65,21 @@ def test_a_corruption_without_a_value_does_not_flatter_the_mean() -> None:
     ood = runs[runs["split"] == "ood"].iloc[0]
     assert ood["mse"] == 2.0
     assert math.isnan(ood["nll"])
+
+
+def test_parts_and_timings_are_those_of_the_record() -> None:
+    frames = frames_of([regression_record()])
+    assert frames.parts[["backbone", "part", "flops"]].to_numpy().tolist() == [
+        ["fc", "backbone.stem", 7], ["fc", "other", 3],
+    ]  # fmt: skip
+    assert list(frames.parts["run_id"]) == ["retina-standard-x-s3"] * 2
+    (row,) = frames.timings.to_dict("records")
+    assert (row["seed"], row["train_s"], row["evaluate_cpu_s"]) == (3, 2.0, 0.5)
+
+
+def test_frames_of_a_folder_know_it(tmp_path: Path) -> None:
+    assert load_frames(tmp_path).root == tmp_path
+    assert frames_of([]).root is None
 
 
 def test_without_corruptions_there_is_no_shifted_row() -> None:
