@@ -14,9 +14,8 @@ import pandas as pd
 from bench.metrics import direction_of, label_of
 from bench.pareto import selected
 from bench.records import write_file
+from bench.selection import chosen_by_category
 
-# The one validation metric that chooses a category's configuration: a proper score of both tasks.
-SELECTION_METRIC = "nll"
 # (split, metric) columns of each task.
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
@@ -38,24 +37,6 @@ LEGEND = (
     "table. * best value of a column; P on the validation Pareto front over performance, "
     "calibration, FLOPs and parameters."
 )
-
-
-def chosen_by_category(runs: pd.DataFrame) -> pd.DataFrame:
-    """Each category's configuration with the lowest mean validation NLL.
-
-    Args:
-        runs: the ``runs`` frame of one dataset (``bench.frames``).
-
-    Returns:
-        Columns category and config_id, cheapest first. Equal NLLs go to fewer FLOPs.
-    """
-    val = runs[runs["split"] == "val"]
-    means = val.groupby(["category", "config_id"], as_index=False)[
-        [SELECTION_METRIC, "flops"]
-    ].mean()
-    means = means.dropna(subset=[SELECTION_METRIC])
-    best = means.sort_values([SELECTION_METRIC, "flops", "config_id"]).drop_duplicates("category")
-    return best.sort_values(["flops", "category"])[["category", "config_id"]]
 
 
 def summary_table(runs: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(path for top in ("bench", "methods") for path in (ROOT / top).rglob("*.py"))
 LONGEST_FILE = 250
 PRETENDS = {"utils", "util", "misc", "helpers", "helper", "common"}
-RECORD_READERS = ("bench.figures", "bench.report", "bench.pareto", "bench.tables")
+RECORD_READERS = (
+    "bench.claims", "bench.figures", "bench.pareto", "bench.report", "bench.selection",
+    "bench.statistics", "bench.tables",
+)  # fmt: skip
 every_file = pytest.mark.parametrize(
     "path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES]
 )

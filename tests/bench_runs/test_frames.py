@@ -159,8 +159,9 @@ def test_failures_are_listed_apart(run: Run) -> None:
     frames = frames_of([run("standard")[0], failed])
     assert frames.failures.to_dict("records") == [
         {
-            "run_id": config("sae", seed=4).run_id, "dataset": "digits", "category": "MIMMO",
-            "label": "N=2 K=2 W=8 D=2", "seed": 4, "error": "ZeroDivisionError: no luck",
+            "run_id": config("sae", seed=4).run_id, "config_id": config("sae").config_id,
+            "dataset": "digits", "category": "MIMMO", "label": "N=2 K=2 W=8 D=2", "seed": 4,
+            "error": "ZeroDivisionError: no luck",
         }
     ]  # fmt: skip
     assert set(frames.runs["method"]) == {"standard"}

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.tables import LEGEND, chosen_by_category, summary_markdown, summary_table
+from bench.selection import chosen_by_category
+from bench.tables import LEGEND, summary_markdown, summary_table
 
 # (category, config_id, flops, params): {seed: (val nll, test accuracy)}
 STUDY: dict[tuple[str, str, int, int], dict[int, tuple[float, float]]] = {
