@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, ndtri
 
+from bench.counted import counted, group_sums
 from bench.predictive import FloatArray, IntArray, Predictive
 
 N_BINS = 15
@@ -25,70 +26,99 @@ def equal_width_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
     return np.searchsorted(np.linspace(0, 1, N_BINS + 1)[1:-1], confidence_B, side="left")
 
 
+def _mass_edges(held_RU: FloatArray) -> npt.NDArray[np.intp]:
+    """Where the first N_BINS - 1 of the bins of equal mass end, as positions in U, (R, N_BINS - 1).
+
+    Args:
+        held_RU: samples of each resample up to each of the U distinct values, ascending.
+    """
+    ranks = np.ceil(held_RU[:, -1:] * np.arange(1, N_BINS) / N_BINS)
+    rows = zip(held_RU, ranks, strict=True)
+    return np.stack([np.searchsorted(held_U, rank, side="left") for held_U, rank in rows])
+
+
 def equal_mass_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
     """Bin index in [0, N_BINS) of each confidence; each bin holds about B / N_BINS samples.
 
     Edges are order statistics, so that equal confidences always share a bin and the result does not
     depend on the order of the samples. With many ties some bins are empty.
     """
-    n_samples = len(confidence_B)
-    last = -(-np.arange(1, N_BINS) * n_samples // N_BINS) - 1  # ceil(k * B / N_BINS) - 1
-    return np.searchsorted(np.sort(confidence_B)[last], confidence_B, side="left")
+    distinct_U, times_U = np.unique(confidence_B, return_counts=True)
+    edges = distinct_U[_mass_edges(np.cumsum(times_U, dtype=np.float64)[None])[0]]
+    return np.searchsorted(edges, confidence_B, side="left")
 
 
-def binned_gap(
-    confidence_B: FloatArray, correct_B: BoolArray, bins_B: npt.NDArray[np.intp]
-) -> float:
-    """Mean over samples of their bin's |accuracy - mean confidence|, in [0, 1].
+def bin_gaps(
+    counts_RB: FloatArray, gap_BJ: FloatArray, bins_BJ: npt.NDArray[np.intp], n_bins: int
+) -> FloatArray:
+    """|Sum of (correct - confidence)| over the samples of each bin, shape (R, n_bins).
 
     sum_b (n_b / B) |acc_b - conf_b| = sum_b |sum of (correct - confidence) in b| / B, which needs
     no rule for empty bins.
     """
-    gap = np.bincount(bins_B, weights=correct_B - confidence_B)
-    return float(np.abs(gap).sum() / len(confidence_B))
+    return np.abs(group_sums(counts_RB, bins_BJ, n_bins, gap_BJ))
 
 
-def _top_label(predictive: Predictive) -> tuple[FloatArray, IntArray, BoolArray]:
+def top_label(predictive: Predictive) -> tuple[FloatArray, IntArray, BoolArray]:
+    """Confidence, predicted class and whether it is right, each of shape (B,)."""
     predicted_B = predictive.mixed_BC.argmax(axis=1)
     confidence_B = np.exp(predictive.mixed_BC.max(axis=1))
     return confidence_B, predicted_B, predicted_B == predictive.y_B
 
 
-def ece(predictive: Predictive) -> float:
+@counted(0, 1)
+def ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Expected calibration error of the top label, 15 equal-width bins (Guo et al. 2017)."""
-    confidence_B, _, correct_B = _top_label(predictive)
-    return binned_gap(confidence_B, correct_B, equal_width_bins(confidence_B))
+    confidence_B, _, correct_B = top_label(predictive)
+    bins_B1 = equal_width_bins(confidence_B)[:, None]
+    sums_RG = bin_gaps(counts_RB, (correct_B - confidence_B)[:, None], bins_B1, N_BINS)
+    return np.asarray(sums_RG.sum(axis=1) / counts_RB.sum(axis=1), dtype=np.float64)
 
 
-def adaptive_ece(predictive: Predictive) -> float:
-    """As `ece`, with 15 bins of equal mass (Nguyen & O'Connor 2015)."""
-    confidence_B, _, correct_B = _top_label(predictive)
-    return binned_gap(confidence_B, correct_B, equal_mass_bins(confidence_B))
+@counted(0, 1)
+def adaptive_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+    """As `ece`, with 15 bins of equal mass (Nguyen & O'Connor 2015), those of the resample."""
+    confidence_B, _, correct_B = top_label(predictive)
+    order_B = np.argsort(confidence_B)
+    # A bin holds neighbours in this order: its sum is a difference of two running sums.
+    sorted_B = confidence_B[order_B]
+    last_U = np.flatnonzero(np.append(np.diff(sorted_B) > 0, True))
+    sorted_RB = np.ascontiguousarray(counts_RB[:, order_B])
+    held_RU = np.cumsum(sorted_RB, axis=1)[:, last_U]
+    gap_RU = np.cumsum(sorted_RB * (correct_B[order_B] - sorted_B), axis=1)[:, last_U]
+    at_edges = np.take_along_axis(gap_RU, _mass_edges(held_RU), axis=1)
+    gaps_RG = np.diff(at_edges, axis=1, prepend=0, append=gap_RU[:, -1:])
+    return np.asarray(np.abs(gaps_RG).sum(axis=1) / held_RU[:, -1], dtype=np.float64)
 
 
-def cc_ece(predictive: Predictive) -> float:
+@counted(0, 1)
+def cc_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Class-conditional ECE: `ece` of the samples predicted as a class, averaged over classes.
 
     Each class that is predicted at all counts once, however rare; the others are left out
     (Ferianc et al. 2024).
     """
-    confidence_B, predicted_B, correct_B = _top_label(predictive)
-    errors = []
-    for label in np.unique(predicted_B):
-        of_class_B = predicted_B == label
-        confidence = confidence_B[of_class_B]
-        errors.append(binned_gap(confidence, correct_B[of_class_B], equal_width_bins(confidence)))
-    return float(np.mean(errors))
+    n_classes = predictive.mixed_BC.shape[1]
+    confidence_B, predicted_B, correct_B = top_label(predictive)
+    bins_B1 = (predicted_B * N_BINS + equal_width_bins(confidence_B))[:, None]
+    gap_B1 = (correct_B - confidence_B)[:, None]
+    sums_RG = bin_gaps(counts_RB, gap_B1, bins_B1, n_classes * N_BINS)
+    sums_RC = sums_RG.reshape(len(counts_RB), n_classes, N_BINS).sum(axis=2)
+    predicted_RC = group_sums(counts_RB, predicted_B[:, None], n_classes)
+    errors_RC = sums_RC / np.maximum(predicted_RC, 1)
+    return np.asarray(errors_RC.sum(axis=1) / (predicted_RC > 0).sum(axis=1), dtype=np.float64)
 
 
-def classwise_ece(predictive: Predictive) -> float:
+@counted(0, 1)
+def classwise_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Static calibration error (Nixon et al. 2019): one-vs-rest ECE of p_c, averaged over all C."""
+    n_classes = predictive.mixed_BC.shape[1]
     p_BC = np.exp(predictive.mixed_BC)
-    errors = [
-        binned_gap(p_B, predictive.y_B == label, equal_width_bins(p_B))
-        for label, p_B in enumerate(p_BC.T)
-    ]
-    return float(np.mean(errors))
+    bins_BC = equal_width_bins(p_BC) + N_BINS * np.arange(n_classes)
+    gap_BC = (predictive.y_B[:, None] == np.arange(n_classes)) - p_BC
+    sums_RG = bin_gaps(counts_RB, gap_BC, bins_BC, n_classes * N_BINS)
+    totals_R = counts_RB.sum(axis=1) * n_classes
+    return np.asarray(sums_RG.sum(axis=1) / totals_R, dtype=np.float64)
 
 
 def standardised_residuals(predictive: Predictive) -> FloatArray:
@@ -97,20 +127,22 @@ def standardised_residuals(predictive: Predictive) -> FloatArray:
     return np.asarray((predictive.y_B - mean_B) * np.exp(-0.5 * log_variance_B), dtype=np.float64)
 
 
-def coverage_error(predictive: Predictive) -> float:
+@counted(0, 0.5)
+def coverage_error(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Mean |empirical - nominal| coverage of the central 10%, ..., 90% intervals, in [0, 0.5].
 
     The intervals are those of the moment-matched Gaussian.
     """
     z_B = np.abs(standardised_residuals(predictive))
     half_widths = ndtri((1 + COVERAGE_LEVELS) / 2)
-    covered = (z_B[:, None] <= half_widths).mean(axis=0)
-    return float(np.abs(covered - COVERAGE_LEVELS).mean())
+    inside = (z_B[:, None] <= half_widths).astype(np.float64)  # (B, levels)
+    covered = (counts_RB @ inside) / counts_RB.sum(axis=1, keepdims=True)
+    return np.asarray(np.abs(covered - COVERAGE_LEVELS).mean(axis=1), dtype=np.float64)
 
 
-def label_nll(log_p_BC: FloatArray, y_B: npt.NDArray[np.generic]) -> float:
-    """Mean negative log-probability of the labels, in nats."""
-    return float(-np.take_along_axis(log_p_BC, y_B.astype(np.int64)[:, None], axis=1).mean())
+def label_nll(log_p_BC: FloatArray, y_B: npt.NDArray[np.generic]) -> FloatArray:
+    """Negative log-probability of each label, in nats, shape (B,)."""
+    return -np.take_along_axis(log_p_BC, y_B.astype(np.int64)[:, None], axis=1)[:, 0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +159,8 @@ def _scale_logits(mixed_BC: FloatArray, temperature: float) -> FloatArray:
 
 def _fit_logits(predictive: Predictive) -> float:
     def nll(temperature: float) -> float:
-        return label_nll(_scale_logits(predictive.mixed_BC, temperature), predictive.y_B)
+        log_p_BC = _scale_logits(predictive.mixed_BC, temperature)
+        return float(label_nll(log_p_BC, predictive.y_B).mean())
 
     # The NLL is convex in 1 / T, hence has one minimum in log T too.
     found = minimize_scalar(

@@ -1,23 +1,28 @@
 """How much do the members of an ensemble differ? Zero for a single member."""
 
+import math
+
 import numpy as np
 
-from bench.predictive import Predictive
+from bench.counted import counted, means
+from bench.predictive import FloatArray, Predictive
 
 
-def disagreement(predictive: Predictive) -> float:
+@counted(0, 1)
+def disagreement(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Weighted share of pairs of distinct members that predict different classes, in [0, 1]."""
     weights_M = predictive.weights_M
     pairs_MM = np.outer(weights_M, weights_M)
     np.fill_diagonal(pairs_MM, 0)
     if not pairs_MM.any():  # a single member (with weight) has nobody to disagree with
-        return 0.0
+        return np.zeros(len(counts_RB))
     votes_BM = predictive.members_BMC.argmax(axis=2)
-    differ_MM = (votes_BM[:, :, None] != votes_BM[:, None, :]).mean(axis=0)
-    return float((pairs_MM * differ_MM).sum() / pairs_MM.sum())
+    differ_BMM = votes_BM[:, :, None] != votes_BM[:, None, :]
+    return means(counts_RB, (differ_BMM * (pairs_MM / pairs_MM.sum())).sum(axis=(1, 2)))
 
 
-def mutual_information(predictive: Predictive) -> float:
+@counted(0, math.inf)
+def mutual_information(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Entropy of the mixture minus the members' weighted mean entropy (BALD), in [0, log M] nats.
 
     Computed as the equal sum_m w_m KL(member m || mixture), the generalised Jensen-Shannon
@@ -35,11 +40,12 @@ def mutual_information(predictive: Predictive) -> float:
     )
     divergence_BM = (np.exp(log_p_BMC) * log_ratio_BMC).sum(axis=2)
     # Rounding of float32 predictions can leave a hair below zero.
-    return float(np.maximum(0, (divergence_BM @ predictive.weights_M[active_M]).mean()))
+    return np.maximum(0, means(counts_RB, divergence_BM @ predictive.weights_M[active_M]))
 
 
-def member_variance(predictive: Predictive) -> float:
+@counted(0, math.inf)
+def member_variance(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Weighted variance of the members' means: the mixture's variance that is disagreement."""
     mean_BM = predictive.members_BMC[..., 0]
     deviation_BM = mean_BM - (mean_BM @ predictive.weights_M)[:, None]
-    return float((np.square(deviation_BM) @ predictive.weights_M).mean())
+    return means(counts_RB, np.square(deviation_BM) @ predictive.weights_M)

@@ -4,13 +4,14 @@ All read a `Predictive`, so that metrics can be recomputed from stored predictio
 Never imports torch: figures and report read the table for labels and directions.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from bench import calibration, diversity, scores
 from bench.calibration import at_temperature, fit_temperature
+from bench.counted import Counted
 from bench.predictive import TASKS, Predictive
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "TEMPERATURE_SUFFIX",
     "Metric",
     "Predictive",
+    "applications",
     "at_temperature",
     "direction_of",
     "evaluate",
@@ -43,10 +45,13 @@ class Metric:
         label: for axes and table heads, with the unit if any.
         task: "classification" or "regression".
         direction: which is better. For diversity, which is more diverse: not better in itself.
-        compute: the value of one split; NaN where undefined (AUROC of a single class).
+        compute: the value of one split and of resamples of it; NaN where undefined (AUROC of a
+            single class).
         temperature: is it also reported after temperature scaling, as `<name>_ts`? Not where the
             temperature cannot change it or acts on something it does not read.
         kind: the group it is shown in.
+        reads_members: does it read the members' own distributions? Of corrupted images none are
+            stored.
         objective: does a search optimise it (with all others of its task that it does, and costs)?
     """
 
@@ -54,9 +59,10 @@ class Metric:
     label: str
     task: str
     direction: Direction
-    compute: Callable[[Predictive], float]
+    compute: Counted
     kind: Kind
     temperature: bool = False
+    reads_members: bool = False
     objective: bool = False
 
 
@@ -65,12 +71,16 @@ _class_objective = partial(_class_score, objective=True)
 _class_calibration = partial(
     Metric, task="classification", kind="calibration", direction="lower", temperature=True
 )
-_class_diversity = partial(Metric, task="classification", kind="diversity", direction="higher")
+_class_diversity = partial(
+    Metric, task="classification", kind="diversity", direction="higher", reads_members=True
+)
 _value_score = partial(Metric, task="regression", kind="performance", direction="lower")
 _value_calibration = partial(
     Metric, task="regression", kind="calibration", direction="lower", temperature=True
 )
-_value_diversity = partial(Metric, task="regression", kind="diversity", direction="higher")
+_value_diversity = partial(
+    Metric, task="regression", kind="diversity", direction="higher", reads_members=True
+)
 
 _ROWS = (
     _class_objective(
@@ -105,7 +115,12 @@ _ROWS = (
         temperature=True,
         objective=True,
     ),
-    _value_score(name="nll_mixture", label="Mixture NLL (nats)", compute=scores.mixture_nll),
+    _value_score(
+        name="nll_mixture",
+        label="Mixture NLL (nats)",
+        compute=scores.mixture_nll,
+        reads_members=True,
+    ),
     _value_calibration(
         name="coverage_error",
         label="Coverage error",
@@ -205,11 +220,19 @@ def evaluate(predictive: Predictive, temperature: float | None) -> dict[str, flo
     Raises:
         ValueError: a temperature that is not positive and finite.
     """
+    applied = applications(predictive, temperature)
+    return {key: metric.compute(split) for key, metric, split in applied}
+
+
+def applications(
+    predictive: Predictive, temperature: float | None
+) -> Iterator[tuple[str, Metric, Predictive]]:
+    """What `evaluate` computes: each key, its metric, and the predictive that it is taken of."""
     metrics = metrics_for(predictive.task)
-    values = {metric.name: metric.compute(predictive) for metric in metrics}
+    for metric in metrics:
+        yield metric.name, metric, predictive
     if temperature is not None:
         scaled = at_temperature(predictive, temperature)
         for metric in metrics:
             if metric.temperature:
-                values[metric.name + TEMPERATURE_SUFFIX] = metric.compute(scaled)
-    return values
+                yield metric.name + TEMPERATURE_SUFFIX, metric, scaled

@@ -1,0 +1,92 @@
+"""Stored predictions as what metrics read: no network and no data set is needed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.predictive import Predictive
+from bench.records import Record, read_run
+
+Split = Literal["val", "test"]
+
+
+def record_of(root: Path, run_id: str) -> Record:
+    """The record of a finished run below the results folder ``root``.
+
+    Raises:
+        UserError: there is none, or it is damaged, or it failed.
+    """
+    try:
+        record = read_run(root / "runs" / run_id)
+    except ValueError as damage:
+        raise UserError(f"run {run_id} in {root}: {damage}") from None
+    if record["status"] != "done":
+        raise UserError(f"run {run_id} in {root} failed; it has no predictions")
+    return record
+
+
+def stored(root: Path, run_id: str, split: Split) -> Predictive:
+    """The predictive of one split of a run: members and mixture.
+
+    Raises:
+        UserError: there is no such run, or it has no predictions of that split.
+    """
+    task = record_of(root, run_id)["dataset"]["task"]
+    with _archive(root, run_id) as arrays:
+        if f"{split}/mixed" not in arrays:
+            raise UserError(
+                f"run {run_id} in {root} has no predictions of the split {split!r}; "
+                "runs of a search have validation alone"
+            )
+        return Predictive(
+            task=task,
+            mixed_BC=arrays[f"{split}/mixed"],
+            members_BMC=arrays[f"{split}/members"],
+            weights_M=arrays["weights"],
+            y_B=arrays[f"{split}/y"],
+        )
+
+
+def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
+    """(corruption, severity, predictive) of each corrupted test set, as they were evaluated.
+
+    Members are not stored under corruption: the mixture is the predictive's only member, so that
+    metrics of the members mean nothing here (``Metric.reads_members``).
+
+    Raises:
+        UserError: there is no such run.
+    """
+    task = record_of(root, run_id)["dataset"]["task"]
+    with _archive(root, run_id) as arrays:
+        for name in arrays:
+            if name.startswith("ood/") and name != "ood/y":
+                _, corruption, severity = name.split("/")
+                mixed_BC = arrays[name]
+                yield (
+                    corruption,
+                    int(severity),
+                    Predictive(
+                        task=task,
+                        mixed_BC=mixed_BC,
+                        members_BMC=mixed_BC[:, None],
+                        weights_M=np.ones(1),
+                        y_B=arrays["ood/y"],
+                    ),
+                )
+
+
+@contextmanager
+def _archive(root: Path, run_id: str) -> Iterator[Mapping[str, Any]]:
+    """The arrays of a run; each is read when it is asked for."""
+    path = root / "runs" / run_id / "predictions.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            yield arrays
+    except FileNotFoundError:
+        raise UserError(f"run {run_id} in {root} has no predictions.npz") from None

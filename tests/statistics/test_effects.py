@@ -1,0 +1,121 @@
+"""Effects of SAE's settings: known relations, SciPy as oracle, a function whose ANOVA is known."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from bench.frames import Frames
+from bench.metrics import keys_for
+from bench.statistics.effects import FEWEST, effects, importances, rank_correlation
+
+RNG = np.random.default_rng(0)
+
+
+def frames(root: Path | None = None) -> Frames:
+    """NLL rises with N, falls with K and does not depend on the width; one alpha, no noise."""
+    rows: list[dict[str, Any]] = []
+    grid = list(product([1, 2, 3], [1, 2, 3], [8, 16]))
+    for i, (n_inputs, n_exits, width) in enumerate(grid):
+        for seed in (0, 1):
+            values = dict.fromkeys(keys_for("regression"), 1.0)
+            values |= {"nll": 10.0 * n_inputs - n_exits + (0.1 if seed else -0.1), "mse": i / 7}
+            rows.append({
+                "dataset": "retina", "task": "regression", "method": "sae", "seed": seed,
+                "config_id": f"c{i}", "split": "test", "n_inputs": n_inputs, "n_exits": n_exits,
+                "width": width, "alpha_start": 1.0, **values,
+            })  # fmt: skip
+    other = {**rows[0], "method": "standard", "config_id": "s", "n_inputs": np.nan, "nll": 99.0}
+    runs = pd.DataFrame([*rows, other])
+    return Frames(runs=runs, depth=pd.DataFrame(), failures=pd.DataFrame(), root=root)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return effects(frames())
+
+
+def test_rows_are_settings_that_vary_by_metrics(table: pd.DataFrame) -> None:
+    assert list(table["setting"].unique()) == ["n_inputs", "n_exits", "width"]
+    assert list(table["metric"].unique()) == list(keys_for("regression"))
+    assert set(table["n"]) == {18}  # configurations, not runs
+    assert len(table) == 3 * len(keys_for("regression"))
+
+
+def test_known_relations_are_found(table: pd.DataFrame) -> None:
+    nll = table[table["metric"] == "nll"].set_index("setting")
+    means = frames().runs.query("method == 'sae'").groupby("config_id").mean(numeric_only=True)
+    for setting in ("n_inputs", "n_exits", "width"):
+        expected = spearmanr(means[setting], means["nll"]).statistic
+        assert nll.loc[setting, "rho"] == pytest.approx(expected)
+    low, high, share = (nll[name].to_dict() for name in ("low", "high", "importance"))
+    assert low["n_inputs"] > 0.8
+    assert high["n_exits"] < 0.5
+    assert low["width"] < 0 < high["width"]
+    assert share["n_inputs"] > 0.9
+    assert share["width"] < 0.02
+    constant = table[table["metric"] == "mae"]
+    assert constant[["rho", "low", "high", "importance"]].isna().all(axis=None)
+
+
+def test_known_effects_are_not_computed_again(
+    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = effects(frames(tmp_path))
+    pd.testing.assert_frame_equal(first, table, rtol=1e-6)
+    monkeypatch.setattr("bench.statistics.effects.importances", None)
+    assert effects(frames(tmp_path)).equals(first)
+
+
+def test_without_sae_or_its_split_there_is_nothing() -> None:
+    study = frames()
+    assert effects(study, split="val").empty
+    standard = study.runs[study.runs["method"] == "standard"]
+    assert effects(Frames(runs=standard, depth=study.depth, failures=study.failures)).empty
+
+
+def test_interval_agrees_with_fishers_z_without_ties() -> None:
+    x = RNG.normal(size=300)
+    y = 0.6 * x + RNG.normal(size=300)
+    rho, low, high = rank_correlation(x, y, np.random.default_rng(0))
+    assert rho == pytest.approx(spearmanr(x.tolist(), y.tolist()).statistic)
+    # Bonett & Wright (2000): standard error sqrt((1 + rho^2 / 2) / (n - 3)) in z.
+    half = 1.96 * math.sqrt((1 + rho**2 / 2) / 297)
+    z = math.atanh(rho)
+    assert (low, high) == pytest.approx((math.tanh(z - half), math.tanh(z + half)), abs=0.03)
+
+
+def test_perfect_and_undefined_correlations() -> None:
+    x = np.arange(12, dtype=np.float64)
+    assert rank_correlation(x, x**3, RNG) == pytest.approx((1, 1, 1))
+    assert rank_correlation(x, -x, RNG) == pytest.approx((-1, -1, -1))
+    assert np.isnan(rank_correlation(x, np.ones(12), RNG)).all()
+    rho, low, high = rank_correlation(x[: FEWEST - 1], x[: FEWEST - 1], RNG)
+    assert rho == pytest.approx(1)
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert np.isnan(rank_correlation(x[:2], x[:2], RNG)).all()
+
+
+def test_importances_of_a_function_whose_anova_is_known() -> None:
+    # f = 3 a + b on {0, ..., 5}^2 has Var = 9 v + v: shares .9 and .1, and no interaction.
+    settings = pd.DataFrame(list(product(range(6), range(6))), columns=["a", "b"], dtype=float)
+    shares = importances(settings, (3 * settings["a"] + settings["b"]).to_numpy())
+    assert shares["a"] == pytest.approx(0.9, abs=0.05)
+    assert shares["b"] == pytest.approx(0.1, abs=0.05)
+    # An interaction is nobody's: of (a - 2.5)(b - 2.5) neither has a share.
+    crossed = ((settings["a"] - 2.5) * (settings["b"] - 2.5)).to_numpy()
+    assert max(importances(settings, crossed).values()) < 0.1
+
+
+def test_few_configurations_have_no_importance() -> None:
+    few = pd.DataFrame({"a": np.arange(FEWEST - 1.0)})
+    assert math.isnan(importances(few, np.arange(FEWEST - 1, dtype=np.float64))["a"])
+    assert math.isnan(importances(pd.DataFrame({"a": np.arange(20.0)}), np.ones(20))["a"])
