@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.config import RunConfig
 from bench.context import Context
 from bench.frames import load_frames
-from bench.tables import summary_markdown, write_summary
+from bench.tables.summary import summary_markdown, write_summary
 
 
 def summarise(configs: Sequence[RunConfig], context: Context, notes: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from bench.frames import DEPTH_KEYS, KEYS, SETTINGS, frames_of, load_frames
 from bench.metrics import keys_for
 from bench.records import Record, Store, seal
 from bench.run import failure
-from bench.tables import write_summary
+from bench.tables.summary import write_summary
 from bench_runs.tiny_runs import FEW_CORRUPTIONS, config
 
 Run = Callable[..., tuple[Record, dict[str, bytes]]]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.selection import chosen_by_category
-from bench.tables import LEGEND, summary_markdown, summary_table
+from bench.tables.summary import LEGEND, summary_markdown, summary_table
 
 # (category, config_id, flops, params): {seed: (val nll, test accuracy)}
 STUDY: dict[tuple[str, str, int, int], dict[int, tuple[float, float]]] = {
@@ -73,7 +73,7 @@ def test_the_cells_by_hand() -> None:
     assert list(table) == ["SE NN", "Standard NN", "NN Ensemble"]
     large, two, se = table["Standard NN"], table["NN Ensemble"], table["SE NN"]
     assert large["Configuration"] == "label of large"
-    assert [row["Seeds"] for row in (se, large, two)] == [1, 2, 2]
+    assert [row["Seeds"] for row in (se, large, two)] == ["1 of 2 seeds", "2", "2"]
     # Mean and sample standard deviation of (0.9, 0.8) and (0.95, 0.85): 0.1 / sqrt(2).
     assert large["Accuracy"] == "0.850 +- 0.071"
     assert two["Accuracy"] == "0.900 +- 0.071 *"

@@ -5,16 +5,19 @@ Every choice is made on validation; test and corrupted data are only shown. No t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
+from bench.frames import Frames
 from bench.metrics import direction_of, label_of
 from bench.pareto import selected
 from bench.records import write_file
 from bench.selection import chosen_by_category
+from bench.tables import cells
+from bench.tables.table import Table
 
 # (split, metric) columns of each task.
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
@@ -39,6 +42,46 @@ LEGEND = (
 )
 
 
+def tables(frames: Frames) -> Iterator[Table]:
+    """The summary of each dataset with test results, as files."""
+    for dataset, runs in frames.runs.groupby("dataset", sort=True):
+        if not (runs["split"] == "test").any():
+            continue
+        yield Table(
+            stem=f"summary_{dataset}",
+            caption=f"{dataset}: the configuration that each method would choose.",
+            numbers=summary_numbers(runs),
+            cells=summary_table(runs),
+            notes=(LEGEND,),
+        )
+
+
+def summary_numbers(runs: pd.DataFrame) -> pd.DataFrame:
+    """What ``summary_table`` writes as text.
+
+    Args:
+        runs: the ``runs`` frame of one dataset.
+
+    Returns:
+        One row a category: category, config_id, label, n_seeds, for each of ``COLUMNS``
+        <split>_<metric> and <split>_<metric>_std, then flops, params and pareto.
+    """
+    task = str(runs["task"].iloc[0])
+    choice = chosen_by_category(runs).reset_index(drop=True)
+    on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
+    by_id = runs.groupby("config_id")
+    table = choice.join(
+        by_id.agg(label=("label", "first"), n_seeds=("seed", "nunique")), on="config_id"
+    )
+    for split, metric in COLUMNS[task]:
+        values = runs[runs["split"] == split].groupby("config_id")[metric]
+        name = f"{split}_{metric}"
+        summary = pd.DataFrame({name: values.mean(), f"{name}_std": values.std()})
+        table = table.join(summary, on="config_id")
+    table = table.join(by_id[["flops", "params"]].mean(), on="config_id")
+    return table.assign(pareto=table["config_id"].isin(list(on_front)))
+
+
 def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
     """The summary of one dataset as text cells.
 
@@ -52,11 +95,12 @@ def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
     choice = chosen_by_category(runs)
     on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
     rows = [runs[runs["config_id"] == config_id] for config_id in choice["config_id"]]
+    expected = int(runs.groupby("config_id")["seed"].nunique().max())
     table = pd.DataFrame(
         {
             "Method": list(choice["category"]),
             "Configuration": [group["label"].iloc[0] for group in rows],
-            "Seeds": [group["seed"].nunique() for group in rows],
+            "Seeds": [cells.seeds(group["seed"].nunique(), expected) for group in rows],
         }
     )
     for split, metric in COLUMNS[task]:
@@ -100,12 +144,7 @@ def _cells(values: list[pd.Series], direction: str) -> list[str]:
 
 
 def _cost_cell(value: float, base: float | None) -> str:
-    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if float(f"{value:.3g}") >= factor:  # as printed: 999,600 is 1M, not 1e+03k
-            text = f"{value / factor:.3g}{suffix}"
-            break
-    else:
-        text = f"{value:.0f}"
+    text = cells.cost(value)
     return text if base is None else f"{text} ({value / base:.2f}x)"
 
 

@@ -1,0 +1,84 @@
+"""Judge the paper's statements on the records: `python -m bench.claims`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import UserError
+
+LOG = logging.getLogger("bench.claims")
+
+_EXAMPLES = """examples:
+  python -m bench.claims                               all claims on results/
+  python -m bench.claims savings depth-blood           only these two
+  python -m bench.claims --results results --out /tmp/claims
+
+Writes claims.md, claims.csv and claims.json. The exit status is 0 whatever the verdicts are.
+docs/claims.md says what each claim is and how it is tested.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.claims",
+        description="Test the paper's statements on the records of finished runs.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="claims to judge (default: all)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: the results folder)")
+    return parser
+
+
+def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
+    # Heavy imports only once there is work to do: -h has to answer at once.
+    from bench.claims import report
+    from bench.claims.judging import judge_all
+    from bench.claims.paper import CLAIMS
+    from bench.frames import load_frames
+    from bench.records import storage_errors, write_file
+
+    by_name = {claim.name: claim for claim in CLAIMS}
+    for name in wanted:
+        if name not in by_name:
+            raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
+    claims = [by_name[name] for name in wanted or by_name]
+    frames = load_frames(results) if results.is_dir() else None
+    if frames is None or frames.runs.empty:
+        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+    judged = list(judge_all(claims, frames))
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    for ending, render in (("md", report.markdown), ("csv", report.csv), ("json", report.to_json)):
+        write_file(out / f"claims.{ending}", render(judged).encode())
+    sys.stdout.write(f"{report.overview(judged)}\n\n{report.LEGEND}\n\n")
+    sys.stdout.write(f"details: {out / 'claims.md'}, claims.csv, claims.json\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judge the named claims.
+
+    Args:
+        argv: Command line without the program's name; None reads sys.argv.
+
+    Returns:
+        The exit status: 0, or 2 for an unknown claim, when there are no finished runs, or when the
+        folder can not be written.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        _judge(options.names, results=options.results, out=options.out or options.results)
+    except UserError as error:
+        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    sys.exit(main())

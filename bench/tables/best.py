@@ -1,0 +1,128 @@
+"""The best configuration of each method for each metric: the appendix tables of the paper.
+
+"Best" is the best mean over seeds on validation; its test and OOD values are shown with their 95%
+intervals, with what it costs. So the row of a metric is what a user who cares for that metric alone
+would choose, and the number next to it is what the user would then get.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.frames import Frames
+from bench.metrics import direction_of, label_of, metrics_for
+from bench.pareto import COSTS, seed_means
+from bench.statistics.intervals import intervals
+from bench.tables import cells
+from bench.tables.table import Table
+
+LOG = logging.getLogger(__name__)
+
+# (split, its name in heads).
+SHOWN = (("test", "ID"), ("ood", "OOD"))
+_NOTE = (
+    "A row's configuration has the best mean over seeds of its metric on validation; test (ID) "
+    "and OOD, the mean over all corruptions and severities, are only shown. Brackets: 95% "
+    "intervals. * best of its metric in the column, as printed. FLOPs are fused multiply-adds "
+    "for one image."
+)
+
+
+def tables(frames: Frames) -> Iterator[Table]:
+    """One table a dataset with test results."""
+    for dataset, runs in frames.runs.groupby("dataset", sort=True):
+        if not (runs["split"] == "test").any():
+            LOG.info("best: nothing to show for %s, it has no test results", dataset)
+            continue
+        numbers = best_with_intervals(frames, runs)
+        yield Table(
+            stem=f"best_{dataset}",
+            caption=f"{dataset}: the best configuration of each method for each metric.",
+            numbers=numbers,
+            cells=_cells(numbers),
+            notes=(_NOTE,),
+        )
+
+
+def best_by_metric(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each category's best configuration on validation, for each metric that has a better.
+
+    Args:
+        runs: the ``runs`` frame of one dataset; its val rows alone are read.
+
+    Returns:
+        Columns metric, category, config_id, val: in the order of the metrics' table, then by
+        category. Equal values go to fewer FLOPs. A configuration whose mean is unknown (a seed has
+        no value) is never best; a category that has only such ones is left out for the metric.
+    """
+    task = str(runs["task"].iloc[0])
+    keys = [metric.name for metric in metrics_for(task) if metric.kind != "diversity"]
+    val = runs[runs["split"] == "val"]
+    means = seed_means(val, [*keys, *COSTS]).droplevel("dataset")
+    means["category"] = val.groupby("config_id")["category"].first()
+    means = means.reset_index()
+    found = []
+    for key in keys:
+        ordered = means.dropna(subset=[key]).sort_values(
+            [key, "flops", "config_id"], ascending=[direction_of(task, key) == "lower", True, True]
+        )
+        best = ordered.drop_duplicates("category").sort_values("category")
+        best = best.rename(columns={key: "val"})[["category", "config_id", "val"]]
+        found.append(best.assign(metric=key))
+    return pd.concat(found, ignore_index=True)[["metric", "category", "config_id", "val"]]
+
+
+def best_with_intervals(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
+    """``best_by_metric`` with what the choices cost and reach.
+
+    Returns:
+        Its columns with dataset, label, flops, params, n_seeds, expected_seeds, and for each split
+        of ``SHOWN`` <split>, <split>_low, <split>_high: NaN where a split has not been measured.
+    """
+    best = best_by_metric(runs)
+    facts = runs.groupby("config_id").agg(
+        dataset=("dataset", "first"), label=("label", "first"),
+        flops=("flops", "mean"), params=("params", "mean"), n_seeds=("seed", "nunique"),
+    )  # fmt: skip
+    facts["expected_seeds"] = facts["n_seeds"].max()
+    found = best.join(facts, on="config_id")
+    measured = intervals(frames, sorted(set(best["config_id"])), splits=("test", "ood"))
+    for split, _ in SHOWN:
+        some = measured[measured["split"] == split]
+        some = some.set_index(["config_id", "metric"])[["estimate", "low", "high"]]
+        found = found.join(
+            some.set_axis([split, f"{split}_low", f"{split}_high"], axis=1),
+            on=["config_id", "metric"],
+        )
+    lead = ["dataset", "metric", "category", "config_id", "label", "n_seeds", "expected_seeds"]
+    return found[[*lead, *(column for column in found.columns if column not in lead)]].assign(
+        task=str(runs["task"].iloc[0])
+    )
+
+
+def _cells(numbers: pd.DataFrame) -> pd.DataFrame:
+    blocks = []
+    for key, rows in numbers.groupby("metric", sort=False):
+        task = str(rows["task"].iloc[0])
+        direction = direction_of(task, str(key))
+        block = pd.DataFrame(
+            {
+                "Metric": label_of(task, str(key)),
+                "Better": direction,
+                "Method": rows["category"],
+                "Configuration": rows["label"],
+                "Seeds": list(map(cells.seeds, rows["n_seeds"], rows["expected_seeds"])),
+                "Validation": [cells.number(value) for value in rows["val"]],
+            }
+        )
+        for split, head in SHOWN:
+            values = rows[split].tolist()
+            texts = map(cells.interval, values, rows[f"{split}_low"], rows[f"{split}_high"])
+            block[head] = cells.starred(list(texts), values, direction)
+        for column, head in zip(COSTS, ("FLOPs", "Parameters"), strict=True):
+            block[head] = [cells.cost(value) for value in rows[column]]
+        blocks.append(block)
+    return pd.concat(blocks, ignore_index=True)

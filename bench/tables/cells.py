@@ -1,0 +1,55 @@
+"""How numbers read in a table's cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MISSING = "-"
+_FACTORS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A value to ``digits`` decimals, never a negative zero; NaN reads ``MISSING``."""
+    return MISSING if math.isnan(value) else f"{value:z.{digits}f}"
+
+
+def interval(estimate: float, low: float, high: float, digits: int = 3) -> str:
+    """``estimate [low, high]``; the estimate alone where there is no interval."""
+    text = number(estimate, digits)
+    if math.isnan(low) or math.isnan(high):
+        return text
+    return f"{text} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def spread(mean: float, std: float, digits: int = 1) -> str:
+    """``mean +- std``; the mean alone where a single value has no deviation."""
+    text = number(mean, digits)
+    return text if math.isnan(std) else f"{text} +- {number(std, digits)}"
+
+
+def cost(value: float) -> str:
+    """FLOPs or parameters to three digits: 12.3k, 3.21G."""
+    if math.isnan(value):
+        return MISSING
+    for factor, suffix in _FACTORS:
+        if float(f"{value:.3g}") >= factor:  # as printed: 999,600 is 1M, not 1e+03k
+            return f"{value / factor:.3g}{suffix}"
+    return f"{value:.0f}"
+
+
+def seeds(count: int, expected: int) -> str:
+    """How many seeds stand behind a row; fewer than the most complete configuration's are said."""
+    return str(count) if count >= expected else f"{count} of {expected} seeds"
+
+
+def starred(texts: Sequence[str], values: Sequence[float], direction: str) -> list[str]:
+    """The texts; those that begin with the best value, as printed, end in a star.
+
+    Compared as printed: two values that read the same are equally best to the reader.
+    """
+    measured = [value for value in values if not math.isnan(value)]
+    if not measured:
+        return list(texts)
+    best = number(max(measured) if direction == "higher" else min(measured))
+    return [f"{text} *" if text.split(" ")[0] == best else text for text in texts]

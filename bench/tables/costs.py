@@ -1,0 +1,160 @@
+"""Where the FLOPs of a network are: stem, stages, adapters and heads of each backbone."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.frames import Frames
+from bench.selection import chosen_by_category
+from bench.tables import cells
+from bench.tables.table import Table
+
+LOG = logging.getLogger(__name__)
+
+# Module paths of ``bench.cost`` below any prefix: an ensemble's members have one each.
+_PATTERNS = (
+    ("stem", re.compile(r"(^|\.)backbone\.stem$")),
+    ("stages", re.compile(r"(^|\.)backbone\.stages\.\d+$")),
+    ("adapters", re.compile(r"(^|\.)heads\.\d+\.adapter$")),
+    ("heads", re.compile(r"(^|\.)heads\.\d+\.linear$")),
+    ("other", re.compile(r"^other$")),
+)
+PARTS = tuple(part for part, _ in _PATTERNS)
+_SHARES_NOTE = (
+    "FLOPs (fused multiply-adds for one image) of the deployed network, all members. Mean share "
+    "over all configurations, and the smallest and largest in brackets. Adapters bring an early "
+    "exit's features to the last stage's width; heads are the last linear layer of each exit."
+)
+_CHOSEN_NOTE = (
+    "The configuration of each method with the lowest validation NLL, mean over seeds. FLOPs "
+    "(fused multiply-adds for one image) of the deployed network, all members."
+)
+
+
+def tables(frames: Frames) -> Iterator[Table]:
+    """Shares over all configurations, and the chosen configurations' FLOPs."""
+    if frames.parts.empty:
+        LOG.info("costs: nothing to show, no record has its cost by part")
+        return
+    flops = flops_by_part(frames.parts)
+    shares = share_summary(flops)
+    yield Table(
+        stem="costs_shares",
+        caption="Share of each part in the FLOPs, by backbone and method.",
+        numbers=shares,
+        cells=_share_cells(shares),
+        notes=(_SHARES_NOTE,),
+    )
+    chosen = chosen_flops(frames.runs, flops)
+    if not chosen.empty:
+        yield Table(
+            stem="costs_chosen",
+            caption="FLOPs of each part of the network that each method would choose.",
+            numbers=chosen,
+            cells=_chosen_cells(chosen),
+            notes=(_CHOSEN_NOTE,),
+        )
+
+
+def part_of(path: str) -> str:
+    """The part of ``PARTS`` that a module path belongs to.
+
+    Raises:
+        ValueError: a path that ``bench.cost`` does not make.
+    """
+    for part, pattern in _PATTERNS:
+        if pattern.search(path):
+            return part
+    raise ValueError(f"module path {path!r} is none of {', '.join(PARTS)}, see bench/cost.py")
+
+
+def flops_by_part(parts: pd.DataFrame) -> pd.DataFrame:
+    """FLOPs of each part, mean over the seeds of each configuration.
+
+    Seeds can differ: which of SAE's exits stay active is learned.
+
+    Args:
+        parts: the ``parts`` frame of ``bench.frames``.
+
+    Returns:
+        Columns dataset, backbone, category, config_id, label, one for each of ``PARTS`` (0 where a
+        network has none) and total; one row a configuration.
+    """
+    rows = parts.assign(part=parts["part"].map(part_of))
+    keys = ["dataset", "backbone", "category", "config_id", "label"]
+    by_run = rows.pivot_table(
+        index=[*keys, "run_id"], columns="part", values="flops", aggfunc="sum", fill_value=0
+    )
+    by_run = by_run.reindex(columns=list(PARTS), fill_value=0)
+    means = by_run.groupby(keys, sort=True).mean()
+    means.columns.name = None
+    return means.assign(total=means.sum(axis=1)).reset_index()
+
+
+def share_summary(flops: pd.DataFrame) -> pd.DataFrame:
+    """Mean, smallest and largest share of each part over all configurations.
+
+    Args:
+        flops: from ``flops_by_part``.
+
+    Returns:
+        Columns backbone, category, configurations, and for each of ``PARTS`` <part>, <part>_min,
+        <part>_max: shares of the total, 0 to 1.
+    """
+    parts = list(PARTS)
+    shares = flops[parts].div(flops["total"], axis=0).join(flops[["backbone", "category"]])
+    grouped = shares.groupby(["backbone", "category"], sort=True)
+    columns: dict[str, pd.Series] = {"configurations": grouped.size()}
+    for part in parts:
+        columns[part] = grouped[part].mean()
+        columns[f"{part}_min"], columns[f"{part}_max"] = grouped[part].min(), grouped[part].max()
+    return pd.DataFrame(columns).reset_index()
+
+
+def chosen_flops(runs: pd.DataFrame, flops: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``flops_by_part`` of each dataset's chosen configurations, cheapest first."""
+    found = []
+    for dataset, rows in runs.groupby("dataset", sort=True):
+        ids = chosen_by_category(rows)["config_id"]
+        some = flops[(flops["dataset"] == dataset) & flops["config_id"].isin(ids)]
+        found.append(some.sort_values(["total", "category"]))
+    return pd.concat(found, ignore_index=True) if found else flops.iloc[:0]
+
+
+def _present(numbers: pd.DataFrame) -> list[str]:
+    """The parts that any row has: a column of zeros tells nothing."""
+    return [part for part in PARTS if (numbers[part] > 0).any()]
+
+
+def _share_cells(shares: pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "Backbone": shares["backbone"],
+            "Method": shares["category"],
+            "Configurations": shares["configurations"].astype(str),
+        }
+    )
+    for part in _present(shares):
+        table[part.capitalize()] = [
+            f"{mean:.1%} [{low:.1%}, {high:.1%}]"
+            for mean, low, high in zip(
+                shares[part], shares[f"{part}_min"], shares[f"{part}_max"], strict=True
+            )
+        ]
+    return table
+
+
+def _chosen_cells(chosen: pd.DataFrame) -> pd.DataFrame:
+    heads = {"dataset": "Dataset", "backbone": "Backbone", "category": "Method"}
+    table = chosen[list(heads)].rename(columns=heads).assign(Configuration=chosen["label"])
+    for part in _present(chosen):
+        table[part.capitalize()] = [
+            f"{cells.cost(value)} ({value / total:.1%})"
+            for value, total in zip(chosen[part], chosen["total"], strict=True)
+        ]
+    table["All"] = [cells.cost(value) for value in chosen["total"]]
+    return table

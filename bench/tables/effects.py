@@ -1,0 +1,79 @@
+"""How N, K, width and the schedules relate to each metric over SAE's configurations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from bench.frames import Frames
+from bench.metrics import label_of, metrics_for
+from bench.statistics.effects import FEWEST, SETTINGS, effects
+from bench.tables import cells
+from bench.tables.table import Table
+
+LOG = logging.getLogger(__name__)
+
+_RHO_NOTE = (
+    "Spearman's rank correlation of a setting with a metric over the SAE configurations, with its "
+    "95% interval; + means that the metric's value rises with the setting. Settings that do not "
+    f"vary are left out; fewer than {FEWEST} configurations have no interval."
+)
+_IMPORTANCE_NOTE = (
+    "Share of the metric's variance over the SAE configurations that a setting explains by itself "
+    "(functional ANOVA); interactions are nobody's. Settings that do not vary are left out."
+)
+
+
+def tables(frames: Frames) -> Iterator[Table]:
+    """Two tables a dataset with SAE runs: correlations and importances."""
+    found = effects(frames)
+    tasks = frames.runs.groupby("dataset")["task"].first()
+    if found.empty:
+        LOG.info("effects: nothing to show, no setting of SAE varies in these records")
+    for dataset, rows in found.groupby("dataset", sort=True):
+        task = str(tasks[dataset])
+        count = f"{dataset}, {int(rows['n'].max())} SAE configurations"
+        yield Table(
+            stem=f"effects_{dataset}",
+            caption=f"{count}: rank correlation of settings and metrics.",
+            numbers=rows,
+            cells=_matrix(rows, task, _rho_cell),
+            notes=(_RHO_NOTE,),
+        )
+        if rows["importance"].isna().all():
+            LOG.info("effects: no importances for %s, it has too few configurations", dataset)
+            continue
+        yield Table(
+            stem=f"importances_{dataset}",
+            caption=f"{count}: importance of settings for metrics.",
+            numbers=rows[["dataset", "setting", "metric", "n", "importance"]],
+            cells=_matrix(rows, task, lambda row: cells.number(row["importance"], 2)),
+            notes=(_IMPORTANCE_NOTE,),
+        )
+
+
+def _matrix(rows: pd.DataFrame, task: str, cell: Callable[[pd.Series], str]) -> pd.DataFrame:
+    """One row a setting; columns: the metrics that a search optimises, and the costs."""
+    texts = {(row["setting"], row["metric"]): cell(row) for _, row in rows.iterrows()}
+    varied = set(rows["setting"])
+    settings = [name for name in SETTINGS if name in varied]
+    settings += sorted(varied - set(settings))
+    table = pd.DataFrame({"Setting": [SETTINGS.get(name, name) for name in settings]})
+    for key, head in _columns(task, set(rows["metric"])).items():
+        table[head] = [texts.get((name, key), cells.MISSING) for name in settings]
+    return table
+
+
+def _columns(task: str, present: set[str]) -> dict[str, str]:
+    heads = {
+        metric.name: f"{label_of(task, metric.name)}, {metric.direction} is better"
+        for metric in metrics_for(task)
+        if metric.objective
+    } | {"flops": "FLOPs", "params": "Parameters"}
+    return {key: head for key, head in heads.items() if key in present}
+
+
+def _rho_cell(row: pd.Series) -> str:
+    return cells.interval(row["rho"], row["low"], row["high"], digits=2)

@@ -1,0 +1,95 @@
+"""A results folder with hand-made predictions: records as a run writes them, without training."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.metrics import evaluate
+from bench.predictive import Predictive
+from bench.records import FORMAT, Store
+
+N_TEST = 200
+_CORRUPTION = "noise"
+
+
+def labels() -> npt.NDArray[np.int64]:
+    """Three classes in turn."""
+    return np.arange(N_TEST) % 3
+
+
+def predictive(wrong: Sequence[int], confidence: float = 0.9) -> Predictive:
+    """Right but for the samples ``wrong``, always with the same confidence."""
+    y_B = labels()
+    said_B = y_B.copy()
+    said_B[list(wrong)] = (said_B[list(wrong)] + 1) % 3
+    p_BC = np.full((N_TEST, 3), (1 - confidence) / 2)
+    p_BC[np.arange(N_TEST), said_B] = confidence
+    mixed_BC = np.log(p_BC)
+    return Predictive(
+        task="classification",
+        mixed_BC=mixed_BC,
+        members_BMC=mixed_BC[:, None],
+        weights_M=np.ones(1),
+        y_B=y_B,
+    )
+
+
+def save(
+    root: Path,
+    name: str,
+    category: str,
+    *,
+    seed: int = 0,
+    dataset: str = "blood",
+    val: Predictive,
+    test: Predictive,
+    flops: int = 100,
+    params: int = 100,
+    settings: Mapping[str, Any] | None = None,
+    theta: Sequence[Sequence[float]] = (),
+) -> None:
+    """Store a run of configuration ``name``; under corruption it predicts as on test."""
+    record = {
+        "format": FORMAT, "run_id": f"{dataset}-{name}-s{seed}", "config_id": name,
+        "status": "done", "category": category, "label": f"label of {name}",
+        "config": {
+            "dataset": dataset, "seed": seed,
+            "method": {"name": "sae", "settings": dict(settings or {})},
+            "backbone": {"name": "fc", "settings": {"width": 8, "depth": 2}},
+            "training": {"epochs": 3},
+        },
+        "dataset": {
+            "task": "classification", "n_classes": 3, "shift_images": N_TEST,
+            "sizes": {"train": 1234, "val": N_TEST, "test": N_TEST},
+        },
+        "temperature": 1.0,
+        "history": [{"epoch": 2, "progress": 1.0, **({"theta": theta} if theta else {})}],
+        "metrics": {
+            "val": evaluate(val, 1.0), "test": evaluate(test, 1.0),
+            "corruptions": {_CORRUPTION: {"1": evaluate(test, 1.0)}},
+        },
+        "cost": {
+            "flops": flops, "params": params,
+            "flops_by_part": {"network.backbone.stem": flops},
+        },
+        "timings": {
+            "train_s": 1.0, "evaluate_s": 1.0, "train_cpu_s": 1.0, "evaluate_cpu_s": 1.0,
+        },
+    }  # fmt: skip
+    arrays: dict[str, Any] = {
+        "weights": np.ones(1, dtype=np.float32),
+        "ood/y": test.y_B, f"ood/{_CORRUPTION}/1": test.mixed_BC.astype(np.float32),
+    }  # fmt: skip
+    for split, found in (("val", val), ("test", test)):
+        arrays[f"{split}/members"] = found.members_BMC.astype(np.float32)
+        arrays[f"{split}/mixed"] = found.mixed_BC.astype(np.float32)
+        arrays[f"{split}/y"] = found.y_B
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    Store(root).save(record, {"predictions.npz": file.getvalue()})

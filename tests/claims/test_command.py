@@ -1,0 +1,97 @@
+"""The command line: files, exit codes, and an instant help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.claims.__main__ import main
+from claims.stored_study import predictive, save
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    good = predictive(range(20))
+    save(tmp_path, "ens", "NN Ensemble", val=good, test=good, flops=200)
+    save(
+        tmp_path, "ib", "I/B", val=good, test=good, settings={"n_inputs": 2, "n_exits": 2},
+        theta=[[0.5, 0.5]] * 2,
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_all_claims_are_judged_and_written(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--results", str(results)]) == 0
+    found = json.loads((results / "claims.json").read_text())
+    verdicts = {one["name"]: one["verdict"] for one in found}
+    assert len(verdicts) == 14
+    assert verdicts["blood-ib"] == "supported"
+    assert verdicts["retina-mimo"] == "no data"
+    out = capsys.readouterr().out
+    assert "blood-ib" in out
+    assert str(results / "claims.md") in out
+    assert (results / "claims.md").read_text().count("\n## ") == 14
+    assert (results / "claims.csv").read_text().startswith("claim,")
+    assert not list(results.glob(".claims*"))
+
+
+def test_named_claims_alone_go_to_another_folder(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    arguments = ["blood-ib", "--results", str(results), "--out", str(out)]
+    assert main(arguments) == 0
+    assert [one["name"] for one in json.loads((out / "claims.json").read_text())] == ["blood-ib"]
+    assert not (results / "claims.json").exists()
+
+
+def test_the_same_records_give_the_same_files(results: Path) -> None:
+    contents = []
+    for _ in range(2):
+        assert main(["--results", str(results)]) == 0
+        contents.append([(results / f"claims.{e}").read_bytes() for e in ("md", "csv", "json")])
+    assert contents[0] == contents[1]
+
+
+def test_an_unknown_name_is_the_users_mistake(
+    results: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["blood-ib", "blod", "--results", str(results)]) == 2
+    assert "unknown claim 'blod'; choose from tinyimagenet-ib, blood-ib" in caplog.text
+    assert not (results / "claims.md").exists()
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty"])
+def test_without_runs_there_is_nothing_to_judge(
+    folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["--results", str(tmp_path / folder)]) == 2
+    assert "no finished runs in" in caplog.text
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_the_users_to_mend(
+    results: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (results / "file").write_text("")
+    assert main(["blood-ib", "--results", str(results), "--out", str(results / "file")]) == 2
+    assert "file" in caplog.text
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom bench.claims.__main__ import main\n"
+        "try:\n    main(['-h'])\nexcept SystemExit as end:\n"
+        "    heavy = {'pandas', 'numpy', 'scipy', 'torch'} & set(sys.modules)\n"
+        "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "python -m bench.claims" in done.stdout

@@ -1,0 +1,121 @@
+"""The command line: files, exit codes, registration, and an instant help."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from claims.stored_study import predictive, save
+
+from bench import tables as registry
+from bench.errors import UserError
+from bench.frames import Frames
+from bench.tables.__main__ import main
+from bench.tables.table import Table
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("best", "costs", "effects", "ranks", "summary")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    good = predictive(range(20))
+    for seed in (0, 1):
+        save(tmp_path, "ens", "NN Ensemble", seed=seed, val=good, test=good, flops=200)
+    save(
+        tmp_path, "ib", "I/B", val=good, test=predictive(range(30)),
+        settings={"n_inputs": 2, "n_exits": 2},
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_the_tables_are_the_files() -> None:
+    assert registry.names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_table_can_be_loaded(name: str) -> None:
+    assert callable(registry.load(name))
+
+
+def test_an_unknown_table_lists_the_choices() -> None:
+    with pytest.raises(UserError, match="unknown table 'bset'; choose from best, costs, effects"):
+        registry.load("bset")
+
+
+def test_a_module_without_the_function_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_NOT_TABLES", frozenset())
+    with pytest.raises(ValueError, match=r"cells\.py has no function tables\(frames\)"):
+        registry.load("cells")
+
+
+def test_a_table_is_written_in_every_format(results: Path) -> None:
+    assert main(["best", "costs", "--results", str(results)]) == 0
+    names = sorted(path.name for path in (results / "tables").iterdir())
+    assert names == [
+        f"{stem}.{ending}"
+        for stem in ("best_blood", "costs_chosen", "costs_shares")
+        for ending in ("csv", "md", "tex")
+    ]
+    table = pd.read_csv(results / "tables" / "best_blood.csv")
+    point = table[(table["metric"] == "accuracy") & (table["category"] == "I/B")].iloc[0]
+    assert (point["val"], point["test"], point["ood"]) == pytest.approx((0.90, 0.85, 0.85))
+    # 30 errors in 200: 1.96 sqrt(0.15 * 0.85 / 200) = 0.049.
+    assert (point["test_low"], point["test_high"]) == pytest.approx((0.80, 0.90), abs=0.01)
+    assert "1 of 2 seeds" in (results / "tables" / "best_blood.tex").read_text()
+
+
+def test_the_same_records_give_the_same_files(results: Path) -> None:
+    contents = []
+    for _ in range(2):
+        assert main(["best", "--results", str(results)]) == 0
+        files = sorted((results / "tables").iterdir())
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_a_typo_costs_nothing(results: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert main(["best", "rank", "--results", str(results)]) == 2
+    assert "unknown table 'rank'" in caplog.text
+    assert not (results / "tables").exists()
+
+
+@pytest.mark.parametrize("folder", ["absent", "empty"])
+def test_without_runs_there_are_no_tables(
+    folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["--results", str(tmp_path / folder)]) == 2
+    assert "no finished runs in" in caplog.text
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_table_that_fails_leaves_none_half_written(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: Frames) -> Iterator[Table]:
+        cells = pd.DataFrame({"a": ["b"]})
+        yield Table(stem="whole", caption="", numbers=cells, cells=cells)
+        raise RuntimeError
+
+    monkeypatch.setattr("bench.tables.__main__.load", lambda _: failing)
+    with pytest.raises(RuntimeError):
+        main(["best", "--results", str(results)])
+    names = sorted(path.name for path in (results / "tables").iterdir())
+    assert names == ["whole.csv", "whole.md", "whole.tex"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom bench.tables.__main__ import main\n"
+        "try:\n    main(['-h'])\nexcept SystemExit as end:\n"
+        "    heavy = {'pandas', 'numpy', 'scipy', 'torch'} & set(sys.modules)\n"
+        "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "best, costs, effects, ranks, summary" in done.stdout
