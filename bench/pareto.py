@@ -1,13 +1,12 @@
 """Pareto fronts: the configurations that no other one beats on every objective at once.
 
-Own code because nothing the project already depends on offers it: SciPy has no multi-objective
-tools, and the small packages that do (paretoset, pymoo) would replace the five lines of `front`.
 Objectives are letters too: R rows (configurations), O objectives, P points of a line.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import moocore
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -40,11 +39,11 @@ def front(values_RO: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np
         ValueError: values_RO is not a matrix, or a direction is missing or unknown.
     """
     costs_RO = _costs(values_RO, directions)
-    no_worse_RR = np.all(costs_RO[:, None] <= costs_RO[None, :], axis=-1)
-    better_RR = np.any(costs_RO[:, None] < costs_RO[None, :], axis=-1)
-    dominated_R = np.any(no_worse_RR & better_RR, axis=0)
-    unmeasured_R = np.any(np.isnan(costs_RO), axis=1)
-    return np.asarray(~(dominated_R | unmeasured_R))
+    measured_R = ~np.isnan(costs_RO).any(axis=1)
+    on_front_R = np.zeros(len(costs_RO), dtype=np.bool_)
+    if measured_R.any():
+        on_front_R[measured_R] = moocore.is_nondominated(costs_RO[measured_R], keep_weakly=True)
+    return on_front_R
 
 
 def front_line(values_R2: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np.float64]:

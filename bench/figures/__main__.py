@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.figures import load, names
+from bench.figures import Pairs, load, names
 
 LOG = logging.getLogger("bench.figures")
 
 _EXAMPLES = """examples:
   python -m bench.figures                              all figures, results/ -> plots/
   python -m bench.figures pareto ood                   only these two
+  python -m bench.figures pareto heatmap --pairs all   every pair of performance and calibration
   python -m bench.figures --results results --plots /tmp/plots
 """
 
@@ -31,6 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"{', '.join(names())} (default: all)"
     )
+    parser.add_argument(
+        "--pairs", choices=("main", "all"), default="main",
+        help="metrics of pareto and heatmap: the main pair, or every one (default: main)",
+    )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
     parser.add_argument("--plots", type=Path, default=Path("plots"), help="folder to write to")
     return parser
@@ -46,9 +51,9 @@ def _write(path: Path, content: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _draw(wanted: Sequence[str], *, results: Path, plots: Path) -> None:
+def _draw(wanted: Sequence[str], pairs: Pairs, *, results: Path, plots: Path) -> None:
     # Before any drawing: a typo in the last name must not cost the time of the first.
-    drawers = [load(name) for name in wanted]
+    drawers = [load(name, pairs) for name in wanted]
 
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
@@ -78,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        _draw(options.names or names(), results=options.results, plots=options.plots)
+        _draw(options.names or names(), options.pairs, results=options.results, plots=options.plots)
     except UserError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
         return 2

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.figures import style
+from bench.figures.layout import legend_below
 from bench.frames import Frames
 
 LOG = logging.getLogger(__name__)
-
-_UNIFORM: Mapping[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 0.9}
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
@@ -77,39 +74,38 @@ def draw(depth: pd.DataFrame) -> Figure:
     if len(depths) != 1:
         raise ValueError(f"depths are {depths}, the rule is one D a figure; draw each separately")
     n_exits = int(depths[0])
-    # Stops short of the pale end of the map, which would vanish on white paper.
-    colors = colormaps["viridis"](np.linspace(0, 0.88, n_exits))
+    looks = style.exit_looks(n_exits)
     table = curves(depth)
     categories = list(style.category_styles(table["category"]))
 
-    figure = Figure(figsize=(style.PAGE_WIDTH, 2.2))
+    figure = style.page(2.2)
     panels = figure.subplots(1, len(categories), sharey=True, squeeze=False)[0]
     for axes, category in zip(panels, categories, strict=True):
         rows = table[table["category"] == category]
-        _panel(axes, rows, colors)
+        _panel(axes, rows, looks)
         # A preference may be too faint to see at this scale: it is written out as well.
         farthest = float((rows["mean"] - 1 / n_exits).abs().max())
         axes.text(0.97, 0.05, rf"$1/D \pm$ {farthest:.2g}", transform=axes.transAxes, ha="right")
-        axes.axhline(1 / n_exits, **_UNIFORM)
+        axes.axhline(1 / n_exits, **style.GUIDE)
         count = depth.loc[depth["category"] == category, "config_id"].nunique()
         axes.set(title=f"{category}, n = {count}", xlabel="Training progress", xlim=(0, 1))
     # The uniform distribution at half height, unless a preference needs more room.
     top = max(2 / n_exits, 1.08 * float((table["mean"] + table["std"]).max()))
     panels[0].set(ylabel=r"Mean $\theta$ over inputs", ylim=(0, top))
-    figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}; n = configurations)", fontsize=8)
-    handles = [Line2D([], [], color=colors[i], label=f"exit {i + 1}") for i in range(n_exits)]
-    handles.append(Line2D([], [], label="uniform, 1/D", **_UNIFORM))
-    style.legend_below(figure, handles)
+    figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}; n = configurations)")
+    handles = [Line2D([], [], label=f"exit {i}", **look) for i, look in enumerate(looks, start=1)]
+    handles.append(Line2D([], [], label="uniform, 1/D", **style.GUIDE))
+    legend_below(figure, handles)
     return figure
 
 
-def _panel(axes: Axes, table: pd.DataFrame, colors: npt.NDArray[np.float64]) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, looks: list[dict[str, Any]]) -> None:
     # Logits start at zero, before the first epoch that is logged: every line starts at 1/D. Without
     # it, a run of one epoch would be a single point, and no line at all.
-    start = pd.DataFrame({"progress": [0.0], "mean": [1 / len(colors)], "std": [0.0]})
-    for color, (_, rows) in zip(colors, table.groupby("exit", sort=True), strict=True):
+    start = pd.DataFrame({"progress": [0.0], "mean": [1 / len(looks)], "std": [0.0]})
+    for look, (_, rows) in zip(looks, table.groupby("exit", sort=True), strict=True):
         points = pd.concat([start, rows[list(start)]]).drop_duplicates("progress", keep="last")
         x, mean, std = points["progress"], points["mean"], points["std"]
-        axes.fill_between(x, mean - std, mean + std, color=color, alpha=0.15, linewidth=0)
-        axes.plot(x, mean, color=color)
+        axes.fill_between(x, mean - std, mean + std, color=look["color"], **style.BAND)
+        axes.plot(x, mean, **look)
     axes.set(xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from bench.figures import style
+from bench.figures.layout import legend_below, note_below, three_digits
+from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
 from bench.frames import Frames
 from bench.metrics import direction_of
 from bench.pareto import quality_of
@@ -28,22 +30,32 @@ LOG = logging.getLogger(__name__)
 _COLUMNS = 4  # The paper's range of N; a study with more inputs widens it.
 _CELL = 0.82  # Side of a cell; the gap leaves room for the outlines of two regions.
 _REGION = 0.455  # Half side of an outline around one cell: outside the cell, inside the pitch.
-_HATCH = "////"
-_LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in perceived brightness.
-_BLACK_INK = 0.46  # Brightness above which black text has more contrast than white (WCAG).
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """One figure a dataset with test results of runs that have N and K."""
+    """One figure a dataset with test results of runs that have N and K, in its main metrics."""
+    return _figures(frames, lambda task: [quality_of(task)])
+
+
+def figures_in_all_pairs(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """The same for every pair of metrics."""
+    return _figures(frames, metric_pairs)
+
+
+def _figures(
+    frames: Frames, pairs_of: Callable[[str], Iterable[Pair]]
+) -> Iterator[tuple[str, Figure]]:
     runs, spent = frames.runs, budget_lines(frames.budgets)
     for dataset, rows in runs.groupby("dataset", sort=True):
         sae = rows[(rows["split"] == "test") & rows["n_inputs"].notna() & rows["n_exits"].notna()]
         if sae.empty:
             LOG.info("heatmap: nothing to show for %s, it has no SAE run with N and K", dataset)
             continue
-        figure = draw(sae)
-        style.note_below(figure, spent.get(str(dataset)))
-        yield f"heatmap_{dataset}", figure
+        task = str(rows["task"].iloc[0])
+        for pair in pairs_of(task):
+            figure = draw(sae, pair)
+            note_below(figure, spent.get(str(dataset)))
+            yield stem_of("heatmap", str(dataset), pair, task), figure
 
 
 def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -100,7 +112,7 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
     blocks = regions(columns, depth)
     looks = style.category_styles(blocks)
 
-    figure = Figure(figsize=(style.PAGE_WIDTH, 1.1 + 0.48 * max(depth, 2)))
+    figure = style.page(1.1 + 0.48 * max(depth, 2))
     for axes, metric in zip(figure.subplots(1, 2), metrics or quality_of(task), strict=True):
         _panel(axes, cells(runs, metric), higher=direction_of(task, metric) == "higher",
                label=style.metric_label(task, metric))  # fmt: skip
@@ -110,16 +122,22 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
             xlabel="Inputs N", ylabel="Active exits K",
         )  # fmt: skip
         for name, block in blocks.items():
-            axes.add_patch(_outline(block, looks[name].color))
+            axes.add_patch(_outline(block, looks[name]))
     depths = [str(int(d)) for d in sorted(runs["depth"].unique())]
     pooled = " pooled" if len(depths) > 1 else ""
-    figure.suptitle(f"{runs['dataset'].iloc[0]} (D = {', '.join(depths)}{pooled})", fontsize=8)
+    figure.suptitle(f"{runs['dataset'].iloc[0]} (D = {', '.join(depths)}{pooled})")
     handles = [
-        Patch(facecolor="none", edgecolor=looks[name].color, linewidth=1.5, label=name)
-        for name in looks
+        Patch(
+            facecolor="none",
+            edgecolor=look.color,
+            linestyle=look.linestyle,
+            linewidth=1.5,
+            label=name,
+        )
+        for name, look in looks.items()
     ]
-    handles.append(Patch(facecolor="none", edgecolor="black", hatch=_HATCH, label="best cell"))
-    style.legend_below(figure, handles)
+    handles.append(Patch(facecolor="none", edgecolor="black", hatch=style.HATCH, label="best cell"))
+    legend_below(figure, handles)
     return figure
 
 
@@ -131,11 +149,11 @@ def _panel(axes: Axes, table: pd.DataFrame, *, higher: bool, label: str) -> None
     )
     best = ranked.index[0] if len(ranked) else None
     scale = Normalize(*((ranked.min(), ranked.max()) if len(ranked) else (0.0, 1.0)))
-    colors = colormaps["cividis" if higher else "cividis_r"]
+    colors = colormaps[style.HIGHER_IS_BETTER if higher else style.LOWER_IS_BETTER]
     for (k, n), mean, count in table[["mean", "count"]].itertuples():
         color = colors(scale(mean))
-        _cell(axes, (n, k), color, hatch=_HATCH if (k, n) == best else None)
-        _number(axes, (n, k), f"{_three_digits(mean)}\n({count})", color)
+        _cell(axes, (n, k), color, hatch=style.HATCH if (k, n) == best else None)
+        _number(axes, (n, k), f"{three_digits(mean)}\n({count})", color)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -150,24 +168,19 @@ def _cell(axes: Axes, centre: tuple[int, int], color: Color, hatch: str | None) 
 
 
 def _number(axes: Axes, centre: tuple[int, int], text: str, color: Color) -> None:
-    ink = "black" if np.dot(color[:3], _LUMA) > _BLACK_INK else "white"
     # The box keeps a hatch from crossing the digits.
     axes.text(
-        *centre, text, color=ink, fontsize=7, ha="center", va="center", linespacing=1.1,
+        *centre, text, color=style.ink_on(color), fontsize=style.SMALL,
+        ha="center", va="center", linespacing=1.1,
         bbox={"facecolor": color, "edgecolor": "none", "pad": 0.8},
     )  # fmt: skip
 
 
-def _outline(block: tuple[int, int, int, int], color: str) -> Rectangle:
+def _outline(block: tuple[int, int, int, int], look: style.CategoryStyle) -> Rectangle:
     first_n, last_n, first_k, last_k = block
     return Rectangle(
         (first_n - _REGION, first_k - _REGION),
         last_n - first_n + 2 * _REGION,
         last_k - first_k + 2 * _REGION,
-        facecolor="none", edgecolor=color, linewidth=1.5,
+        facecolor="none", edgecolor=look.color, linestyle=look.linestyle, linewidth=1.5,
     )  # fmt: skip
-
-
-def _three_digits(value: float) -> str:
-    # Matplotlib writes axis numbers with a true minus sign; the cells do the same.
-    return f"{value:#.3g}".rstrip(".").replace("-", "\N{MINUS SIGN}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.figures import style
+from bench.figures.layout import legend_below, note_below, point_handle, scale_axis
+from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
 from bench.frames import Frames
 from bench.metrics import direction_of
 from bench.pareto import COSTS, front_line, quality_of, seed_means, selected
@@ -21,23 +23,33 @@ from bench.search.budget import budget_lines
 LOG = logging.getLogger(__name__)
 
 # Line2D's properties; without a line, they also draw the markers of the panels and the legend.
-_SELECTED: Mapping[str, Any] = {"markeredgecolor": "#1a1a1a", "markeredgewidth": 0.8, "zorder": 4}
-_FADED: Mapping[str, Any] = {"markeredgecolor": "none", "alpha": 0.45, "zorder": 3}
-_FRONT: Mapping[str, Any] = {"color": "#707070", "linewidth": 0.9, "zorder": 2}
-_MARKER_SIZE = 5
+State: TypeAlias = Mapping[str, Any]
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """One figure a dataset with test results."""
+    """One figure a dataset with test results, in its main pair of metrics."""
+    return _figures(frames, lambda task: [quality_of(task)])
+
+
+def figures_in_all_pairs(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """One figure a dataset with test results and pair of metrics."""
+    return _figures(frames, metric_pairs)
+
+
+def _figures(
+    frames: Frames, pairs_of: Callable[[str], Iterable[Pair]]
+) -> Iterator[tuple[str, Figure]]:
     looks = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
             LOG.info("pareto: nothing to show for %s, it has no test results", dataset)
             continue
-        figure = draw(runs, looks)
-        style.note_below(figure, spent.get(str(dataset)))
-        yield f"pareto_{dataset}", figure
+        task = str(runs["task"].iloc[0])
+        for pair in pairs_of(task):
+            figure = draw(runs, looks, pair)
+            note_below(figure, spent.get(str(dataset)))
+            yield stem_of("pareto", str(dataset), pair, task), figure
 
 
 @style.fixed()
@@ -66,12 +78,12 @@ def draw(
     points = _points(runs, quality)
     present = {name: look for name, look in looks.items() if name in set(points["category"])}
 
-    figure = Figure(figsize=(style.COLUMN_WIDTH, 5.2))
+    figure = style.column(5.2)
     above, below = figure.subplots(2, 1)
     x, y = quality
     above.errorbar(
         points[x], points[y], xerr=points[f"{x}_std"], yerr=points[f"{y}_std"],
-        fmt="none", ecolor="#b0b0b0", elinewidth=0.5, alpha=0.6, zorder=1,
+        **style.BARS,
     )  # fmt: skip
     _panel(above, points, quality, directions, present)
     above.set(
@@ -111,34 +123,34 @@ def _panel(
 ) -> None:
     """Markers by category, and the front of all of them."""
     x, y = columns
-    style.scale_axis(axes, "x", points[x])
-    style.scale_axis(axes, "y", points[y])
+    scale_axis(axes, "x", points[x])
+    scale_axis(axes, "y", points[y])
     line_P2 = front_line(points[[x, y]].to_numpy(dtype=float), directions)
-    axes.plot(line_P2[:, 0], line_P2[:, 1], **_FRONT)
+    axes.plot(line_P2[:, 0], line_P2[:, 1], **style.FRONT)
     for category, look in looks.items():
         rows = points[points["category"] == category]
-        for chosen, state in ((False, _FADED), (True, _SELECTED)):
+        for chosen, state in ((False, style.FADED), (True, style.OUTLINED)):
             some = rows[rows["selected"] == chosen]
             axes.add_line(_markers(look, state, some[x].to_numpy(), some[y].to_numpy()))
     axes.autoscale_view()
 
 
 def _markers(
-    look: style.CategoryStyle, state: Mapping[str, Any], x: Any = (), y: Any = (), label: str = ""
+    look: style.CategoryStyle, state: State, x: Any = (), y: Any = (), label: str = ""
 ) -> Line2D:
     return Line2D(
         x, y, label=label, linestyle="none", marker=look.marker, color=look.color,
-        markersize=_MARKER_SIZE, **state,
+        markersize=style.MARKER, **state,
     )  # fmt: skip
 
 
 def _legend(figure: Figure, looks: Mapping[str, style.CategoryStyle]) -> None:
     """Categories present, then what outlined, faded and the line mean."""
-    grey = style.CategoryStyle(marker="o", color="#888888")
-    handles = [_markers(look, _SELECTED, label=name) for name, look in looks.items()]
+    grey = style.CategoryStyle(marker="o", color=style.MID_GREY)
+    handles = [point_handle(name, look) for name, look in looks.items()]
     handles += [
-        _markers(grey, _SELECTED, label="selected on val."),
-        _markers(grey, _FADED, label="not selected"),
-        Line2D([], [], label="front of this panel", **_FRONT),
+        _markers(grey, style.OUTLINED, label="selected on val."),
+        _markers(grey, style.FADED, label="not selected"),
+        Line2D([], [], label="front of this panel", **style.FRONT),
     ]
-    style.legend_below(figure, handles)
+    legend_below(figure, handles)

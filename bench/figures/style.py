@@ -1,23 +1,23 @@
-"""One look for all figures: fonts, sizes, the legend's markers and colours, file settings."""
+"""One look for all figures: fonts, sizes, markers, lines, colours, file settings.
+
+No other file of the figures names a colour or a size of text or markers (a test reads them).
+"""
 
 import io
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.style
 import numpy as np
-import numpy.typing as npt
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.typing import LineStyleType
 
-from bench.metrics import direction_of, label_of
+from bench.metrics import direction_of, keys_for, label_of
 
 # Inches of one column and of the text width of a two-column paper. Figures are made at the size
 # they are printed in, so that a font size here is the font size on paper.
@@ -29,16 +29,55 @@ PARAMS_LABEL = "Parameters"
 
 FORMATS = ("png", "pdf")
 
-_NOTE_SIZE = 5.5
+# Sizes of text in points: running text, numbers within a panel, small print, small print in a cell.
+BODY, SMALL, TINY, TINIEST = 8.0, 7.0, 5.5, 4.5
+# Sizes of markers in points: a point that stands alone, points of a line, of a line in a panel of
+# an inch.
+MARKER, LINE_MARKER, SMALL_MARKER = 5.0, 3.5, 1.8
+INK, DARK_GREY, MID_GREY, LIGHT_GREY = "#1a1a1a", "#707070", "#888888", "#b0b0b0"
+
+# Properties of what recurs: a point that stands out and one that stands back, a front, the spread
+# around a point and around a line, what a perfect or indifferent outcome would be.
+OUTLINED: Mapping[str, Any] = MappingProxyType(
+    {"markeredgecolor": INK, "markeredgewidth": 0.8, "zorder": 4}
+)
+FADED: Mapping[str, Any] = MappingProxyType({"markeredgecolor": "none", "alpha": 0.45, "zorder": 3})
+FRONT: Mapping[str, Any] = MappingProxyType({"color": DARK_GREY, "linewidth": 0.9, "zorder": 2})
+BARS: Mapping[str, Any] = MappingProxyType(
+    {"fmt": "none", "ecolor": LIGHT_GREY, "elinewidth": 0.5, "alpha": 0.6, "zorder": 1}
+)
+BAND: Mapping[str, Any] = MappingProxyType({"alpha": 0.1, "linewidth": 0})
+GUIDE: Mapping[str, Any] = MappingProxyType({"color": "black", "linestyle": ":", "linewidth": 0.9})
+JOIN: Mapping[str, Any] = MappingProxyType(
+    {"color": LIGHT_GREY, "linestyle": "-", "linewidth": 0.6, "zorder": 1}
+)
+HATCH = "////"
+
+# Two series side by side: on clean data and under shift; also what is first and what is second.
+FIRST: Mapping[str, Any] = MappingProxyType(
+    {"color": "#4477AA", "marker": "o", "linestyle": "-", "markerfacecolor": "#4477AA"}
+)
+SECOND: Mapping[str, Any] = MappingProxyType(
+    {"color": "#CC3311", "marker": "s", "linestyle": "--", "markerfacecolor": "white"}
+)
+
+# Colour maps of even brightness, readable without red and green.
+HIGHER_IS_BETTER, LOWER_IS_BETTER = "cividis", "cividis_r"
+SIGNED = "PuOr"
+AMOUNT = "Greys"
+
+_LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in perceived brightness.
+_BLACK_INK = 0.46  # Brightness above which black text has more contrast than white.
 
 _RC: Mapping[str, Any] = MappingProxyType(
     {
-        "font.size": 8,
-        "axes.titlesize": 8,
-        "axes.labelsize": 8,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 7,
+        "font.size": BODY,
+        "axes.titlesize": BODY,
+        "axes.labelsize": BODY,
+        "figure.titlesize": BODY,
+        "xtick.labelsize": SMALL,
+        "ytick.labelsize": SMALL,
+        "legend.fontsize": SMALL,
         "legend.frameon": False,
         "legend.handletextpad": 0.4,
         "legend.columnspacing": 1.0,
@@ -72,28 +111,42 @@ def fixed() -> Iterator[None]:
         yield
 
 
+def column(height: float) -> Figure:
+    """An empty figure as wide as one column, `height` inches high."""
+    return Figure(figsize=(COLUMN_WIDTH, height))
+
+
+def page(height: float) -> Figure:
+    """An empty figure as wide as the text of two columns, `height` inches high."""
+    return Figure(figsize=(PAGE_WIDTH, height))
+
+
 @dataclass(frozen=True, kw_only=True)
 class CategoryStyle:
     """How one legend category looks in every figure."""
 
     marker: str
     color: str
+    linestyle: LineStyleType = "-"
 
+
+_DASH_DOT_DOT: LineStyleType = (0, (4.0, 1.2, 1.0, 1.2, 1.0, 1.2))
 
 # The nine colours keep a CIELAB distance of at least 26 between any two in normal vision and in
 # simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009); Okabe-Ito has only
-# eight colours, Tol's "muted" nine has 16. The marker says the same once more.
+# eight colours, Tol's "muted" nine has 16. The marker says the same once more, and so does the line
+# within the baselines and within the points of SAE.
 _CATEGORIES: Mapping[str, CategoryStyle] = MappingProxyType(
     {
         "Standard NN": CategoryStyle(marker="o", color="#000000"),
-        "NN Ensemble": CategoryStyle(marker="s", color="#999999"),
-        "MC Dropout": CategoryStyle(marker="^", color="#F0C000"),
-        "BatchEnsemble": CategoryStyle(marker="v", color="#661100"),
+        "NN Ensemble": CategoryStyle(marker="s", color="#999999", linestyle="--"),
+        "MC Dropout": CategoryStyle(marker="^", color="#F0C000", linestyle="-."),
+        "BatchEnsemble": CategoryStyle(marker="v", color="#661100", linestyle=":"),
         "SE NN": CategoryStyle(marker="P", color="#77CCEE"),
-        "EE": CategoryStyle(marker="X", color="#4477AA"),
-        "MIMO": CategoryStyle(marker="<", color="#EE8866"),
-        "MIMMO": CategoryStyle(marker=">", color="#CC3311"),
-        "I/B": CategoryStyle(marker="D", color="#332288"),
+        "EE": CategoryStyle(marker="X", color="#4477AA", linestyle="--"),
+        "MIMO": CategoryStyle(marker="<", color="#EE8866", linestyle=":"),
+        "MIMMO": CategoryStyle(marker=">", color="#CC3311", linestyle="-."),
+        "I/B": CategoryStyle(marker="D", color="#332288", linestyle=_DASH_DOT_DOT),
     }
 )
 # For methods dropped in later; all thirteen colours keep a distance of 23 by the same measure.
@@ -120,53 +173,54 @@ def category_styles(categories: Iterable[str]) -> dict[str, CategoryStyle]:
     return known | unknown
 
 
+def exit_looks(n_exits: int) -> list[dict[str, Any]]:
+    """Line properties of exits 1, 2, ...: an order of colours, and dashes that tell them apart.
+
+    Stops short of the pale end of the map, which would vanish on white paper.
+    """
+    colors = colormaps["viridis"](np.linspace(0, 0.88, n_exits))
+    dashes = ("-", "--", "-.", ":")
+    return [
+        {"color": to_hex(color), "linestyle": dashes[i % len(dashes)]}
+        for i, color in enumerate(colors)
+    ]
+
+
+def part_fills(n_parts: int) -> list[dict[str, Any]]:
+    """Fills of the parts of a whole, in an order: from dark to light, every second one hatched.
+
+    Without edges: a segment of half a point would be nothing else.
+    """
+    colors = colormaps["cividis"](np.linspace(0.15, 0.95, n_parts))
+    return [
+        {
+            "facecolor": to_hex(color),
+            "hatch": HATCH if i % 2 else None,
+            "edgecolor": "white",
+            "linewidth": 0,
+        }
+        for i, color in enumerate(colors)
+    ]
+
+
+def ink_on(color: tuple[float, float, float, float]) -> str:
+    """Black or white: what has more contrast on the colour (WCAG)."""
+    return "black" if np.dot(color[:3], _LUMA) > _BLACK_INK else "white"
+
+
 def metric_label(task: str, key: str) -> str:
-    """The metric's label with an arrow towards better: axes of both directions are on one page."""
+    """The metric's label with an arrow towards better: axes of both directions are on one page.
+
+    Diversity has none: neither more nor less of it is better.
+
+    Raises:
+        ValueError: A metric that the task does not have.
+    """
+    label = label_of(task, key)
+    if keys_for(task)[key].kind == "diversity":
+        return label
     arrow = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
-    return f"{label_of(task, key)} {arrow[direction_of(task, key)]}"
-
-
-def scale_axis(axes: Axes, which: Literal["x", "y"], values: npt.ArrayLike) -> None:
-    """Make one axis logarithmic if its values are positive and span over a decade.
-
-    Ticks carry unit prefixes (k, M, G) where the numbers are large.
-    """
-    numbers = np.asarray(values, dtype=float)
-    numbers = numbers[np.isfinite(numbers)]
-    if numbers.size == 0:
-        return
-    low, high = numbers.min(), numbers.max()
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if low > 0 and high > 10 * low:
-        axes.set(**{f"{which}scale": "log"})
-        few_decades = high < 1000 * low
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(EngFormatter(sep="") if high >= 1000 else "{x:g}")
-    elif high >= 1000:
-        axis.set_major_formatter(EngFormatter(sep=""))
-
-
-def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
-    """One legend below the axes, where it covers no data, in as many columns as the width takes.
-
-    The names of categories dropped in later are not known here, hence the measuring.
-    """
-    for columns in range(len(handles), 0, -1):
-        legend = figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
-
-
-def note_below(figure: Figure, text: str | None) -> None:
-    """Small print between the axes and the legend below them; nothing without a text."""
-    if text:
-        # Letters are half as wide as they are high: as many as the width takes.
-        n_letters = int(figure.get_figwidth() * 72 / (0.52 * _NOTE_SIZE))
-        (legend,) = figure.legends
-        lines = "\n".join(textwrap.wrap(text, n_letters))
-        legend.set_title(lines, prop=FontProperties(size=_NOTE_SIZE))
+    return f"{label} {arrow[direction_of(task, key)]}"
 
 
 def render(figure: Figure, file_format: str) -> bytes:

@@ -1,0 +1,1 @@
+"""The numbers that figures show, where they take more than an average. No Matplotlib, no torch."""

@@ -1,0 +1,91 @@
+"""Does a search find more with more trials, and with more time? Hypervolume on validation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.figures import style
+from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
+from bench.figures.numbers.search_progress import progress
+from bench.frames import Frames
+from bench.search.budget import budget_lines
+
+LOG = logging.getLogger(__name__)
+
+
+def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset that was searched."""
+    table = progress(frames.root) if frames.root is not None else pd.DataFrame()
+    if table.empty:
+        LOG.info("search_progress: nothing to show, the results folder has no trials of a search")
+        return
+    looks, spent = method_styles(frames.runs), budget_lines(frames.budgets)
+    for dataset, rows in table.groupby("dataset", sort=True):
+        figure = draw(rows, looks)
+        note_below(figure, spent.get(str(dataset)))
+        yield f"search_progress_{dataset}", figure
+
+
+def method_styles(runs: pd.DataFrame) -> dict[str, style.CategoryStyle]:
+    """The style of each method, where categories are not told apart.
+
+    A method of a single category looks like it; one of several (SAE) takes a spare look.
+
+    Args:
+        runs: Columns method and category.
+    """
+    by_method = runs.groupby("method", sort=True)["category"].agg(set)
+    names = {
+        str(method): min(categories) if len(categories) == 1 else str(method)
+        for method, categories in by_method.items()
+    }
+    looks = style.category_styles(names.values())
+    return {
+        method: looks[names[method]]
+        for method in sorted(names, key=lambda method: list(looks).index(names[method]))
+    }
+
+
+@style.fixed()
+def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure:
+    """Hypervolume against the number of trials (left) and core-seconds (right), a line a search.
+
+    Args:
+        table: Rows of `numbers.search_progress.progress` of one dataset.
+        looks: Style of each method; others take spare looks.
+    """
+    looks = {**looks, **style.category_styles(set(table["method"]) - set(looks))}
+    figure = style.page(2.9)
+    trials, seconds = figure.subplots(1, 2, sharey=True)
+    handles = []
+    for study in sorted(set(table["study"]), key=lambda name: _place(table, name, looks)):
+        rows = table[table["study"] == study]
+        method, sampler = rows["method"].iloc[0], rows["sampler"].iloc[0]
+        look = looks[method]
+        for axes, x in ((trials, "trial"), (seconds, "core_seconds")):
+            # What was found stays until more is found.
+            axes.step(rows[x], rows["hypervolume"], where="post",
+                      color=look.color, linestyle=look.linestyle)  # fmt: skip
+            axes.plot(rows[x].iloc[-1], rows["hypervolume"].iloc[-1], marker=look.marker,
+                      color=look.color, markersize=style.LINE_MARKER)  # fmt: skip
+        handles.append(line_handle(f"{method} ({sampler})", look))
+    trials.set(xlabel="Trials", ylabel="Hypervolume (share of box) \N{UPWARDS ARROW}")
+    trials.set_ylim(bottom=0)
+    seconds.set(xlabel="Core-seconds of training and validation")
+    scale_axis(seconds, "x", table["core_seconds"])
+    figure.suptitle(
+        f"{table['dataset'].iloc[0]}: {table['n_objectives'].iloc[0]} objectives on validation"
+    )
+    legend_below(figure, handles)
+    return figure
+
+
+def _place(
+    table: pd.DataFrame, study: str, looks: Mapping[str, style.CategoryStyle]
+) -> tuple[int, str]:
+    """Order of the legend: by method, then by name."""
+    return list(looks).index(table.loc[table["study"] == study, "method"].iloc[0]), study

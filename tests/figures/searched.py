@@ -1,0 +1,69 @@
+"""A search by hand: a journal of trials and the records beside it; the objectives are known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.distributions import FloatDistribution
+
+from bench.records import FORMAT, Store, search_folder
+from bench.search.history import open_history
+from bench.search.objectives import objectives_for
+
+# Values of accuracy, F1, NLL, ECE, CC-ECE, FLOPs, parameters.
+BEST, MIDDLE, WORST = (
+    (0.9, 0.9, 0.1, 0.01, 0.02, 1e3, 1e2),
+    (0.8, 0.8, 0.2, 0.02, 0.03, 1e4, 1e3),
+    (0.7, 0.7, 0.3, 0.03, 0.04, 1e5, 1e4),
+)
+# (run, values or None for a failed trial, core-seconds)
+Trial = tuple[str, Sequence[float] | None, float]
+
+
+def write_search(results: Path, method: str, trials: Sequence[Trial], *, seed: int = 0) -> None:
+    """A search of digits by one method, in the order of the trials."""
+    store = Store(search_folder(results))
+    objectives = objectives_for("classification")
+    facts = {
+        "dataset": "digits", "method": method, "sampler": "botorch",
+        "objectives": [objective.key for objective in objectives],
+    }  # fmt: skip
+    directions = [objective.direction for objective in objectives]
+    with open_history(
+        store.root, f"digits-{method}-{seed}", directions=directions, storage=None, facts=facts
+    ) as history:
+        for number, (run, values, seconds) in enumerate(trials):
+            run_id = f"digits-{method}-{run}-s0"
+            if store.load(run_id) is None:
+                store.save(_record(run_id, method, run, values, seconds), {})
+            history.append(
+                {"x": float(number)}, {"x": FloatDistribution(0, 100)},
+                values=values, facts={"run_id": run_id},
+            )  # fmt: skip
+
+
+def _record(
+    run_id: str, method: str, run: str, values: Sequence[float] | None, seconds: float
+) -> dict[str, object]:
+    record = {
+        "format": FORMAT, "run_id": run_id, "config_id": run, "category": method, "label": run,
+        "stage": "search", "dataset": {"task": "classification"},
+        "config": {
+            "dataset": "digits", "seed": 0, "training": {},
+            "method": {"name": method, "settings": {}},
+            "backbone": {"name": "fc", "settings": {}},
+        },
+    }  # fmt: skip
+    if values is None:
+        return {**record, "status": "failed", "error": {"type": "E", "message": "m"}}
+    keys = [objective.key for objective in objectives_for("classification")]
+    metrics = dict(zip(keys, values, strict=True))
+    return {
+        **record,
+        "status": "done",
+        "history": [],
+        "metrics": {"val": {key: metrics[key] for key in keys[:-2]}},
+        "cost": {"flops": metrics["flops"], "params": metrics["params"], "flops_by_part": {}},
+        "timings": {
+            "train_s": 9.0, "evaluate_s": 9.0, "train_cpu_s": seconds - 0.5, "evaluate_cpu_s": 0.5,
+        },
+    }  # fmt: skip

@@ -1,0 +1,111 @@
+"""Figures by name, and `python -m bench.figures`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.figures import load, names
+from bench.figures.__main__ import main
+from bench.frames import Frames
+from figures.study import frames, make_study
+
+
+def _fails(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stderr
+
+
+def test_never_imports_torch() -> None:
+    code = (
+        "import sys; from bench.figures import load, names; import bench.figures.__main__\n"
+        "[load(name) for name in names()]\n"
+        "assert 'pandas' in sys.modules and 'torch' not in sys.modules"
+    )
+    assert _fails(code) == ""
+
+
+def test_help_is_light() -> None:
+    code = (
+        "import sys; from bench.figures.__main__ import main\n"
+        "try: main(['-h'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert not {'numpy', 'pandas', 'matplotlib', 'torch'} & set(sys.modules)"
+    )
+    assert _fails(code) == ""
+
+
+def test_discovery() -> None:
+    assert {"pareto", "heatmap", "depth", "ood"} <= set(names())
+    assert not {"style", "__main__", "__init__"} & set(names())
+    with pytest.raises(ValueError, match=r"'style'.*pareto"):
+        load("style")
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder, with the loading of records replaced by the small study."""
+    monkeypatch.setattr("bench.frames.load_frames", lambda _: make_study(["digits"]))
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+def test_main_writes_the_named_figures(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plots = tmp_path / "new" / "plots"
+    caplog.set_level("INFO", logger="bench")
+    assert main(["pareto", "--results", str(results), "--plots", str(plots)]) == 0
+    files = ["pareto_digits.pdf", "pareto_digits.png"]
+    assert sorted(path.name for path in plots.iterdir()) == files
+    assert sorted(Path(m).name for m in caplog.messages) == files
+    assert (plots / "pareto_digits.png").read_bytes().startswith(b"\x89PNG")
+    assert (plots / "pareto_digits.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_main_rejects_unknown_names(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plots = tmp_path / "plots"
+    assert main(["pareto", "pie", "--results", str(results), "--plots", str(plots)]) == 2
+    (message,) = caplog.messages
+    assert "'pie'" in message
+    assert "pareto" in message
+    assert not plots.exists()
+
+
+def test_main_without_records_says_what_to_run(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = frames(pd.DataFrame())
+    monkeypatch.setattr("bench.frames.load_frames", lambda _: empty)
+    for folder in (results, tmp_path / "absent"):
+        caplog.clear()
+        assert main(["--results", str(folder), "--plots", str(tmp_path / "plots")]) == 2
+        (message,) = caplog.messages
+        assert "python -m bench.compare" in message
+    assert not (tmp_path / "plots").exists()
+
+
+def test_a_failed_write_leaves_nothing(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, target: Path) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        main(["heatmap", "--results", str(results), "--plots", str(tmp_path / "plots")])
+    assert list((tmp_path / "plots").iterdir()) == []
+
+
+def test_nothing_to_show_is_said(study: Frames, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    baselines = study.runs[study.runs["n_inputs"].isna() & (study.runs["split"] == "val")]
+    nothing = frames(baselines)
+    for name in ("pareto", "heatmap", "depth", "ood"):
+        caplog.clear()
+        assert list(load(name)(nothing)) == []
+        assert f"{name}: nothing to show" in caplog.text

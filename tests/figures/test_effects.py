@@ -1,0 +1,59 @@
+"""The heatmap of effects shows the numbers it was given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.figures import effects
+from figures.study import texts, xy
+
+MINUS = "\N{MINUS SIGN}"
+ROWS = [
+    ("n_inputs", "accuracy", 0.5, 0.1, 0.8, 0.25),
+    ("n_inputs", "brier", 1.0, 1.0, 1.0, 1.0),
+    ("alpha_end", "accuracy", -0.004, -0.3, 0.3, 0.0),
+    ("alpha_end", "ece", float("nan"), float("nan"), float("nan"), float("nan")),
+    ("new_setting", "ece", -0.25, -0.45, -0.05, 0.5),
+]
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    names = ["setting", "metric", "rho", "low", "high", "importance"]
+    return pd.DataFrame(ROWS, columns=names).assign(dataset="digits", n=12)
+
+
+def test_numbers_are_those_given(table: pd.DataFrame) -> None:
+    axes = effects.draw(table, "classification").axes[0]
+    written = {(x, round(y)): [] for x, y in texts(axes)}  # type: ignore[var-annotated]
+    for (x, y), text in texts(axes).items():
+        written[x, round(y)].append(text)
+    # Columns accuracy, Brier score, ECE; rows N, alpha end, then what the figure does not know.
+    assert written == {
+        (0, 0): [".50", "[.10, .80]"], (1, 0): ["1.00", "[1.00, 1.00]"],
+        (0, 1): [".00", f"[{MINUS}.30, .30]"], (2, 2): [f"{MINUS}.25", f"[{MINUS}.45, {MINUS}.05]"],
+    }  # fmt: skip
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "Accuracy ↑", "Brier score ↓", "ECE ↓",
+    ]  # fmt: skip
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["N", r"$\alpha$ end", "new_setting"]
+
+
+def test_bold_is_an_interval_without_0(table: pd.DataFrame) -> None:
+    axes = effects.draw(table, "classification").axes[0]
+    bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
+    assert bold == {".50", "1.00", f"{MINUS}.25"}
+
+
+def test_lines_are_importances(table: pd.DataFrame) -> None:
+    axes = effects.draw(table, "classification").axes[0]
+    lines = [line for line in axes.lines if line.get_gid() == "importance"]
+    shares = [np.ptp(xy(line)[:, 0]) / 0.8 for line in lines]
+    assert shares == pytest.approx([0.25, 1.0, 0.0, 0.5])
+
+
+def test_colours_grow_with_rho(table: pd.DataFrame) -> None:
+    axes = effects.draw(table, "classification").axes[0]
+    colours = [np.asarray(patch.get_facecolor()) for patch in axes.patches[:2]]
+    assert colours[1][:3].sum() < colours[0][:3].sum()  # rho 1 is darker than rho 0.5
