@@ -1,0 +1,76 @@
+"""Write the report of the records: `python -m bench.report`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import UserError
+
+LOG = logging.getLogger("bench.report")
+
+_EXAMPLES = """examples:
+  python -m bench.report                               results/ -> results/report.html
+  python -m bench.report --results results --out /tmp/report.html
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.report",
+        description="Write one HTML file with everything that the records of finished runs show. "
+        "It opens from disk, without a network.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    parser.add_argument(
+        "--out", type=Path, help="file to write (default: report.html in the results folder)"
+    )
+    return parser
+
+
+def _write(results: Path, out: Path) -> None:
+    # Heavy imports only once there is work to do: -h has to answer at once.
+    from bench.records import storage_errors, write_file
+    from bench.report.build import content
+    from bench.report.page import render
+    from bench.report.study import read_study
+
+    if out.is_dir():
+        raise UserError(f"--out {out}: is a folder; it must be the file to write")
+    study = read_study(results) if results.is_dir() else None
+    if study is None or study.frames.runs.empty:
+        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+    page = render(content(study))
+    with storage_errors(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(out, page.encode())
+    LOG.info("%s (%.1f MB)", out, len(page.encode()) / 1e6)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the report.
+
+    Args:
+        argv: Command line without the program's name; None reads sys.argv.
+
+    Returns:
+        The exit status: 0, or 2 when there are no finished runs or the file can not be written.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        _write(options.results, options.out or options.results / "report.html")
+    except UserError as error:
+        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("bench").setLevel(logging.INFO)
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Ranks of the categories over datasets and metrics, and whether they can be told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.report.study import Study
+from bench.report.tables import Cell, Row, Table
+from bench.statistics.ranks import RankTest, blocks, rank_test
+from bench.tables import cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """Mean ranks, best first (None without any), and what the test says of them."""
+
+    table: Table | None
+    verdict: str
+    enough: bool
+
+
+def ranks(study: Study) -> Ranks:
+    """The rank test over all pairs of dataset and metric."""
+    test = rank_test(blocks(study.frames))
+    rows = tuple(
+        Row(category=str(category), cells=(Cell(text=cells.number(rank, 2), value=float(rank)),))
+        for category, rank in test.ranks.sort_values().items()
+    )
+    table = Table(caption="Mean rank of each category", heads=("Mean rank",), rows=rows)
+    return Ranks(table=table if rows else None, verdict=_verdict(test), enough=test.enough)
+
+
+def _verdict(test: RankTest) -> str:
+    if test.message:
+        return test.message
+    text = f"Friedman test over {test.n_blocks} blocks: p = {test.p:.2g}."
+    if test.critical_difference is not None:
+        text += f" Two ranks differ if they are {test.critical_difference:.2f} apart or more."
+    return text

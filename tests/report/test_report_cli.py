@@ -1,0 +1,97 @@
+"""The command: instant help, clear errors, a file that is whole or not there."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.report import __main__ as cli
+from bench.report import page as page_module
+from bench.report.page import FOLDER
+
+HEAVY = ("numpy", "pandas", "scipy", "matplotlib", "plotly", "jinja2", "torch")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom bench.report.__main__ import main\n"
+        "try: main(['-h'])\nexcept SystemExit: pass\n"
+        f"sys.exit(bool({set(HEAVY)!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--results" in done.stdout
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_without_runs_there_is_a_message_and_no_file(
+    exists: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = tmp_path / "results"
+    if exists:
+        results.mkdir()
+    assert cli.main(["--results", str(results)]) == 2
+    assert "no finished runs" in caplog.text
+    assert not (results / "report.html").exists()
+    assert results.exists() == exists
+
+
+def test_a_folder_in_place_of_the_file_is_refused(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert cli.main(["--results", str(results), "--out", str(tmp_path)]) == 2
+    assert "is a folder" in caplog.text
+
+
+def test_a_folder_that_can_not_be_made_is_the_users_error(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    _render_as(monkeypatch, "page")
+    assert cli.main(["--results", str(results), "--out", str(tmp_path / "file" / "r.html")]) == 2
+    assert "File exists; make room or rights there" in caplog.text
+
+
+def _render_as(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("bench.report.build.content", lambda study: study)
+    monkeypatch.setattr(page_module, "render", lambda _: text)
+
+
+def test_the_file_is_written_into_a_new_folder(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    _render_as(monkeypatch, "the page")
+    out = tmp_path / "new" / "report.html"
+    assert cli.main(["--results", str(results), "--out", str(out)]) == 0
+    assert out.read_text() == "the page"
+    assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+    assert str(out) in caplog.text
+
+
+def test_a_failure_leaves_the_old_file_whole(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "report.html"
+    out.write_text("old")
+    _render_as(monkeypatch, "\ud800")  # can not be encoded
+    with pytest.raises(UnicodeEncodeError):
+        cli.main(["--results", str(results), "--out", str(out)])
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_everything_that_is_inlined_is_in_a_list() -> None:
+    """A style or script that no list names would never reach the page."""
+    listed = {f"{name}.css" for name in page_module._STYLES}
+    listed |= {f"{name}.js" for name in (*page_module._EARLY_SCRIPTS, *page_module._SCRIPTS)}
+    assert {path.name for path in FOLDER.rglob("*") if path.suffix in {".css", ".js"}} == listed
+
+
+@pytest.mark.parametrize(
+    "path", sorted(FOLDER.rglob("*.*")), ids=lambda path: str(path.relative_to(FOLDER))
+)
+def test_page_files_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 250
