@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./run_all.sh [options of bench.compare]   set up if needed, compare, draw the figures
+# ./run_all.sh [options of bench.compare]   set up if needed, compare, draw the figures, write the report
 # ./run_all.sh test [options of pytest]     set up if needed, run the tests
 #
 # PYTHON=/path/to/python3.12 ./run_all.sh   chooses the interpreter of the set-up
@@ -50,6 +50,7 @@ compare_and_draw() {
     # Exit code 1: some runs failed, and the others are worth drawing.
     if ((status <= 1)); then
         "$here/.venv/bin/python" -m bench.figures --results "$results" || status=$?
+        "$here/.venv/bin/python" -m bench.report --results "$results" || status=$?
     fi
     return "$status"
 }

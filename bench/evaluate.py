@@ -35,11 +35,12 @@ def predict(
     """
     assert not predictor.training
     with torch.inference_mode(), seeded(seed, "predict", purpose):
-        chunks = torch.split(images_BQHW, _batch_size(predictor))
+        chunks = torch.split(images_BQHW, batch_size(predictor))
         return torch.cat([predictor(normalise(chunk)) for chunk in chunks]).cpu()
 
 
-def _batch_size(predictor: Predictor) -> int:
+def batch_size(predictor: Predictor) -> int:
+    """How many images are predicted at once."""
     on_maps = any(isinstance(module, nn.Conv2d) for module in predictor.modules())
     return BATCH_SIZE_OF_MAPS if on_maps else BATCH_SIZE
 

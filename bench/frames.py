@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.latency.columns import with_measures
 from bench.metrics import TASKS, keys_for
 from bench.records import Record, Store
 from bench.search.budget import budgets, no_budgets
@@ -61,7 +62,8 @@ class Frames:
 def load_frames(results: Path) -> Frames:
     """Read every record below ``results``, and what a search there has spent."""
     frames = frames_of(Store(results).records())
-    return replace(frames, budgets=budgets(results), root=results)
+    runs = with_measures(frames.runs, results)
+    return replace(frames, runs=runs, budgets=budgets(results), root=results)
 
 
 def frames_of(records: Iterable[Record]) -> Frames:

@@ -40,6 +40,10 @@ class Normalise:
         self._scale_Q11 = (1 / (255 * std_Q)).to(device)[:, None, None]
         self._shift_Q11 = (-mean_Q / std_Q).to(device)[:, None, None]
 
+    def per_channel(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift of each channel, (Q,) each: ``pixels * scale + shift``."""
+        return self._scale_Q11.flatten(), self._shift_Q11.flatten()
+
     def __call__(self, images_BQHW: Tensor) -> Tensor:
         """Map uint8 (B, Q, H, W) to float32 of the same shape."""
         return torch.addcmul(self._shift_Q11, images_BQHW.float(), self._scale_Q11)

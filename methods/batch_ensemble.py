@@ -68,10 +68,18 @@ class RankOne(nn.Module):
     def _per_row(self, values_MF: Tensor, rows: Tensor) -> Tensor:
         """One row of factors for each row of ``rows``, on its channel axis."""
         n_members, n_features = values_MF.shape
-        assert len(rows) % n_members == 0, "rows must be M equal blocks"
+        n_rows = rows.shape[0]  # not len(): a batch of any size stays one in the exported network
+        assert n_rows % n_members == 0, "rows must be M equal blocks"
         shape = [1] * rows.ndim
-        shape[0], shape[self.channel_axis] = len(rows), n_features
-        return values_MF.repeat_interleave(len(rows) // n_members, dim=0).view(shape)
+        shape[0], shape[self.channel_axis] = n_rows, n_features
+        # As repeat_interleave, whose export to ONNX fails for batches of another size.
+        return values_MF[:, None].expand(-1, n_rows // n_members, -1).reshape(shape)
+
+    def absorb(self, scale_O: Tensor, shift_O: Tensor) -> None:
+        """Make the outputs y * scale + shift from now on (in place): a norm after the layer."""
+        b_MO = torch.zeros_like(self.s_MO) if self.b_MO is None else self.b_MO.detach()
+        self.s_MO = nn.Parameter(self.s_MO.detach() * scale_O)
+        self.b_MO = nn.Parameter(b_MO * scale_O + shift_O)
 
     def forward(self, x: Tensor) -> Tensor:
         """(M*B, ..., I) to (M*B, ..., O), or channels on axis 1 for a convolution."""
@@ -121,7 +129,7 @@ class BatchEnsemble(Standard):
     def forward(self, x_BQHW: Tensor) -> Tensor:
         n_members = self.settings.n_members
         outputs = self.network(x_BQHW.repeat(n_members, 1, 1, 1))
-        outputs_MBC: Tensor = outputs.view(n_members, len(x_BQHW), -1)
+        outputs_MBC: Tensor = outputs.view(n_members, x_BQHW.shape[0], -1)
         return outputs_MBC.transpose(0, 1)
 
     def weights(self) -> Tensor:

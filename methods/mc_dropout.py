@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
+from methods.core.dropout import AlwaysOnDropout
 from methods.core.method import uniform_weights
 from methods.core.network import Problem
 from methods.core.space import Settings, setting
 from methods.core.surgery import replace_layers
 from methods.standard import Standard
+
+__all__ = ["AlwaysOnDropout", "MCDropout", "MCDropoutSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +41,6 @@ class MCDropoutSettings(Settings):
     drop_input: bool = setting(True)
 
 
-class AlwaysOnDropout(nn.Module):
-    """Dropout in training and in evaluation alike."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Zero each entry with probability ``rate``, scale the rest by 1 / (1 - rate)."""
-        return F.dropout(features, self.rate, training=True)
-
-
 class MCDropout(Standard):
     """The standard NN, dropout before every linear and convolution; passes are the members."""
 
@@ -74,7 +64,7 @@ class MCDropout(Standard):
         """S passes as one batch: every row draws its own masks, and BatchNorm uses its averages."""
         n_passes = self.settings.n_passes
         outputs = self.network(x_BQHW.repeat(n_passes, 1, 1, 1))
-        outputs_SBC: Tensor = outputs.view(n_passes, len(x_BQHW), -1)
+        outputs_SBC: Tensor = outputs.view(n_passes, x_BQHW.shape[0], -1)
         return outputs_SBC.transpose(0, 1)
 
     def weights(self) -> Tensor:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
 from methods.core.depth import kl_from_uniform, softmax_without
-from methods.core.likelihood import Likelihood
 from methods.core.method import Method, ParameterGroup, Predictor, uniform_weights
 from methods.core.network import Exit, Network, Problem
+from methods.core.pruned import PrunedSAE
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
 from methods.core.schedule import linear
 from methods.core.seeding import seeded
@@ -219,25 +219,3 @@ class SAE(Method):
             "temperature": temperature,
             "repetition": linear(s.repetition_start, s.repetition_end, progress),
         }
-
-
-class PrunedSAE(Predictor):
-    """A trained SAE without the parts that its active predictors do not need."""
-
-    def __init__(
-        self, network: Network, n_inputs: int, weights_M: Tensor, likelihood: Likelihood
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.n_inputs = n_inputs
-        self.likelihood = likelihood
-        self.register_buffer("weights_M", weights_M)
-
-    def forward(self, x_BQHW: Tensor) -> Tensor:
-        outputs_BMC: Tensor = self.network(x_BQHW.repeat(1, self.n_inputs, 1, 1))
-        return outputs_BMC
-
-    def weights(self) -> Tensor:
-        weights_M = self.weights_M
-        assert isinstance(weights_M, Tensor)
-        return weights_M

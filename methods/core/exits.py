@@ -31,7 +31,8 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Outputs of shape (B, N, C)."""
         outputs: Tensor = self.linear(self.adapter(features))
-        return outputs.view(len(outputs), -1, self.n_outputs)
+        # Not len(): a batch of any size stays one in the exported network.
+        return outputs.view(outputs.shape[0], -1, self.n_outputs)
 
     def keep_inputs(self, inputs: Sequence[int]) -> None:
         """Remove the output rows of every input that is not in ``inputs`` (in place)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -18,6 +19,9 @@ from torch import Tensor
 # exp(-4) = 0.02 and exp(2) = 7.4: wide enough for any honest answer, and bounded, so that one
 # confident outlier can not blow a training up.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
+
+# Targets that were scaled to 0 and 1; None for classification.
+Range = tuple[float, float] | None
 
 
 class Likelihood(ABC):
@@ -50,6 +54,19 @@ class Likelihood(ABC):
     def mix(self, outputs_BMC: Tensor, weights_M: Tensor) -> Tensor:
         """Parameters of the mixture of the M predictives with weights that sum to 1, (B, C)."""
 
+    @abstractmethod
+    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+        """What an exported network puts out, by name, in the units that its user knows.
+
+        Args:
+            mixed_BC: the mixture's parameters, see :meth:`mix`.
+            target_range: regression: the targets that were scaled to 0 and 1.
+        """
+
+    @abstractmethod
+    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        """The mixture's parameters (B, C) again: the inverse of :meth:`shipped`."""
+
 
 class Categorical(Likelihood):
     """Classification: outputs are logits; members and mixture are log-probabilities.
@@ -80,6 +97,13 @@ class Categorical(Likelihood):
     def mix(self, outputs_BMC: Tensor, weights_M: Tensor) -> Tensor:
         # Probabilities are averaged, never logits; in log space, so nothing underflows.
         return torch.logsumexp(self.members(outputs_BMC) + weights_M.log()[:, None], dim=1)
+
+    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+        # Logarithms too: in float32 a probability next to 1 is 1, and below 1e-45 it is 0.
+        return {"probabilities": mixed_BC.exp(), "log_probabilities": mixed_BC}
+
+    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        return shipped["log_probabilities"]
 
 
 class Gaussian(Likelihood):
@@ -112,6 +136,18 @@ class Gaussian(Likelihood):
         mean_BM, log_variance_BM = self.members(outputs_BMC).unbind(-1)
         mean_B = mean_BM @ weights_M
         variance_B = (log_variance_BM.exp() + (mean_BM - mean_B[:, None]) ** 2) @ weights_M
+        return torch.stack((mean_B, variance_B.log()), dim=-1)
+
+    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+        low, high = target_range or (0.0, 1.0)
+        mean_B, log_variance_B = mixed_BC.unbind(-1)
+        scale = high - low
+        return {"mean": low + scale * mean_B, "variance": scale**2 * log_variance_B.exp()}
+
+    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        low, high = target_range or (0.0, 1.0)
+        scale = high - low
+        mean_B, variance_B = (shipped["mean"] - low) / scale, shipped["variance"] / scale**2
         return torch.stack((mean_B, variance_B.log()), dim=-1)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
+from methods.core.lean import fold_norms
 from methods.core.likelihood import Likelihood
 from methods.core.network import Problem
 from methods.core.space import Settings
@@ -48,6 +49,16 @@ class Predictor(nn.Module, ABC):
     @abstractmethod
     def weights(self) -> Tensor:
         """Weights of the members in the mixture, (M,), sum 1."""
+
+    def lean(self) -> Predictor:
+        """A copy that predicts the same, but for rounding, with less work: what is exported.
+
+        Its BatchNorms are folded. Metrics and costs that are reported are those of the predictor
+        itself, so that they stay comparable with the literature's.
+        """
+        copied = copy.deepcopy(self).eval()
+        fold_norms(copied)
+        return copied
 
 
 def uniform_weights(n_members: int, like: nn.Module) -> Tensor:

@@ -11,7 +11,8 @@ from tiny_problems import make_problem
 from methods.backbones.fc import FCSettings
 from methods.core.backbone import ImageShape
 from methods.core.network import Exit, Network, Problem
-from methods.sae import SAE, PrunedSAE, SAESettings
+from methods.core.pruned import PrunedSAE
+from methods.sae import SAE, SAESettings
 
 
 def make_sae(problem: Problem, logits_ND: list[list[float]], **settings: Any) -> SAE:
@@ -108,6 +109,7 @@ def test_deployed_predicts_as_the_full_model(point: str, task: str) -> None:
     assert torch.equal(deployed.weights(), method.weights())
     assert method.weights().sum().item() == pytest.approx(1.0)
     predictors, _ = method.active()
+    assert isinstance(deployed.network, Network)  # the exits are merged for export alone
     assert deployed.network.predictors == predictors
     assert len(deployed.network.backbone.stages) == max(depth for depth, _ in predictors)
     assert {int(depth) for depth in deployed.network.heads} == {depth for depth, _ in predictors}

@@ -1,0 +1,15 @@
+"""Predict uint8 images (B, H, W, Q): python predict.py images.npy predictions.npz."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+ort.set_default_logger_severity(3)  # errors alone
+session = ort.InferenceSession(Path(__file__).with_name("network.onnx"))
+shape = session.get_inputs()[0].shape[1:]
+images = np.load(sys.argv[1]).reshape(-1, *shape)  # grey ones may be (B, H, W)
+names = [output.name for output in session.get_outputs()]
+predictions = session.run(names, {"images": images})
+np.savez(sys.argv[2], **dict(zip(names, predictions, strict=True)))

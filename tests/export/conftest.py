@@ -1,0 +1,96 @@
+"""Trained networks of every method on every backbone, with norms far from their start."""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bench import corruptions
+from bench.config import RunConfig
+from bench.execute import prepare_process
+from bench.export.trained import Trained
+from bench.records import Record, Store
+from bench.run import run_one
+from methods import load_method
+from methods.backbones import load_backbone
+from methods.core.backbone import ImageShape
+from methods.core.likelihood import likelihood_for
+from methods.core.method import Method
+from methods.core.network import Problem
+
+SHAPE = ImageShape(3, 8, 12)
+FEW_CORRUPTIONS = ("brightness",)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    prepare_process()
+
+
+def a_method(
+    name: str, backbone: str, task: str = "classification", seed: int = 0, **settings: Any
+) -> Method:
+    """Untrained, in evaluation mode; all that training moves is random."""
+    body = load_backbone(backbone).from_dict({"width": 16, "depth": 2})
+    problem = Problem(shape=SHAPE, likelihood=likelihood_for(task, 3), backbone=body)
+    method_type = load_method(name)
+    method = method_type(problem, method_type.settings_type.from_dict(settings), seed=seed)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for norm in method.modules():
+            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
+                norm.running_mean.normal_()
+                norm.running_var.uniform_(0.5, 2.0)
+            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
+                norm.weight.uniform_(0.5, 1.5)
+                norm.bias.normal_()
+        for parameter_name, values in method.named_parameters():
+            if "depth_logits" in parameter_name:
+                values.normal_()
+    return method.eval()
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A results folder with a run of every method on digits: tiny networks of one epoch."""
+    root = tmp_path_factory.mktemp("results")
+    patch = pytest.MonkeyPatch()
+    few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
+    patch.setattr(corruptions, "CORRUPTIONS", few)
+    store = Store(root)
+    for name in ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae"):
+        config = RunConfig.from_dict(
+            {
+                "dataset": "digits",
+                "method": {"name": name, "settings": {}},
+                "backbone": {"name": "fc", "settings": {"width": 8, "depth": 2}},
+                "training": {"epochs": 1},
+                "seed": 0,
+            }
+        )
+        device = torch.device("cpu")
+        record, files = run_one(config, data=None, cache=root / ".cache", device=device)
+        store.save(record, files)
+    yield root
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def records(results: Path) -> dict[str, Record]:
+    """By method."""
+    return {record["config"]["method"]["name"]: record for record in Store(results).records()}
+
+
+@pytest.fixture(scope="session")
+def trained(results: Path, records: dict[str, Record]) -> Callable[[str], Trained]:
+    @functools.cache
+    def load(method: str) -> Trained:
+        return Trained.load(Store(results), records[method], data=None, own=None)
+
+    return load

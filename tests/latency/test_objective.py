@@ -1,0 +1,49 @@
+"""One network's time for a search: the lean network is what runs, and nothing else changes."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from export.conftest import a_method
+
+from bench.dataset import Dataset, Split
+from bench.export.runtimes import torch_run
+from bench.inputs import Normalise
+from bench.latency.measuring import Protocol
+from bench.latency.objective import eager_times
+
+
+def a_dataset() -> Dataset:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 8, 12, 3)).astype(np.uint8)
+    split = Split(images_BHWQ=images, y_B=np.arange(6) % 3)
+    return Dataset(
+        name="toy", task="classification", n_classes=3, train=split, val=split, test=split
+    )
+
+
+@pytest.mark.parametrize("name", ["sae", "mc_dropout"])
+def test_both_times_of_the_lean_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[int, ...]] = []
+    original = torch_run
+
+    def spy(network: torch.nn.Module) -> object:
+        norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+        assert norms == [], "the lean network has none"
+        run = original(network)
+
+        def noted(images: npt.NDArray[np.uint8], keep: None) -> object:
+            ran.append(images.shape)
+            return run(images, keep)
+
+        return noted
+
+    monkeypatch.setattr("bench.latency.objective.torch_run", spy)
+    deployed = a_method(name, "fc").deployed()
+    before = {key: values.clone() for key, values in deployed.state_dict().items()}
+    normalise = Normalise(a_dataset(), torch.device("cpu"))
+    found = eager_times(deployed, normalise, a_dataset(), Protocol(batch=5, rounds=2))
+    assert set(found) == {"eager_latency_ms", "eager_image_ms"}
+    assert all(value > 0 for value in found.values())
+    assert set(ran) == {(1, 8, 12, 3), (5, 8, 12, 3)}
+    assert all(torch.equal(before[key], v) for key, v in deployed.state_dict().items())
