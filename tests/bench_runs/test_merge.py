@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import UserError
 from bench.merge import main, merge
-from bench.records import StorageError, Store
+from bench.records import FORMAT, StorageError, Store
 from bench_runs.stored_files import FILES, names_in
 from bench_runs.tiny_runs import ROOT
 
@@ -20,7 +20,7 @@ def run_id(seed: int) -> str:
 
 def a_run(seed: int = 0, **values: Any) -> dict[str, Any]:
     return {
-        "format": 1,
+        "format": FORMAT,
         "run_id": run_id(seed),
         "status": "done",
         "config": {"dataset": "digits"},

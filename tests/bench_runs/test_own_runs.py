@@ -147,7 +147,7 @@ def test_worker_processes_know_own_data(cli: Cli, results: Path, tmp_path: Path)
     folder = tmp_path / "by-workers"
     common = [*TINY, *arguments, "--methods", "standard", "--results", str(folder)]
     process = start(*common, "--workers", "1")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
     assert cli(*arguments)[0] == 0
     here, there = Store(results), Store(folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import Store, seal
+from bench.records import FORMAT, Store, seal
 from bench_runs.stored_files import FILES, a_record, names_in
 from bench_runs.tiny_runs import ROOT
 
@@ -70,8 +70,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty record": (lambda f: (f / "record.json").write_bytes(b""), "is not JSON"),
     "binary record": (lambda f: (f / "record.json").write_bytes(b"\xff\x00"), "is not JSON"),
     "no record": (lambda f: (f / "record.json").unlink(), "record.json is missing"),
-    "a list": (lambda f: (f / "record.json").write_text("[]"), "not of format 1"),
-    "other format": (lambda f: edit(f, '"format": 1', '"format": 2'), "not of format 1"),
+    "a list": (lambda f: (f / "record.json").write_text("[]"), f"not of format {FORMAT}"),
+    "other format": (
+        lambda f: edit(f, f'"format": {FORMAT}', '"format": 1'),
+        f"not of format {FORMAT}",
+    ),
     "edited number": (lambda f: edit(f, "0.1", "0.9"), "does not match its digest"),
     "NaN": (lambda f: edit(f, "0.1", "NaN"), "JSON"),
     "no digest": (lambda f: edit(f, '"digest"', '"diges"'), "does not match its digest"),

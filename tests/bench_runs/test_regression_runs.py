@@ -193,6 +193,7 @@ def test_the_command_line_summarises_and_draws_all_methods(
     assert f"{best:.3f} *" in out
 
     assert drawn(results, tmp_path / "plots") == [
-        f"depth_{row.name}_D2.png", f"heatmap_{row.name}.png",
-        f"ood_{row.name}_mse.png", f"ood_{row.name}_nll.png", f"pareto_{row.name}.png",
+        f"cost_parts_{row.name}.png", f"depth_{row.name}_D2.png", f"diversity_{row.name}.png",
+        f"heatmap_{row.name}.png", f"ood_{row.name}_mse.png", f"ood_{row.name}_nll.png",
+        f"pareto_{row.name}.png", "ranks.png", f"reliability_{row.name}.png",
     ]  # fmt: skip

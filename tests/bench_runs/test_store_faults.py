@@ -54,7 +54,7 @@ def test_a_killed_processs_remains_are_cleaned(store: Store) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         os.fsync = lambda descriptor: None
         Path.rename = die
-        store.save({"format": 1, "run_id": "a"}, {"old.bin": b"old"})
+        store.save({"format": FORMAT, "run_id": "a"}, {"old.bin": b"old"})
     """
     with in_a_process(code, str(store.root)) as process:
         assert process.wait(20) == -9
@@ -153,8 +153,8 @@ def test_a_full_file_system(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from bench.records import *\n"
         "store = Store(Path(sys.argv[1]))\n"
-        "store.save({'format': 1, 'run_id': 'small'}, {'x.bin': bytes(1000)})\n"
-        "try: store.save({'format': 1, 'run_id': 'big'}, {'x.bin': bytes(1 << 20)})\n"
+        "store.save({'format': FORMAT, 'run_id': 'small'}, {'x.bin': bytes(1000)})\n"
+        "try: store.save({'format': FORMAT, 'run_id': 'big'}, {'x.bin': bytes(1 << 20)})\n"
         "except StorageError as error: print(error)\n"
         "try: write_file(store.root / 'summary.csv', bytes(1 << 20))\n"
         "except StorageError as error: print(error)\n"

@@ -23,7 +23,7 @@ from bench_runs.tiny_runs import (
 )
 
 Run = Callable[..., tuple[Record, dict[str, bytes]]]
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def until(reached: Callable[[], bool], what: str) -> None:

@@ -1,7 +1,7 @@
 """Trained networks of every method on every backbone, with norms far from their start."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,18 @@ def a_method(
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with a run of every method on digits: tiny networks of one epoch."""
     root = tmp_path_factory.mktemp("results")
-    patch = pytest.MonkeyPatch()
     few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
-    patch.setattr(corruptions, "CORRUPTIONS", few)
+    # Undone at once: the fixture outlives these tests, and other tests read the whole table.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corruptions, "CORRUPTIONS", few)
+        _run_every_method(root)
+    return root
+
+
+def _run_every_method(root: Path) -> None:
     store = Store(root)
     for name in ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae"):
         config = RunConfig.from_dict(
@@ -77,8 +83,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         device = torch.device("cpu")
         record, files = run_one(config, data=None, cache=root / ".cache", device=device)
         store.save(record, files)
-    yield root
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

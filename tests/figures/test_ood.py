@@ -1,5 +1,6 @@
 """What the figure of severities shows."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from bench.figures import ood, style
 from bench.frames import Frames, load_frames
+from bench.search import budget
 from bench.statistics.intervals import MEAN
 from figures.stored import write_study
 from figures.study import CATEGORIES, legend_labels, xy
@@ -68,6 +70,17 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Frames:
         tmp_path_factory.mktemp("stored"), datasets=["retina"], categories=["Standard NN", "EE"]
     )
     return load_frames(root)
+
+
+def test_it_says_what_a_search_has_cost(stored: Frames) -> None:
+    row = ("retina", "sae", 2, 0, 1211.0)
+    spent = pd.DataFrame([row], columns=list(budget.COLUMNS))
+    notes = [
+        figure.legends[0].get_title().get_text().replace("\n", " ")
+        for _, figure in ood.figures(dataclasses.replace(stored, budgets=spent))
+    ]
+    assert len(notes) >= 2
+    assert all("sae 2 (1,211 core-seconds)" in note for note in notes)
 
 
 def test_what_is_shown_is_what_the_records_say(stored: Frames) -> None:

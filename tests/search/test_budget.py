@@ -6,7 +6,7 @@ from typing import Any
 
 from bench_runs.tiny_runs import config
 
-from bench.figures import heatmap, ood, pareto
+from bench.figures import heatmap, pareto
 from bench.frames import load_frames
 from bench.records import Store, search_folder
 from bench.search.budget import budget_lines, budgets, no_budgets
@@ -69,7 +69,7 @@ def test_figures_say_what_the_search_has_cost(tmp_path: Path) -> None:
         runs.save({**record, "dataset": {"task": "classification"}, "history": []}, {})
     frames = load_frames(tmp_path)
     assert frames.budgets.equals(budgets(tmp_path))
-    for module in (pareto, heatmap, ood):
+    for module in (pareto, heatmap):  # of ood: tests/figures/test_ood.py
         for _, figure in module.figures(frames):
             title = figure.legends[0].get_title().get_text().replace("\n", " ")
             assert "sae 2 (1,211 core-seconds)" in title
