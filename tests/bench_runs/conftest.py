@@ -55,12 +55,12 @@ Cli = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="session")
 def run(cache: Path) -> Callable[..., Run]:
     """Run a tiny configuration (see ``tiny_runs.config``); the same one is run only once."""
-    prepare_process()
     known: dict[str, Run] = {}
 
     def run(method: str = "standard", **options: Any) -> Run:
         chosen = config(method, **options)
         if chosen.run_id not in known:
+            prepare_process()  # each time: other tests of this process may have set its threads
             record, files = run_one(chosen, data=None, cache=cache, device=torch.device("cpu"))
             known[chosen.run_id] = seal(record), files
         return known[chosen.run_id]
