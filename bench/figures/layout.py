@@ -51,12 +51,15 @@ def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
 
 def note_below(figure: Figure, text: str | None) -> None:
     """Small print between the axes and the legend below them; nothing without a text."""
-    if text:
-        # Letters are half as wide as they are high: as many as the width takes.
-        n_letters = int(figure.get_figwidth() * 72 / (0.52 * style.TINY))
-        (legend,) = figure.legends
-        lines = "\n".join(textwrap.wrap(text, n_letters))
+    if not text:
+        return
+    (legend,) = figure.legends
+    # Letters are at least two fifths as wide as they are high; then as few as the width takes.
+    for n_letters in range(int(figure.get_figwidth() * 72 / (0.4 * style.TINY)), 20, -2):
+        lines = "\n".join(textwrap.wrap(text, n_letters, break_on_hyphens=False))
         legend.set_title(lines, prop=FontProperties(size=style.TINY))
+        if legend.get_window_extent().width <= figure.bbox.width:
+            return
 
 
 def point_handle(name: str, look: style.CategoryStyle) -> Line2D:

@@ -1,5 +1,6 @@
 """Two corruptions instead of all, computed once; the rest of a run is as it is."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,16 @@ Cli = Callable[..., tuple[int, str, str]]
 def run(cache: Path) -> Callable[..., Run]:
     """Run a tiny configuration (see ``tiny_runs.config``); the same one is run only once."""
     known: dict[str, Run] = {}
+    # Fake workers are threads, and PyTorch's random stream is one a process.
+    one_at_a_time = threading.Lock()
 
     def run(method: str = "standard", **options: Any) -> Run:
         chosen = config(method, **options)
-        if chosen.run_id not in known:
-            prepare_process()  # each time: other tests of this process may have set its threads
-            record, files = run_one(chosen, data=None, cache=cache, device=torch.device("cpu"))
-            known[chosen.run_id] = seal(record), files
+        with one_at_a_time:
+            if chosen.run_id not in known:
+                prepare_process()  # each time: it is bound to the thread
+                record, files = run_one(chosen, data=None, cache=cache, device=torch.device("cpu"))
+                known[chosen.run_id] = seal(record), files
         return known[chosen.run_id]
 
     return run

@@ -85,7 +85,10 @@ def assert_whole(store: Store, run: Run, *known: tuple[str, dict[str, Any]]) -> 
         record, files = run(method, **options)
         stored = store.load(config(method, **options).run_id)
         assert stored is not None
-        assert folder_bytes(store.folder(stored["run_id"])) == files
+        on_disk = folder_bytes(store.folder(stored["run_id"]))
+        assert on_disk.keys() == files.keys()
+        # By name: a diff of their bytes would take pytest minutes.
+        assert [name for name in files if on_disk[name] != files[name]] == []
         del stored["files"]
         assert without_circumstances(stored) == without_circumstances(record)
 
