@@ -7,14 +7,13 @@ import hashlib
 import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.dataset_row import Task, require_task
 from bench.stratified import stratified_rows
-
-Task = Literal["classification", "regression"]
 
 SPLITS = ("train", "val", "test")
 SHIFT_SEED = 0
@@ -193,15 +192,3 @@ def require_range(values: npt.NDArray[Any], low: float, high: float, what: str) 
     if outside.size:
         rule = f"{low} or more" if high == np.inf else f"in {low}..{high}"
         raise ValueError(f"{what} {outside.flat[0]} is out of range: it must be {rule}")
-
-
-def require_task(task: str, n_classes: int) -> None:
-    """Check that the task and the number of classes agree.
-
-    Raises:
-        ValueError: an unknown task, fewer than 2 classes, or classes for regression.
-    """
-    if task not in ("classification", "regression"):
-        raise ValueError(f"no task '{task}': choose classification or regression")
-    if (n_classes < 2) if task == "classification" else (n_classes != 0):
-        raise ValueError(f"{task} with {n_classes} classes: it takes 2 or more, regression takes 0")

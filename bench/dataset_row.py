@@ -1,16 +1,21 @@
 """A row of the table of datasets: what the benchmark knows of a dataset before it loads it.
 
-Module level imports are numpy and the standard library only: see `bench.datasets`.
+Module level imports are the standard library only: see `bench.datasets`.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bench.dataset import Dataset, Split, Task, require_task
+if TYPE_CHECKING:
+    from bench.dataset import Dataset, Split
 
-Loader = Callable[["DatasetRow", Path | None, Path | None], Dataset]
+Task = Literal["classification", "regression"]
+
+Loader = Callable[["DatasetRow", Path | None, Path | None], "Dataset"]
 """Turns a row, the data folder (`--data`) and the cache folder into a Dataset."""
 
 Augmentation = Literal["none", "flip", "crop_flip"]
@@ -45,7 +50,7 @@ class DatasetRow:
     backbone: str
     source: str
     citation: str
-    loader: "Loader"
+    loader: Loader
     target_range: tuple[float, float] | None = None
     augment: Augmentation = "none"
     smoke: tuple[str, ...] = ()
@@ -70,6 +75,8 @@ class DatasetRow:
         Raises:
             ValueError: splits and row do not fit: see `Dataset`.
         """
+        from bench.dataset import Dataset
+
         return Dataset(
             name=self.name,
             task=self.task,
@@ -80,3 +87,15 @@ class DatasetRow:
             target_range=self.target_range,
             shift_images=self.shift_images,
         )
+
+
+def require_task(task: str, n_classes: int) -> None:
+    """Check that the task and the number of classes agree.
+
+    Raises:
+        ValueError: an unknown task, fewer than 2 classes, or classes for regression.
+    """
+    if task not in ("classification", "regression"):
+        raise ValueError(f"no task '{task}': choose classification or regression")
+    if (n_classes < 2) if task == "classification" else (n_classes != 0):
+        raise ValueError(f"{task} with {n_classes} classes: it takes 2 or more, regression takes 0")

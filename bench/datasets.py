@@ -1,23 +1,23 @@
 """The table of datasets: one row each, loaded as three splits of uint8 images.
 
-Module level imports are numpy and the standard library only, here and in the modules it imports:
-`python -m bench.compare -h` lists the names of `DATASETS` and must not wait for torch, medmnist or
-scikit-learn.
+Module level imports are the standard library only, here and in the modules it imports:
+`python -m bench.compare -h` lists the names of `DATASETS` and must not wait for numpy, torch,
+medmnist or scikit-learn. So a loader is imported when it is called.
 """
 
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.data_folder import resolve_folder
-from bench.dataset import SPLITS, Dataset, Split, Task
-from bench.dataset_row import DatasetRow
+from bench.dataset_row import DatasetRow, Task
 from bench.errors import UserError
-from bench.medmnist_files import load_medmnist
-from bench.own_data import own_dataset
-from bench.tiny_imagenet import load_tiny_imagenet
 
-__all__ = ["DATASETS", "Dataset", "DatasetRow", "Split", "find", "load", "resolve_folder"]
+if TYPE_CHECKING:
+    from bench.dataset import Dataset
+
+__all__ = ["DATASETS", "DatasetRow", "find", "load", "resolve_folder"]
 
 DIGITS_SPLIT_SEED = 0
 
@@ -41,6 +41,8 @@ def find(spec: str, *, task: Task | None = None) -> DatasetRow:
         )
     if task is None:
         raise UserError(f"own data {spec}: its task must be declared: classification or regression")
+    from bench.own_data import own_dataset
+
     return own_dataset(spec, task=task)
 
 
@@ -63,13 +65,30 @@ def load(
     return row.loader(row, data, cache)
 
 
+def load_medmnist(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+    """Load a MedMNIST file; see `bench.medmnist_files`."""
+    from bench import medmnist_files
+
+    return medmnist_files.load_medmnist(row, data, cache)
+
+
+def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+    """Load the folder or archive; see `bench.tiny_imagenet`."""
+    from bench import tiny_imagenet
+
+    return tiny_imagenet.load_tiny_imagenet(row, data, cache)
+
+
 def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
     """Load scikit-learn's digits (embedded, no network): 8x8x1, values 0..16 scaled to 0..255.
 
     scikit-learn has no official split: 60/20/20 % (1077/360/360), stratified, of a constant seed.
     """
+    import numpy as np
     from sklearn.datasets import load_digits as sklearn_digits
     from sklearn.model_selection import train_test_split
+
+    from bench.dataset import SPLITS, Split
 
     raw = sklearn_digits()
     images_BHWQ = np.round(raw.images * (255 / 16)).astype(np.uint8)[..., None]

@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from bench.datasets import Dataset, Split
+from bench.dataset import Dataset, Split
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from bench import corruption_cache, datasets
 from bench.corruptions import CORRUPTIONS, SEVERITIES
-from bench.datasets import Dataset, DatasetRow
+from bench.dataset import Dataset
+from bench.datasets import DatasetRow
 from bench.errors import UserError
 from bench.records import storage_errors
 

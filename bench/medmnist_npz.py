@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.dataset import SPLITS, Dataset, Split, Task, require_range
-from bench.dataset_row import DatasetRow
+from bench.dataset import SPLITS, Dataset, Split, require_range
+from bench.dataset_row import DatasetRow, Task
 from bench.errors import UserError
 
 PARTS = ("images", "labels")

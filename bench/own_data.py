@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import image_folder
-from bench.dataset import Dataset, Task
-from bench.dataset_row import DatasetRow, Loader
+from bench.dataset import Dataset
+from bench.dataset_row import DatasetRow, Loader, Task
 from bench.errors import UserError
 from bench.file_tree import FileTree, open_tree
 from bench.image_folder import class_names, read_image_folder, read_targets

@@ -17,7 +17,8 @@ import torch
 
 from bench import calibration, corruption_cache, cost, metrics
 from bench.config import RunConfig
-from bench.datasets import DATASETS, Dataset, DatasetRow, Split
+from bench.dataset import Dataset, Split
+from bench.datasets import DATASETS, DatasetRow
 from bench.environment import environment
 from bench.evaluate import predict_split
 from bench.inputs import Inputs, Normalise
@@ -144,11 +145,11 @@ def _evaluate(
     """Metrics on val and, unless in a search, test and corruptions; the predictions to keep."""
     device = next(deployed.parameters()).device
 
-    def predicted(images: Split, purpose: str) -> Predictive:
+    def predicted(predictor: Predictor, images: Split, purpose: str) -> Predictive:
         inputs = Inputs.of(images, device)
-        return predict_split(deployed, inputs, normalise, seed=config.seed, purpose=purpose)
+        return predict_split(predictor, inputs, normalise, seed=config.seed, purpose=purpose)
 
-    val = predicted(dataset.val, "val")
+    val = predicted(deployed, dataset.val, "val")
     temperature = calibration.fit_temperature(val)
     found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -157,14 +158,16 @@ def _evaluate(
     }
     if stage == "search":
         return {"temperature": temperature, "metrics": found}, arrays
-    test = predicted(dataset.test, "test")
+    test = predicted(deployed, dataset.test, "test")
     found["test"] = metrics.evaluate(test, temperature)
     shift_y_B = dataset.shift_test.y_B
     arrays |= {**_arrays("test", test), "ood/y": shift_y_B}
     shifted: dict[str, dict[str, dict[str, float]]] = {}
+    # Nearly all images that a run predicts are corrupted ones: 1.4 times as fast on FC and VGG.
+    lean = deployed.lean()
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
         split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)
-        ood = predicted(split, f"{name}/{severity}")
+        ood = predicted(lean, split, f"{name}/{severity}")
         shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
         # The mixture alone: with every member it would be M times as large.
         arrays[f"ood/{name}/{severity}"] = ood.mixed_BC.astype(np.float32)

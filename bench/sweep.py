@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from bench.config import RunConfig
-from bench.datasets import Dataset
+from bench.dataset import Dataset
 from bench.errors import DataUnavailable, UserError
 from bench.execute import Context, execute
 from bench.loaded import corrupted_tests, load_dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.augment import augment
+from bench.clipped_adam import ClippedAdam
 from bench.dataset_row import Augmentation
 from bench.inputs import Inputs, Normalise
 from methods.core.method import Method, ParameterGroup
@@ -52,7 +53,7 @@ class _Part:
 
     method: Method
     groups: list[ParameterGroup]
-    optimiser: torch.optim.Adam
+    optimiser: ClippedAdam
 
 
 def train(
@@ -112,16 +113,16 @@ def train(
 
 def _part(method: Method, settings: TrainingSettings) -> _Part:
     groups = [group for group in method.parameter_groups() if group.parameters]
-    optimiser = torch.optim.Adam(
+    optimiser = ClippedAdam(
         [
             {
                 "params": list(group.parameters),
                 "weight_decay": settings.weight_decay if group.weight_decay else 0.0,
+                "clip": settings.clip if group.clip is None else group.clip,
             }
             for group in groups
         ],
         lr=settings.learning_rate,
-        fused=True,
     )
     return _Part(method, groups, optimiser)
 
@@ -144,18 +145,18 @@ def _train_epoch(
     draws = torch.Generator(device)
     draws.manual_seed(derive_seed(part.method.seed, "augment", epoch))
     with seeded(part.method.seed, "steps", epoch):
-        for index, rows_B in enumerate(rows):
+        for index, rows_B in enumerate(rows_B.to(device) for rows_B in rows):
             step = epoch * len(rows) + index
             # From exactly 0 in the first step to exactly 1 in the last.
             progress = step / max(n_steps - 1, 1)
             _set_learning_rates(part, settings.learning_rate, step / n_steps)
-            images_BQHW = augment(inputs.images_BQHW[rows_B], augmentation, generator=draws)
-            x_BQHW = normalise(images_BQHW)
+            # index_select copies rows whole: 10 times as fast as indexing, which goes by element.
+            images_BQHW = inputs.images_BQHW.index_select(0, rows_B)
+            x_BQHW = normalise(augment(images_BQHW, augmentation, generator=draws))
             loss = part.method.loss(x_BQHW, inputs.y_B[rows_B], progress)
             part.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            norm_sums += torch.stack(list(_clipped_norms(part, settings.clip)))
-            part.optimiser.step()
+            norm_sums += part.optimiser.step()
             loss_sum += loss.detach()
     if not math.isfinite(loss_sum.item()):
         raise TrainingDiverged(f"the training loss became {loss_sum.item()} in epoch {epoch}")
@@ -179,10 +180,3 @@ def _set_learning_rates(part: _Part, learning_rate: float, progress: float) -> N
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
     for group, options in zip(part.groups, part.optimiser.param_groups, strict=True):
         options["lr"] = learning_rate * group.learning_rate * cosine
-
-
-def _clipped_norms(part: _Part, clip: float) -> Iterator[Tensor]:
-    """Clip each group's gradient; yields its norm before the clip."""
-    for group in part.groups:
-        limit = clip if group.clip is None else group.clip
-        yield torch.nn.utils.clip_grad_norm_(group.parameters, limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import cost
 from bench.config import RunConfig
-from bench.datasets import Dataset
+from bench.dataset import Dataset
 from bench.run import build
 from bench.search.objectives import Bounds
 from bench.search.space import Params, SearchSpace

@@ -53,8 +53,9 @@ class Predictor(nn.Module, ABC):
     def lean(self) -> Predictor:
         """A copy that predicts the same, but for rounding, with less work: what is exported.
 
-        Its BatchNorms are folded. Metrics and costs that are reported are those of the predictor
-        itself, so that they stay comparable with the literature's.
+        Its BatchNorms are folded. Corrupted images are predicted by it, too. Other metrics that are
+        reported, and costs, are those of the predictor itself, so that they stay comparable with
+        the literature's.
         """
         copied = copy.deepcopy(self).eval()
         fold_norms(copied)

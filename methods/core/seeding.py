@@ -26,5 +26,7 @@ def seeded(seed: int, *purpose: str | int) -> Iterator[None]:
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     gpus = [torch.cuda.current_device()] if in_use else []
     with torch.random.fork_rng(devices=gpus):
-        torch.manual_seed(derive_seed(seed, *purpose))
+        # torch.manual_seed keeps its caller's stack for GPUs that are not in use: 50 times as slow.
+        seed_here = torch.manual_seed if in_use else torch.default_generator.manual_seed
+        seed_here(derive_seed(seed, *purpose))
         yield

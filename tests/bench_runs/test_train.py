@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from bench import metrics
 from bench.evaluate import predict_split
@@ -25,7 +25,7 @@ Step = list[dict[str, Any]]
 
 @pytest.fixture
 def steps() -> Iterator[list[Step]]:
-    """What the optimiser is given in each step: options and gradients of each group."""
+    """Each group's options and gradients, clipped, after each step."""
     seen: list[Step] = []
 
     def spy(optimiser: Optimizer, _args: Any, _kwargs: Any) -> None:
@@ -40,7 +40,7 @@ def steps() -> Iterator[list[Step]]:
             ]
         )
 
-    handle = register_optimizer_step_pre_hook(spy)
+    handle = register_optimizer_step_post_hook(spy)
     yield seen
     handle.remove()
 
