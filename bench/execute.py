@@ -9,16 +9,16 @@ import contextlib
 import functools
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bench.config import RunConfig
 from bench.context import Context
 from bench.device import gpus
 from bench.errors import UserError
 from bench.in_process import InThisProcess
+from bench.outcome import Outcome, Run
 from bench.run import failure, run_one
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ _log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
 _MOST_AT_ONCE = 1000  # runs of one coordinator: a thread waits for each
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a run: "done" or "failed" (recorded), or "busy" (another process has it)."""
-
-    run_id: str
-    status: Literal["done", "failed", "busy"]
 
 
 class Slots(Protocol):
@@ -58,9 +50,7 @@ class Engine:
         workers: what a run waits for.
     """
 
-    def __init__(
-        self, run: Callable[..., Outcome], context: Context, executor: Executor, workers: Slots
-    ) -> None:
+    def __init__(self, run: Run, context: Context, executor: Executor, workers: Slots) -> None:
         self._run, self._context, self._executor, self._workers = run, context, executor, workers
 
     @property
@@ -86,13 +76,16 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(context: Context, *, workers: int, scheduler: str | None = None) -> Iterator[Engine]:
+def engine(
+    context: Context, *, workers: int, scheduler: str | None = None, run: Run | None = None
+) -> Iterator[Engine]:
     """Where runs execute; at the end of the block, those in progress are dropped.
 
     Args:
         context: folders and device.
         workers: processes of this machine; 0 = in this process, at once when submitted.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
+        run: a function of a module, called instead of `run_and_store` and as it is.
 
     Raises:
         UserError: the scheduler does not answer.
@@ -100,13 +93,14 @@ def engine(context: Context, *, workers: int, scheduler: str | None = None) -> I
     if workers == 0 and scheduler is None:
         prepare_process()
         here = InThisProcess()
-        yield Engine(run_and_store, context, here, here)
+        yield Engine(run or run_and_store, context, here, here)
         return
     context = context.absolute()  # a worker may have another working directory
     with _cluster(context, workers, scheduler) as cluster:
         threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="run")
         try:
-            yield Engine(functools.partial(_run_on, cluster), context, threads, cluster)
+            there = functools.partial(_run_on, cluster, run=run)
+            yield Engine(there, context, threads, cluster)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             cluster.close()  # wakes the threads: none outlives the block
@@ -205,21 +199,24 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
 
 
 def _run_on(
-    cluster: Cluster, config: RunConfig, context: Context, *, wait_for_others: bool
+    cluster: Cluster, config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None
 ) -> Outcome:
     """One run in a worker; a death of two workers is recorded as the run's failure."""
     from bench.cluster import WorkerDied
 
     try:
-        return cluster.call(run_in_worker, config, context, wait_for_others=wait_for_others)
+        task = functools.partial(run_in_worker, run=run)
+        return cluster.call(task, config, context, wait_for_others=wait_for_others)
     except WorkerDied as death:
         return _record_death(config, context, death)
 
 
-def run_in_worker(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+def run_in_worker(
+    config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None = None
+) -> Outcome:
     """Prepare the worker's thread, to which flushing of denormals is bound, and run."""
     prepare_process()
-    return run_and_store(config, context, wait_for_others=wait_for_others)
+    return (run or run_and_store)(config, context, wait_for_others=wait_for_others)
 
 
 def _record_death(config: RunConfig, context: Context, death: Exception) -> Outcome:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import record_command
 from bench.errors import UserError
 
 LOG = logging.getLogger("bench.claims")
@@ -23,14 +24,9 @@ docs/claims.md says what each claim is and how it is tested.
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.claims",
-        description="Test the paper's statements on the records of finished runs.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Test the paper's statements on the records of finished runs."
+    parser = record_command.parser("bench.claims", description, _EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="name", help="claims to judge (default: all)")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
     parser.add_argument("--out", type=Path, help="folder to write to (default: the results folder)")
     return parser
 
@@ -40,7 +36,6 @@ def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
     from bench.claims import report
     from bench.claims.judging import judge_all
     from bench.claims.paper import CLAIMS
-    from bench.frames import load_frames
     from bench.records import storage_errors, write_file
 
     by_name = {claim.name: claim for claim in CLAIMS}
@@ -48,9 +43,7 @@ def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
         if name not in by_name:
             raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
     claims = [by_name[name] for name in wanted or by_name]
-    frames = load_frames(results) if results.is_dir() else None
-    if frames is None or frames.runs.empty:
-        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+    frames = record_command.finished_runs(results)
     judged = list(judge_all(claims, frames))
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -71,12 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder can not be written.
     """
     options = _parser().parse_args(argv)
-    try:
-        _judge(options.names, results=options.results, out=options.out or options.results)
-    except UserError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
+    out = options.out or options.results
+    return record_command.exit_status(
+        lambda: _judge(options.names, results=options.results, out=out), LOG
+    )
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UserError
 
@@ -72,17 +73,7 @@ def _export(options: argparse.Namespace, command: str) -> int:
 
     folder.check_target(options.out, force=options.force)  # before minutes of work
     store = Store(options.results)
-    run_id = options.run
-    if run_id is None:
-        from bench.frames import load_frames
-
-        limits = ("dataset", "method", "category", "max_flops", "max_params")
-        wish = choosing.Wish(
-            metric=options.best, **{name: getattr(options, name) for name in limits}
-        )
-        run_id = choosing.best(load_frames(options.results).runs, wish)
-        sys.stdout.write(f"{run_id}\n")
-    record = choosing.named(store, run_id)
+    record = choosing.named(store, options.run or _best(options))
 
     # torch is imported from here on: bad input is answered before.
     from bench.execute import prepare_process
@@ -97,15 +88,32 @@ def _export(options: argparse.Namespace, command: str) -> int:
     except Differs as error:
         sys.stderr.write(f"error: the export is not what was trained: {error}; nothing is left\n")
         return 1
+    sys.stdout.writelines(f"{line}\n" for line in _said(facts, options.out))
+    return 0
+
+
+def _best(options: argparse.Namespace) -> str:
+    """The id of the run that --best chooses; it is written out."""
+    from bench.export import choosing
+    from bench.frames import load_frames
+
+    limits = ("dataset", "method", "category", "max_flops", "max_params")
+    wish = choosing.Wish(metric=options.best, **{name: getattr(options, name) for name in limits})
+    run_id = choosing.best(load_frames(options.results).runs, wish)
+    sys.stdout.write(f"{run_id}\n")
+    return run_id
+
+
+def _said(facts: dict[str, Any], out: Path) -> Iterator[str]:
+    """What was written and checked, a line each."""
     for name, file in facts["files"].items():
-        sys.stdout.write(f"{options.out / name}: {file['bytes']:,} bytes\n")
+        yield f"{out / name}: {file['bytes']:,} bytes"
     for name, check in facts["checks"].items():
         if name != "tolerance":
-            sys.stdout.write(
+            yield (
                 f"checked {name}: {check['test_images']} test images, largest difference "
-                f"{check['largest_difference']:.1e}\n"
+                f"{check['largest_difference']:.1e}"
             )
-    return 0
 
 
 if __name__ == "__main__":

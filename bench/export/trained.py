@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 
 from bench.config import RunConfig
-from bench.datasets import Dataset, DatasetRow, find
+from bench.dataset import Dataset
+from bench.datasets import DatasetRow, find
 from bench.errors import UserError
 from bench.inputs import Normalise
 from bench.loaded import load_dataset
@@ -51,16 +52,24 @@ class Trained:
         Raises:
             UserError: the data are not those of the run.
         """
-        config = RunConfig.from_dict(record["config"])
         row = _row(record, own)
         dataset = load_dataset(row, data, store.root / ".cache")
+        return cls.of(store, record, dataset, row)
+
+    @classmethod
+    def of(cls, store: Store, record: Record, dataset: Dataset, row: DatasetRow) -> Self:
+        """The same with the data at hand.
+
+        Raises:
+            UserError: the data are not those of the run.
+        """
         expected = record["dataset"]["fingerprint"]
         if dataset.fingerprint != expected:
             raise UserError(
                 f"dataset {row.name}: fingerprint {dataset.fingerprint[:12]}, but run "
                 f"{record['run_id']} was trained on {expected[:12]}; point --data to those"
             )
-        method = build(config, dataset)
+        method = build(RunConfig.from_dict(record["config"]), dataset)
         weights = store.folder(record["run_id"]) / "weights.safetensors"
         method.load_state_dict(safetensors.torch.load_file(weights))
         normalise = Normalise(dataset, torch.device("cpu"))

@@ -6,7 +6,8 @@ A figure module has pure draw functions (data frames in, Matplotlib figure out) 
 
 which yields a file stem and a figure for whatever the records hold. Dropping in a file is the
 registration. One that shows a pair of metrics also has `figures_in_all_pairs`, of the same form:
-the same for every pair of the metric table.
+the same for every pair of the metric table. One with an axis for each of two costs also has
+`figures_at_costs(frames, costs, pairs)`, for other costs than FLOPs and parameters.
 
 Not figures: `style` and `layout`, which all share, and the package `numbers`, what is drawn where
 it takes more than an average. This file imports nothing heavy, so that `python -m bench.figures
@@ -15,50 +16,53 @@ it takes more than an average. This file imports nothing heavy, so that `python 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.errors import UserError
+from bench.dropped_in import DroppedIn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from bench.figures.numbers.cost_axes import CostAxes
     from bench.frames import Frames
 
     Figures: TypeAlias = Callable[[Frames], Iterator[tuple[str, Figure]]]
 
 Pairs = Literal["main", "all"]
 
-_NOT_FIGURES = frozenset({"__main__", "layout", "style"})
+_FIGURES = DroppedIn(
+    package=__name__,
+    function="figures",
+    kind="figure",
+    others=frozenset({"__main__", "layout", "style"}),
+)
 
 
 def names() -> tuple[str, ...]:
     """The names of all figures, sorted."""
-    found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
-    return tuple(sorted(found - _NOT_FIGURES))
+    return _FIGURES.names()
 
 
-def load(name: str, pairs: Pairs = "main") -> Figures:
+def load(name: str, pairs: Pairs = "main", costs: CostAxes | None = None) -> Figures:
     """The `figures` function of one figure module, which sees records in one order.
 
     Args:
         name: Of the module.
         pairs: "main": the task's main pair of metrics; "all": every pair, if it shows pairs.
+        costs: Its cost axes, if it has two; None: FLOPs and parameters.
 
     Raises:
         UserError: There is no figure of that name.
         ValueError: Its module has no `figures` function.
     """
-    if name not in names():
-        raise UserError(f"unknown figure {name!r}; choose from {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    if not hasattr(module, "figures"):
-        raise ValueError(f"{module.__file__} has no function figures(frames), see {__name__}")
+    module = _FIGURES.module(name)
     draw = module.figures
     if pairs == "all":
         draw = getattr(module, "figures_in_all_pairs", draw)
+    if costs is not None and hasattr(module, "figures_at_costs"):
+        draw = functools.partial(module.figures_at_costs, costs=costs, pairs=pairs)
     return _ordered(cast("Figures", draw))
 
 

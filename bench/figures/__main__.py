@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UserError
+from bench import record_command
 from bench.figures import Pairs, load, names
 
 LOG = logging.getLogger("bench.figures")
@@ -18,25 +18,24 @@ _EXAMPLES = """examples:
   python -m bench.figures                              all figures, results/ -> plots/
   python -m bench.figures pareto ood                   only these two
   python -m bench.figures pareto heatmap --pairs all   every pair of performance and calibration
+  python -m bench.figures pareto --costs eager_latency_ms,onnx_mib   what bench.latency measured
   python -m bench.figures --results results --plots /tmp/plots
 """
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.figures",
-        description="Draw figures from the records of finished runs, as PNG and PDF.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"{', '.join(names())} (default: all)"
-    )
+    description = "Draw figures from the records of finished runs, as PNG and PDF."
+    parser = record_command.parser("bench.figures", description, _EXAMPLES)
+    record_command.add_names(parser, names())
     parser.add_argument(
         "--pairs", choices=("main", "all"), default="main",
         help="metrics of pareto and heatmap: the main pair, or every one (default: main)",
     )  # fmt: skip
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    parser.add_argument(
+        "--costs", metavar="A,B",
+        help="cost axes of pareto: flops, params or a measure of docs/latency.md, such as "
+        "eager_latency_ms (default: flops,params)",
+    )  # fmt: skip
     parser.add_argument("--plots", type=Path, default=Path("plots"), help="folder to write to")
     return parser
 
@@ -51,18 +50,17 @@ def _write(path: Path, content: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _draw(wanted: Sequence[str], pairs: Pairs, *, results: Path, plots: Path) -> None:
-    # Before any drawing: a typo in the last name must not cost the time of the first.
-    drawers = [load(name, pairs) for name in wanted]
-
+def _draw(
+    wanted: Sequence[str], pairs: Pairs, costs: str | None, *, results: Path, plots: Path
+) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
-    from bench.frames import load_frames
+    from bench.figures.numbers.cost_axes import parse
 
-    frames = load_frames(results) if results.is_dir() else None
-    if frames is None or frames.runs.empty:
-        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
-
+    # Before any drawing: a typo in the last name must not cost the time of the first.
+    axes = None if costs is None else parse(costs)
+    drawers = [load(name, pairs, axes) for name in wanted]
+    frames = record_command.finished_runs(results)
     plots.mkdir(parents=True, exist_ok=True)
     for figures in drawers:
         for stem, figure in figures(frames):
@@ -79,19 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Command line without the program's name; None reads sys.argv.
 
     Returns:
-        The exit status: 0, or 2 for an unknown figure or when there are no finished runs.
+        The exit status: 0, or 2 for an unknown figure or cost, or when there are no finished runs.
     """
     options = _parser().parse_args(argv)
-    try:
-        _draw(options.names or names(), options.pairs, results=options.results, plots=options.plots)
-    except UserError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
+    wanted, results, plots = options.names or names(), options.results, options.plots
+    return record_command.exit_status(
+        lambda: _draw(wanted, options.pairs, options.costs, results=results, plots=plots), LOG
+    )
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
-    # The project's messages alone: at this level, writing a PDF makes fontTools say twenty lines.
-    logging.getLogger("bench").setLevel(logging.INFO)
+    record_command.show_messages()
     sys.exit(main())

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.figures import style
-from bench.figures.layout import legend_below, note_below, point_handle
+from bench.figures.layout import legend_below, note_below, point_handles
 from bench.frames import Frames
 from bench.metrics import label_of, metrics_for
 from bench.pareto import quality_of, seed_means
@@ -84,7 +84,7 @@ def draw(runs: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure
         _panel(axes, table, (x, y), present)
         axes.set(xlabel=label_of(task, x), ylabel=style.metric_label(task, y))  # fmt: skip
     figure.suptitle(str(runs["dataset"].iloc[0]))
-    legend_below(figure, [point_handle(name, look) for name, look in present.items()])
+    legend_below(figure, point_handles(present, present))
     return figure
 
 

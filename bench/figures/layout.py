@@ -1,7 +1,7 @@
 """Where things stand on a page: axis scales, legends and notes that cover no data, panels."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -68,6 +68,13 @@ def point_handle(name: str, look: style.CategoryStyle) -> Line2D:
         [], [], label=name, linestyle="none", marker=look.marker, color=look.color,
         markersize=style.MARKER, **style.OUTLINED,
     )  # fmt: skip
+
+
+def point_handles(
+    looks: Mapping[str, style.CategoryStyle], present: Collection[str]
+) -> list[Line2D]:
+    """The entries of the categories that are there, in the order of the looks."""
+    return [point_handle(name, look) for name, look in looks.items() if name in present]
 
 
 def line_handle(name: str, look: style.CategoryStyle) -> Line2D:

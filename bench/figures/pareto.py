@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.figures import style
+from bench.figures import Pairs, style
 from bench.figures.layout import legend_below, note_below, point_handle, scale_axis
-from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
+from bench.figures.numbers.cost_axes import CostAxes
+from bench.figures.numbers.pairs import metric_pairs, stem_of
 from bench.frames import Frames
 from bench.metrics import direction_of
-from bench.pareto import COSTS, front_line, quality_of, seed_means, selected
+from bench.pareto import front_line, quality_of, seed_means, selected
 from bench.search.budget import budget_lines
 
 LOG = logging.getLogger(__name__)
@@ -28,28 +29,36 @@ State: TypeAlias = Mapping[str, Any]
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure a dataset with test results, in its main pair of metrics."""
-    return _figures(frames, lambda task: [quality_of(task)])
+    return figures_at_costs(frames, CostAxes(), "main")
 
 
 def figures_in_all_pairs(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure a dataset with test results and pair of metrics."""
-    return _figures(frames, metric_pairs)
+    return figures_at_costs(frames, CostAxes(), "all")
 
 
-def _figures(
-    frames: Frames, pairs_of: Callable[[str], Iterable[Pair]]
-) -> Iterator[tuple[str, Figure]]:
+def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[tuple[str, Figure]]:
+    """The same with other costs in the lower panel; the selection stays."""
     looks = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
             LOG.info("pareto: nothing to show for %s, it has no test results", dataset)
             continue
+        shown, notes = costs.shown(runs)
+        if shown.empty:
+            LOG.info(
+                "pareto: nothing to show for %s, no configuration has %s; "
+                "run python -m bench.latency", dataset, " and ".join(costs.measured),
+            )  # fmt: skip
+            continue
+        for note in notes:
+            LOG.info("pareto: %s: %s", dataset, note)
         task = str(runs["task"].iloc[0])
-        for pair in pairs_of(task):
-            figure = draw(runs, looks, pair)
-            note_below(figure, spent.get(str(dataset)))
-            yield stem_of("pareto", str(dataset), pair, task), figure
+        for pair in metric_pairs(task) if pairs == "all" else [quality_of(task)]:
+            figure = draw(runs, looks, pair, costs)
+            note_below(figure, ". ".join([*notes, *filter(None, [spent.get(str(dataset))])]))
+            yield costs.stem(stem_of("pareto", str(dataset), pair, task)), figure
 
 
 @style.fixed()
@@ -57,6 +66,7 @@ def draw(
     runs: pd.DataFrame,
     looks: Mapping[str, style.CategoryStyle],
     metrics: tuple[str, str] | None = None,
+    costs: CostAxes = CostAxes(),  # noqa: B008 - frozen
 ) -> Figure:
     """Performance against calibration (above) and FLOPs against parameters (below).
 
@@ -68,6 +78,7 @@ def draw(
         runs: The runs frame of one dataset, all splits.
         looks: Style of each category.
         metrics: Keys of the upper panel's x and y axis; None takes the task's default.
+        costs: Axes of the lower panel. Configurations that were not measured are in no panel.
 
     Raises:
         ValueError: A metric that the task does not have.
@@ -75,7 +86,7 @@ def draw(
     task = str(runs["task"].iloc[0])
     quality = metrics if metrics is not None else quality_of(task)
     directions = (direction_of(task, quality[0]), direction_of(task, quality[1]))
-    points = _points(runs, quality)
+    points = _points(runs, quality, costs)
     present = {name: look for name, look in looks.items() if name in set(points["category"])}
 
     figure = style.column(5.2)
@@ -91,16 +102,17 @@ def draw(
         xlabel=style.metric_label(task, x),
         ylabel=style.metric_label(task, y),
     )
-    _panel(below, points, COSTS, ("lower", "lower"), present)
-    below.set(xlabel=style.FLOPS_LABEL, ylabel=style.PARAMS_LABEL)
+    _panel(below, points, costs.keys, ("lower", "lower"), present)
+    xlabel, ylabel = costs.labels
+    below.set(xlabel=xlabel, ylabel=ylabel.replace(", ", "\n"))
     _legend(figure, present)
     return figure
 
 
-def _points(runs: pd.DataFrame, quality: tuple[str, str]) -> pd.DataFrame:
+def _points(runs: pd.DataFrame, quality: tuple[str, str], costs: CostAxes) -> pd.DataFrame:
     """One row a configuration: means and standard deviations over seeds, is it selected."""
-    test = runs[runs["split"] == "test"]
-    columns = [*quality, *COSTS]
+    test = costs.shown(runs)[0]
+    columns = [*quality, *costs.keys]
     by_configuration = test.groupby(["dataset", "config_id"], sort=True)
     spread = by_configuration[list(quality)].std().add_suffix("_std")
     points = seed_means(test, columns).join([spread, by_configuration["category"].first()])

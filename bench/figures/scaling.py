@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from bench.figures import style
-from bench.figures.layout import legend_below, point_handle, scale_axis
+from bench.figures.layout import legend_below, point_handles, scale_axis
 from bench.figures.numbers.costs import COSTS, configurations, families
 from bench.frames import Frames
 
@@ -73,8 +73,7 @@ def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle], title: s
         axes.set_xlabel(_SETTINGS[setting])
     figure.suptitle(title)
     shown = pd.concat([rows for name in settings for rows in families(table, name)])
-    present = set(shown["category"])
-    handles = [point_handle(name, look) for name, look in looks.items() if name in present]
+    handles = point_handles(looks, set(shown["category"]))
     legend_below(figure, [*handles, Line2D([], [], label="differ in this alone", **style.JOIN)])
     return figure
 

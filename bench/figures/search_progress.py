@@ -12,22 +12,25 @@ from bench.figures import style
 from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
 from bench.figures.numbers.search_progress import progress
 from bench.frames import Frames
+from bench.pareto import COSTS
 from bench.search.budget import budget_lines
 
 LOG = logging.getLogger(__name__)
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset that was searched."""
+    """One figure for each dataset that was searched, and each set of costs."""
     table = progress(frames.root) if frames.root is not None else pd.DataFrame()
     if table.empty:
         LOG.info("search_progress: nothing to show, the results folder has no trials of a search")
         return
     looks, spent = method_styles(frames.runs), budget_lines(frames.budgets)
-    for dataset, rows in table.groupby("dataset", sort=True):
+    for (dataset, costs), rows in table.groupby(["dataset", "costs"], sort=True):
         figure = draw(rows, looks)
         note_below(figure, spent.get(str(dataset)))
-        yield f"search_progress_{dataset}", figure
+        # FLOPs and parameters go without saying.
+        suffix = "" if costs == ",".join(COSTS) else "_" + str(costs).replace(",", "_")
+        yield f"search_progress_{dataset}{suffix}", figure
 
 
 def method_styles(runs: pd.DataFrame) -> dict[str, style.CategoryStyle]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.records import Record, Store
 
 _EXAMPLES = """examples:
   python -m bench.latency                                  the first seed of every configuration
@@ -66,8 +69,6 @@ def _measure(options: argparse.Namespace) -> int:
             raise UserError(f"--{name} {getattr(options, name)}: must be >= 1")
     if not (options.results / "runs").is_dir():
         raise UserError(f"--results {options.results}: there are no runs in it")
-    # Before torch is imported: OpenMP reads it once.
-    os.environ["OMP_NUM_THREADS"] = str(options.threads)
 
     from bench.latency.selection import chosen_records
     from bench.records import Store
@@ -75,34 +76,37 @@ def _measure(options: argparse.Namespace) -> int:
     store = Store(options.results)
     records = chosen_records(store, options.runs, options.dataset, all_seeds=options.all_seeds)
 
-    import torch
+    from bench.latency.threads import threads
 
-    from bench.execute import prepare_process
+    with threads(options.threads), tempfile.TemporaryDirectory(prefix="sae-bench-") as scratch:
+        _measure_all(store, records, Path(scratch), options)
+    return 0
+
+
+def _measure_all(
+    store: Store, records: Sequence[Record], scratch: Path, options: argparse.Namespace
+) -> None:
+    # torch is imported from here on: bad input is answered before.
     from bench.export.trained import Trained
     from bench.latency import columns
     from bench.latency.candidate import prepare
     from bench.latency.measuring import LOG, Protocol, measure
 
-    prepare_process()
-    torch.set_num_threads(options.threads)
     protocol = Protocol(
         threads=options.threads,
         batch=options.batch,
         rounds=options.rounds,
         memory=not options.no_memory,
     )
-    with tempfile.TemporaryDirectory(prefix="sae-bench-latency-") as scratch:
-        candidates = []
-        for index, record in enumerate(records, start=1):
-            LOG.info("exporting %d of %d: %s", index, len(records), record["run_id"])
-            trained = Trained.load(store, record, data=options.data, own=options.own)
-            folder = Path(scratch) / record["run_id"]
-            candidates.append(prepare(trained, folder, threads=options.threads))
-        for measurement in measure(candidates, protocol):
-            columns.save(options.results, measurement)
-            sys.stdout.write(_line(measurement) + "\n")
+    candidates = []
+    for index, record in enumerate(records, start=1):
+        LOG.info("exporting %d of %d: %s", index, len(records), record["run_id"])
+        trained = Trained.load(store, record, data=options.data, own=options.own)
+        candidates.append(prepare(trained, scratch / record["run_id"], threads=options.threads))
+    for measurement in measure(candidates, protocol):
+        columns.save(options.results, measurement)
+        sys.stdout.write(_line(measurement) + "\n")
     sys.stdout.write(f"\n{columns.folder(options.results)}: {len(records)} measurements\n")
-    return 0
 
 
 def _line(measurement: dict[str, object]) -> str:

@@ -23,9 +23,9 @@ Measurement = dict[str, Any]
 # How a network is run, in the order of its way out of the benchmark.
 RUNTIMES: Mapping[str, str] = MappingProxyType(
     {
-        "full": "trained network",
-        "deployed": "deployed network",
-        "eager": "lean network",
+        "full": "Trained network",
+        "deployed": "Deployed network",
+        "eager": "Lean network",
         "pt2": "torch.export",
         "onnx": "ONNX Runtime",
     }
@@ -59,6 +59,9 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 )
 LOW, HIGH = "_low", "_high"
 
+# What a search can measure right after a training, and so have as objectives: no file is needed.
+AT_ONCE = ("eager_latency_ms", "eager_image_ms")
+
 
 def folder(results: Path) -> Path:
     """Where the measurements of a results folder lie."""
@@ -73,15 +76,37 @@ def save(results: Path, measurement: Measurement) -> Path:
     """
     with storage_errors(results):
         folder(results).mkdir(exist_ok=True)
-    path = folder(results) / f"{measurement['run_id']}.json"
+    path = _path(results, measurement["run_id"])
     write_file(path, (json.dumps(measurement, indent=1) + "\n").encode())
     return path
+
+
+def load(results: Path, run_id: str) -> Measurement | None:
+    """One run's measurement; None where it was not measured."""
+    path = _path(results, run_id)
+    with storage_errors(results):
+        if not path.is_file():
+            return None
+        measurement: Measurement = json.loads(path.read_bytes())
+    return measurement
 
 
 def measurements(results: Path) -> list[Measurement]:
     """All measurements of a results folder, by run id; none where none were made."""
     with storage_errors(results):
         return [json.loads(path.read_bytes()) for path in sorted(folder(results).glob("*.json"))]
+
+
+def measured_values(results: Path, run_id: str) -> dict[str, float] | None:
+    """`MEASURES` of one run, by key; None where it was not measured."""
+    measurement = load(results, run_id)
+    if measurement is None:
+        return None
+    return {key: value for key, value in flat(measurement).items() if key in MEASURES}
+
+
+def _path(results: Path, run_id: str) -> Path:
+    return folder(results) / f"{run_id}.json"
 
 
 def flat(measurement: Measurement) -> dict[str, Any]:

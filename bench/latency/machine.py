@@ -15,7 +15,7 @@ _PACKAGES = ("torch", "onnxruntime", "numpy")
 def machine(threads: int) -> dict[str, Any]:
     """The machine as JSON values; ``threads`` is how many a network was given."""
     return {
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "threads": threads,
         "system": f"{platform.system()} {platform.machine()}",
@@ -27,7 +27,8 @@ def machine(threads: int) -> dict[str, Any]:
     }
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Its name, as the system gives it."""
     if _CPUINFO.exists():
         for line in _CPUINFO.read_text().splitlines():
             if line.startswith("model name"):

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 
 from bench.dataset import Dataset
 from bench.export.runtimes import torch_run
 from bench.export.shipped import Shipped
+from bench.export.trained import Trained
 from bench.inputs import Normalise
+from bench.latency.columns import Measurement
+from bench.latency.machine import machine
 from bench.latency.measuring import Protocol
 from bench.latency.timing import interleaved, median_interval
 from methods.core.method import Predictor
 
+# [median, low, high], see `median_interval`.
+Triple = tuple[float, float | None, float | None]
+
+AT_ONCE = Protocol(rounds=25, memory=False)
+
+
+def measured_at_once(trained: Trained, protocol: Protocol = AT_ONCE) -> Measurement:
+    """A measurement of `bench.latency.columns` that has the times of the lean network alone.
+
+    Args:
+        trained: the run.
+        protocol: batch and rounds; threads are those that torch has.
+    """
+    times = eager_times(trained.method.deployed(), trained.normalise, trained.dataset, protocol)
+    return {
+        "run_id": trained.record["run_id"],
+        "measured_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": machine(protocol.threads),
+        "protocol": asdict(protocol),
+        "timings": {"eager": times},
+        "network": {},
+        "memory_mib": {},
+        "image_mj": {},
+    }
+
 
 def eager_times(
-    predictor: Predictor,
-    normalise: Normalise,
-    dataset: Dataset,
-    protocol: Protocol = Protocol(rounds=25),  # noqa: B008 - frozen
-) -> dict[str, float]:
+    predictor: Predictor, normalise: Normalise, dataset: Dataset, protocol: Protocol = AT_ONCE
+) -> dict[str, Triple]:
     """Milliseconds an image of the lean network, alone and in a batch, by torch.
 
     Args:
@@ -31,17 +58,15 @@ def eager_times(
         protocol: batch and rounds.
 
     Returns:
-        ``eager_latency_ms`` and ``eager_image_ms``, see `bench.latency.columns`.
+        ``latency_ms`` and ``image_ms``, see `bench.latency.columns`.
     """
     lean = predictor.lean()
     run = torch_run(Shipped(lean, normalise, dataset.target_range, draws=True).eval())
-    batches = {"eager_latency_ms": 1, "eager_image_ms": protocol.batch}
+    batches = {"latency_ms": 1, "image_ms": protocol.batch}
 
     def call(n_images: int) -> Callable[[], object]:
         images = np.zeros((n_images, *dataset.image_shape), dtype=np.uint8)
         return lambda: run(images, None)
 
     seconds = interleaved({key: call(n) for key, n in batches.items()}, rounds=protocol.rounds)
-    return {
-        key: median_interval(1000 * values / batches[key])[0] for key, values in seconds.items()
-    }
+    return {key: median_interval(1000 * values / batches[key]) for key, values in seconds.items()}

@@ -14,6 +14,8 @@ from bench.presets import PRESETS
 from methods import method_names
 
 if TYPE_CHECKING:
+    from bench.context import Context
+    from bench.search.searching import Found
     from bench.search.studies import Search
 
 FINAL_SEEDS = (1, 2, 3, 4)
@@ -22,10 +24,11 @@ _EXAMPLES = """examples:
   python -m bench.search --datasets pneumonia              all methods, 48 trials each, then 4 seeds
   python -m bench.search --preset smoke                    tiny, on digits: minutes on 2 cores
   python -m bench.search --datasets blood --methods sae --max-flops 2e6 --trials 100
+  python -m bench.search --datasets blood --costs flops,params,eager_latency_ms
   python -m bench.figures                                  draw the figures from results/
 
-A search sees validation alone, on one seed. Its Pareto set over all metrics and both costs is
-trained again on the final seeds and only then tested. The same command goes on where it stopped.
+A search sees validation alone, on one seed. Its Pareto set over all metrics and costs is trained
+again on the final seeds and only then tested. The same command goes on where it stopped.
 """
 
 
@@ -53,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
         default="equal",
         help="paper: methods that the paper enumerates take the preset's grid (default: equal)",
     )
+    add("--costs", default="flops,params", metavar="A,B", help=(
+        "minimised beside the metrics: flops, params, eager_latency_ms, eager_image_ms, the last "
+        "two measured on this machine (default: flops,params)"
+    ))  # fmt: skip
     add("--max-flops", type=float, metavar="F", help="largest cost of a network, multiply-adds")
     add("--max-params", type=float, metavar="P", help="largest number of parameters")
     add("--search-seed", type=int, default=0, metavar="S", help="of the search (default: 0)")
@@ -81,11 +88,14 @@ def _main(options: argparse.Namespace) -> int:
 
     # torch is imported from here on: -h and bad names are answered before.
     from bench.plan import Request
-    from bench.search.objectives import Bounds
+    from bench.search.objectives import Bounds, costs_of
     from bench.search.samplers import check_sampler
     from bench.search.studies import Search
+    from bench.search.timed import check_alone
 
     check_sampler(options.sampler)
+    costs = costs_of(options.costs)
+    check_alone(costs, options.workers, options.scheduler)
     search = Search(
         request=Request(
             datasets=rows,
@@ -102,6 +112,7 @@ def _main(options: argparse.Namespace) -> int:
         bounds=Bounds(flops=options.max_flops, params=options.max_params),
         seed=options.search_seed,
         storage=options.storage,
+        costs=costs,
     )
     return _search_and_test(search, options)
 
@@ -109,10 +120,8 @@ def _main(options: argparse.Namespace) -> int:
 def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.context import Context
     from bench.device import default_device, default_workers
-    from bench.execute import engine
     from bench.search.budget import budget_lines, budgets
-    from bench.search.searching import run_studies
-    from bench.search.studies import available, studies
+    from bench.search.studies import available
     from bench.summary import summarise
     from bench.sweep import run_missing
 
@@ -124,10 +133,7 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     )
     workers = default_workers(final.device) if options.workers is None else options.workers
     search, skipped = available(search, final, required=options.datasets is not None)
-    context = dataclasses.replace(final, stage="search")
-    planned = studies(search, context)
-    with engine(context, workers=workers, scheduler=options.scheduler) as where:
-        found = run_studies(planned, context, where, search)
+    found = _search(search, dataclasses.replace(final, stage="search"), workers, options)
     failed = run_missing(
         found.configs,
         final,
@@ -138,6 +144,20 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     spent = budget_lines(budgets(options.results))
     summarise(found.configs, final, [*skipped, *spent.values(), *found.notes])
     return shared.SOME_FAILED if failed or found.notes else shared.OK
+
+
+def _search(search: Search, context: Context, workers: int, options: argparse.Namespace) -> Found:
+    from bench.execute import engine
+    from bench.search.searching import run_studies
+    from bench.search.studies import studies
+    from bench.search.timed import run_timed
+
+    if search.is_measured and options.workers is None:
+        workers = 0  # here, so that nothing is proposed while a network is timed
+    run = run_timed if search.is_measured else None
+    planned = studies(search, context)
+    with engine(context, workers=workers, scheduler=options.scheduler, run=run) as where:
+        return run_studies(planned, context, where, search)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from bench.records import storage_errors
 from bench.search.objectives import Direction
 
 JOURNAL = "trials.journal"
+# The fact of a trial that has the costs which are no objectives of the search.
+OTHER_COSTS = "other_costs"
 
 
 class History:

@@ -1,4 +1,4 @@
-"""What a search optimises: the algorithmic metrics on validation, FLOPs and parameters.
+"""What a search optimises: the algorithmic metrics on validation, and costs, counted or measured.
 
 All at once (SAE, Ferianc et al. 2024, section 4): a point of the search is better than another one
 only if it is no worse on every objective. No torch.
@@ -7,16 +7,20 @@ only if it is no worse on every objective. No torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UserError
+from bench.latency.columns import AT_ONCE
 from bench.metrics import metrics_for
 from bench.pareto import COSTS
 from bench.records import Record
 
 Direction = Literal["minimize", "maximize"]
+
+# What `--costs` can name, in the order of the objectives.
+CHOICES = (*COSTS, *AT_ONCE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +28,19 @@ class Objective:
     """One objective.
 
     Attributes:
-        key: of ``metrics.val`` or of ``cost`` in a record.
+        key: of ``metrics.val`` or of ``cost`` in a record, or of `bench.latency.columns.AT_ONCE`.
         direction: as Optuna writes it.
-        is_cost: whether it is a cost: known exactly, and spread over decades.
+        is_cost: whether it is a cost: above 0 and spread over decades.
     """
 
     key: str
     direction: Direction
     is_cost: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is a time: no function of the configuration, but of a machine too."""
+        return self.key in AT_ONCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +70,24 @@ class Bounds:
         return self.flops is not None or self.params is not None
 
 
-def objectives_for(task: str) -> tuple[Objective, ...]:
-    """The objectives of a task: its metrics that the table marks, then both costs."""
+def costs_of(text: str) -> tuple[str, ...]:
+    """Read ``--costs``: each once, in the order of `CHOICES`.
+
+    Raises:
+        UserError: a name that is not one of them, or none.
+    """
+    named = {name for name in text.split(",") if name}
+    unknown = sorted(named - set(CHOICES))
+    if unknown or not named:
+        raise UserError(
+            f"--costs {text}: {f'{unknown[0]!r} is' if unknown else 'an empty list is'} not what a "
+            f"search can minimise; choose from {', '.join(CHOICES)}"
+        )
+    return tuple(name for name in CHOICES if name in named)
+
+
+def objectives_for(task: str, costs: Sequence[str] = COSTS) -> tuple[Objective, ...]:
+    """The objectives of a task: its metrics that the table marks, then the costs."""
     algorithmic = [
         Objective(
             key=metric.name,
@@ -71,22 +96,28 @@ def objectives_for(task: str) -> tuple[Objective, ...]:
         for metric in metrics_for(task)
         if metric.objective
     ]
-    costs = [Objective(key=key, direction="minimize", is_cost=True) for key in COSTS]
-    return (*algorithmic, *costs)
+    return (
+        *algorithmic,
+        *(Objective(key=key, direction="minimize", is_cost=True) for key in costs),
+    )
 
 
-def values_of(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
+def values_of(
+    record: Record, objectives: Sequence[Objective], measured: Mapping[str, float] | None = None
+) -> tuple[float, ...] | None:
     """The values of a finished run; None where one is undefined or infinite.
 
     Reads validation alone.
+
+    Args:
+        record: of the run.
+        objectives: of the search.
+        measured: the run's times, by key, where objectives are measured.
     """
-    values = [
-        (record["cost"] if objective.is_cost else record["metrics"]["val"])[objective.key]
-        for objective in objectives
-    ]
-    if any(value is None or not math.isfinite(value) for value in values):
-        return None
-    return tuple(float(value) for value in values)
+    known = {**record["metrics"]["val"], **record["cost"], **(measured or {})}
+    values = [known.get(objective.key) for objective in objectives]
+    finite = [float(value) for value in values if value is not None and math.isfinite(value)]
+    return tuple(finite) if len(finite) == len(values) else None
 
 
 def for_model(values: Sequence[float], objectives: Sequence[Objective]) -> list[float]:

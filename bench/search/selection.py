@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.pareto import COSTS, front
+from bench.search.history import OTHER_COSTS
 from bench.search.objectives import Bounds, Objective
 
 
@@ -20,12 +21,10 @@ def pareto_set(
         objectives: what their values are.
         bounds: a trial that learned a network above them is left out, and beats no other one.
     """
-    keys = [objective.key for objective in objectives]
-    costs = [keys.index(key) for key in COSTS]
     allowed = [
         one
         for one in trials
-        if one.state == TrialState.COMPLETE and bounds.hold(*(one.values[i] for i in costs))
+        if one.state == TrialState.COMPLETE and bounds.hold(**_costs(one, objectives))
     ]
     distinct = list({repr(sorted(one.params.items())): one for one in allowed}.values())
     if not distinct:
@@ -33,3 +32,10 @@ def pareto_set(
     better = ["higher" if o.direction == "maximize" else "lower" for o in objectives]
     on_front = front([one.values for one in distinct], better)
     return [one for one, kept in zip(distinct, on_front, strict=True) if kept]
+
+
+def _costs(trial: FrozenTrial, objectives: Sequence[Objective]) -> dict[str, float]:
+    """FLOPs and parameters; a cost that is no objective stands beside the values."""
+    keys = [objective.key for objective in objectives]
+    known = {**trial.user_attrs.get(OTHER_COSTS, {}), **dict(zip(keys, trial.values, strict=True))}
+    return {key: known[key] for key in COSTS}

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.dataset import Dataset
 from bench.datasets import DatasetRow, find
 from bench.errors import DataUnavailable, UserError
 from bench.execute import Context
+from bench.latency.columns import AT_ONCE
+from bench.latency.machine import processor
 from bench.loaded import load_dataset
+from bench.pareto import COSTS
 from bench.plan import Request, plan
 from bench.search.constraints import Constraints
 from bench.search.design import first_design
@@ -43,6 +47,7 @@ class Search:
         bounds: largest costs.
         seed: of the search, not one of the final ones.
         storage: URL of a database; None: a journal file in the results folder.
+        costs: what is minimised beside the metrics, of `bench.search.objectives.CHOICES`.
 
     Raises:
         UserError: a number out of its range, or a search seed among the final ones.
@@ -56,6 +61,12 @@ class Search:
     bounds: Bounds
     seed: int
     storage: str | None
+    costs: Sequence[str] = COSTS
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether networks are timed, one after another."""
+        return not set(self.costs).isdisjoint(AT_ONCE)
 
     @property
     def rows(self) -> list[DatasetRow]:
@@ -137,57 +148,70 @@ def _study(search: Search, context: Context, row: DatasetRow, method: str) -> St
     dataset = load_dataset(row, context.data, context.cache)
     require_same_data(context.store, dataset)
     feasible = Constraints(space, dataset, search.bounds)
-    enumerated = search.budget == "paper" and load_method(method).enumerated_in_paper
-    seed = derive_seed(search.seed, "search", row.name, method)
-    design: Sequence[Params]
-    if enumerated:
-        sampler, design = ENUMERATE, _grid(search, method, row, space, feasible)
-    elif few := space.all_points(search.n_trials):
-        sampler, design = ENUMERATE, _allowed(few, feasible, f"{method} on {row.name}")
-    else:
-        sampler = search.sampler
-        design = first_design(
-            space.distributions,
-            space.cells(),
-            n=max(len(space.cells()), 2 * len(space.distributions) + 2),
-            seed=seed,
-            feasible=feasible,
-        )
-        if search.n_trials < len(space.cells()):
-            _log.warning(
-                "%s on %s: %d trials leave out some of its %d cells; --trials %d covers them",
-                method, row.name, search.n_trials, len(space.cells()), len(space.cells()),
-            )  # fmt: skip
-    objectives = objectives_for(row.task)
+    sampler, design = _start(search, row, method, space, feasible)
+    study_plan = Plan(
+        space=space,
+        objectives=objectives_for(row.task, search.costs),
+        design=design,
+        sampler=sampler,
+        batch=search.batch,
+        n_trials=len(design) if sampler == ENUMERATE else search.n_trials,
+        seed=_seed(search, row, method),
+        run_seed=search.seed,
+        feasible=feasible,
+    )
+    facts = _facts(search, dataset, method, study_plan)
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return Study(name=f"{row.name}-{method}-{digest}", plan=study_plan, facts=facts)
+
+
+def _facts(search: Search, dataset: Dataset, method: str, study_plan: Plan) -> dict[str, Any]:
+    """All that what is found depends on."""
+    space, objectives = study_plan.space, study_plan.objectives
     facts = {
-        "dataset": row.name,
+        "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "method": method,
         "space": {name: str(dist) for name, dist in space.distributions.items()},
         "fixed": {".".join(key): value for key, value in space.fixed.items()},
-        "reference": space.config(design[0], seed=search.seed).as_dict(),
+        "reference": space.config(study_plan.design[0], seed=search.seed).as_dict(),
         "objectives": [objective.key for objective in objectives],
-        "sampler": sampler,
+        "sampler": study_plan.sampler,
         "batch": search.batch,
         "bounds": [search.bounds.flops, search.bounds.params],
         "seed": search.seed,
     }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    return Study(
-        name=f"{row.name}-{method}-{digest}",
-        plan=Plan(
-            space=space,
-            objectives=objectives,
-            design=design,
-            sampler=sampler,
-            batch=search.batch,
-            n_trials=len(design) if sampler == ENUMERATE else search.n_trials,
-            seed=seed,
-            run_seed=search.seed,
-            feasible=feasible,
-        ),
-        facts=facts,
+    if any(objective.is_measured for objective in objectives):
+        # Times of two machines do not compare: on another one it is another search.
+        facts["measured_on"] = processor()
+    return facts
+
+
+def _start(
+    search: Search, row: DatasetRow, method: str, space: SearchSpace, feasible: Constraints
+) -> tuple[str, Sequence[Params]]:
+    """What proposes points, and the points before it: all of them where nothing is proposed."""
+    if search.budget == "paper" and load_method(method).enumerated_in_paper:
+        return ENUMERATE, _grid(search, method, row, space, feasible)
+    if few := space.all_points(search.n_trials):
+        return ENUMERATE, _allowed(few, feasible, f"{method} on {row.name}")
+    n_cells = len(space.cells())
+    if search.n_trials < n_cells:
+        _log.warning(
+            "%s on %s: %d trials leave out some of its %d cells; --trials %d covers them",
+            method, row.name, search.n_trials, n_cells, n_cells,
+        )  # fmt: skip
+    return search.sampler, first_design(
+        space.distributions,
+        space.cells(),
+        n=max(n_cells, 2 * len(space.distributions) + 2),
+        seed=_seed(search, row, method),
+        feasible=feasible,
     )
+
+
+def _seed(search: Search, row: DatasetRow, method: str) -> int:
+    return derive_seed(search.seed, "search", row.name, method)
 
 
 def _grid(

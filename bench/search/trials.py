@@ -16,8 +16,10 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.execute import Engine, Outcome
+from bench.latency.columns import measured_values
+from bench.pareto import COSTS
 from bench.records import Record, Store
-from bench.search.history import History, trial
+from bench.search.history import OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
 from bench.search.proposals import propose
 from bench.search.space import Params, SearchSpace
@@ -143,18 +145,26 @@ def _write(
     """Wait for a batch, and write those of its trials that the history does not have."""
     n_written = len(history.trials()) - numbers.start
     for params, future in zip(points[max(0, n_written) :], futures, strict=True):
-        run_id = future.result().run_id
-        record = store.load(run_id)
+        outcome = future.result()
+        record = store.load(outcome.run_id)
         assert record is not None, "an outcome stands for a record"
-        values, facts = _result(record, plan.objectives)
+        values, facts = _result(record, plan.objectives, store, outcome)
         history.append(params, plan.space.distributions, values=values, facts=facts)
 
 
 def _result(
-    record: Record, objectives: Sequence[Objective]
+    record: Record, objectives: Sequence[Objective], store: Store, outcome: Outcome
 ) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
-    facts = {"run_id": record["run_id"], "label": record["label"]}
+    facts: dict[str, Any] = {"run_id": record["run_id"], "label": record["label"]}
     if record["status"] == "failed":
         return None, {**facts, "failed": record["error"]["message"]}
-    values = values_of(record, objectives)
+    others = set(COSTS) - {objective.key for objective in objectives}
+    if others:
+        facts[OTHER_COSTS] = {key: record["cost"][key] for key in sorted(others)}
+    measured = None
+    if any(objective.is_measured for objective in objectives):
+        measured = measured_values(store.root, record["run_id"])
+        if measured is None:
+            return None, {**facts, "failed": f"not measured: {outcome.unmeasured or 'no reason'}"}
+    values = values_of(record, objectives, measured)
     return values, facts if values else {**facts, "failed": "an objective is not finite"}

@@ -1,4 +1,4 @@
-"""The tables: every module here but the three of `_NOT_TABLES` is one, its file name its CLI name.
+"""The tables: every module here but the `others` of `_TABLES` is one, its file name its CLI name.
 
 A table module has
 
@@ -10,12 +10,10 @@ file imports nothing heavy, so that `python -m bench.tables -h` is instant.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from bench.errors import UserError
+from bench.dropped_in import DroppedIn
 
 if TYPE_CHECKING:
     from bench.frames import Frames
@@ -23,13 +21,17 @@ if TYPE_CHECKING:
 
     Tables: TypeAlias = Callable[[Frames], Iterator[Table]]
 
-_NOT_TABLES = frozenset({"__main__", "cells", "rendering", "table"})
+_TABLES = DroppedIn(
+    package=__name__,
+    function="tables",
+    kind="table",
+    others=frozenset({"__main__", "cells", "rendering", "table"}),
+)
 
 
 def names() -> tuple[str, ...]:
     """The names of all tables, sorted."""
-    found = {module.name for module in pkgutil.iter_modules(__path__)}
-    return tuple(sorted(found - _NOT_TABLES))
+    return _TABLES.names()
 
 
 def load(name: str) -> Tables:
@@ -39,9 +41,4 @@ def load(name: str) -> Tables:
         UserError: There is no table of that name.
         ValueError: Its module has no `tables` function.
     """
-    if name not in names():
-        raise UserError(f"unknown table {name!r}; choose from {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    if not hasattr(module, "tables"):
-        raise ValueError(f"{module.__file__} has no function tables(frames), see {__name__}")
-    return cast("Tables", module.tables)
+    return cast("Tables", _TABLES.load(name))

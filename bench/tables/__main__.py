@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UserError
+from bench import record_command
 from bench.tables import load, names
 
 LOG = logging.getLogger("bench.tables")
@@ -21,16 +21,9 @@ _EXAMPLES = """examples:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.tables",
-        description="Write tables of the records of finished runs, as CSV, Markdown and LaTeX.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"{', '.join(names())} (default: all)"
-    )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    description = "Write tables of the records of finished runs, as CSV, Markdown and LaTeX."
+    parser = record_command.parser("bench.tables", description, _EXAMPLES)
+    record_command.add_names(parser, names())
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: tables/ in the results folder)"
     )
@@ -42,13 +35,10 @@ def _write(wanted: Sequence[str], *, results: Path, out: Path) -> None:
     makers = [load(name) for name in wanted]
 
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.frames import load_frames
     from bench.records import storage_errors, write_file
     from bench.tables.rendering import FORMATS
 
-    frames = load_frames(results) if results.is_dir() else None
-    if frames is None or frames.runs.empty:
-        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+    frames = record_command.finished_runs(results)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for tables in makers:
@@ -69,19 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         the folder can not be written.
     """
     options = _parser().parse_args(argv)
-    try:
-        _write(
-            options.names or names(),
-            results=options.results,
-            out=options.out or options.results / "tables",
-        )
-    except UserError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
+    wanted, out = options.names or names(), options.out or options.results / "tables"
+    return record_command.exit_status(lambda: _write(wanted, results=options.results, out=out), LOG)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("bench").setLevel(logging.INFO)
+    record_command.show_messages()
     sys.exit(main())

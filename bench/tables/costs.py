@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 
 import pandas as pd
 
 from bench.frames import Frames
+from bench.network_parts import PARTS, part_of
 from bench.selection import chosen_by_category
 from bench.tables import cells
 from bench.tables.table import Table
 
 LOG = logging.getLogger(__name__)
 
-# Module paths of ``bench.cost`` below any prefix: an ensemble's members have one each.
-_PATTERNS = (
-    ("stem", re.compile(r"(^|\.)backbone\.stem$")),
-    ("stages", re.compile(r"(^|\.)backbone\.stages\.\d+$")),
-    ("adapters", re.compile(r"(^|\.)heads\.\d+\.adapter$")),
-    ("heads", re.compile(r"(^|\.)heads\.\d+\.linear$")),
-    ("other", re.compile(r"^other$")),
-)
-PARTS = tuple(part for part, _ in _PATTERNS)
 _SHARES_NOTE = (
     "FLOPs (fused multiply-adds for one image) of the deployed network, all members. Mean share "
     "over all configurations, and the smallest and largest in brackets. Adapters bring an early "
@@ -58,18 +49,6 @@ def tables(frames: Frames) -> Iterator[Table]:
             cells=_chosen_cells(chosen),
             notes=(_CHOSEN_NOTE,),
         )
-
-
-def part_of(path: str) -> str:
-    """The part of ``PARTS`` that a module path belongs to.
-
-    Raises:
-        ValueError: a path that ``bench.cost`` does not make.
-    """
-    for part, pattern in _PATTERNS:
-        if pattern.search(path):
-            return part
-    raise ValueError(f"module path {path!r} is none of {', '.join(PARTS)}, see bench/cost.py")
 
 
 def flops_by_part(parts: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,8 @@ _LATEX = str.maketrans(
 )  # fmt: skip
 # More rows than this do not fit a page.
 _LONGEST_FLOAT = 40
+# So many fit A4 with margins of 2 cm: 17 cm, at 4 pt a letter, less the space between ten columns.
+_SCRIPT_LETTERS = 105
 
 
 def csv(table: Table) -> str:
@@ -39,9 +41,10 @@ def grid(cells: pd.DataFrame) -> str:
 
 
 def latex(table: Table) -> str:
-    r"""The cells as a float with a caption, or a longtable; needs \usepackage{booktabs,longtable}.
+    r"""The cells as a float with a caption, or a longtable, no wider than the text where possible.
 
-    Notes end the caption: a float has no other place for them that survives a page break.
+    Needs \usepackage{booktabs,graphicx,longtable}. Notes end the caption: a float has no other
+    place for them that survives a page break.
     """
     styler = table.cells.style.hide(axis="index")
     styler = styler.format(escaped).format_index(escaped, axis=1)
@@ -56,9 +59,29 @@ def latex(table: Table) -> str:
             position_float=None if is_long else "centering",
         )
     )
+    return _small(text, _letters(table.cells)) if is_long else _shrunk(text)
+
+
+def _letters(cells: pd.DataFrame) -> int:
+    """How many letters wide the columns are together."""
+    return sum(max(map(len, [str(head), *column])) for head, column in cells.items())
+
+
+def _small(longtable: str, letters: int) -> str:
+    """In small print, the smaller the wider: what breaks over pages can not be scaled."""
+    size = r"\scriptsize" if letters <= _SCRIPT_LETTERS else r"\tiny"
     # pandas repeats a longtable's caption, notes and all, on every page.
-    lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(r"\caption[]"))
+    lines = longtable.splitlines(keepends=True)
+    kept = "".join(line for line in lines if not line.startswith(r"\caption[]"))
+    return f"\\begingroup{size}\\setlength{{\\tabcolsep}}{{3pt}}\n{kept}\\endgroup\n"
+
+
+def _shrunk(float_: str) -> str:
+    """The tabular scaled down to the width of the text if it is wider."""
+    head, begin, rest = float_.partition(r"\begin{tabular}")
+    body, end, foot = rest.partition(r"\end{tabular}")
+    width = r"\ifdim\width>\linewidth\linewidth\else\width\fi"
+    return f"{head}\\resizebox{{{width}}}{{!}}{{%\n{begin}{body}{end}}}{foot}"
 
 
 def escaped(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Tiny problems on any backbone, and networks whose BatchNorm averages are not the initial ones."""
+"""Tiny problems on any backbone, and reading what a network is made of."""
 
 import sys
 from collections.abc import Callable
@@ -43,21 +43,6 @@ def make_problem() -> MakeProblem:
         return Problem(shape=shape, likelihood=likelihood_for(task, n_classes), backbone=body)
 
     return make
-
-
-def settle(module: nn.Module) -> None:
-    """Evaluation mode, with averages, scales and shifts of every norm far from their start."""
-    with torch.no_grad():
-        for norm in module.modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                norm.running_mean.normal_()
-                norm.running_var.uniform_(0.5, 2.0)
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
-                norm.weight.uniform_(0.5, 1.5)
-                norm.bias.normal_()
-    module.eval()
 
 
 def copy_in_order(source: nn.Module, target: nn.Module) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import torch
 from method_contract import CHECKS, batch, seeded_loss, takes_a_step
+from settled import settle
 from torch import Tensor, nn
 
-from backbones.conftest import MakeProblem, n_parameters, settle
+from backbones.conftest import MakeProblem, n_parameters
 from methods import load_method, method_names
 from methods.backbones import backbone_names
 from methods.batch_ensemble import BatchEnsemble, BatchEnsembleSettings, RankOne

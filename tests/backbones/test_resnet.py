@@ -8,9 +8,10 @@ pixel; the sum with the shortcut is free.
 import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
+from settled import settle
 from torch import Tensor, nn
 
-from backbones.conftest import copy_in_order, n_parameters, settle, stage_features
+from backbones.conftest import copy_in_order, n_parameters, stage_features
 from bench.cost import Cost, measure
 from methods.backbones.resnet import BasicBlock, ResNetSettings
 from methods.core.backbone import ImageShape

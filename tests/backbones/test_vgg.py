@@ -6,10 +6,11 @@ of F channels costs 2 * F a pixel and has 2 * F parameters; the global average c
 
 import pytest
 import torch
+from settled import settle
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
-from backbones.conftest import copy_in_order, n_parameters, settle, stage_features
+from backbones.conftest import copy_in_order, n_parameters, stage_features
 from bench.cost import Cost, measure
 from methods.backbones.vgg import VGGSettings
 from methods.core.backbone import ImageShape

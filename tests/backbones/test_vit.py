@@ -6,9 +6,10 @@ the scaling of queries F a token; the two products of attention cost L^2 * F eac
 
 import pytest
 import torch
+from settled import settle
 from torch import nn
 
-from backbones.conftest import n_parameters, settle, stage_features
+from backbones.conftest import n_parameters, stage_features
 from bench.cost import Cost, measure
 from methods.backbones.vit import PatchEmbedding, PositionEmbedding, TransformerBlock, ViTSettings
 from methods.core.backbone import ImageShape

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from settled import settle
 
 from bench import corruptions
 from bench.config import RunConfig
@@ -40,20 +40,12 @@ def a_method(
     method_type = load_method(name)
     method = method_type(problem, method_type.settings_type.from_dict(settings), seed=seed)
     torch.manual_seed(seed)
+    settle(method)
     with torch.no_grad():
-        for norm in method.modules():
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                norm.running_mean.normal_()
-                norm.running_var.uniform_(0.5, 2.0)
-            if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
-                norm.weight.uniform_(0.5, 1.5)
-                norm.bias.normal_()
         for parameter_name, values in method.named_parameters():
             if "depth_logits" in parameter_name:
                 values.normal_()
-    return method.eval()
+    return method
 
 
 @pytest.fixture(scope="session")

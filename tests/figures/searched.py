@@ -5,6 +5,7 @@ from pathlib import Path
 
 from optuna.distributions import FloatDistribution
 
+from bench.pareto import COSTS
 from bench.records import FORMAT, Store, search_folder
 from bench.search.history import open_history
 from bench.search.objectives import objectives_for
@@ -19,10 +20,17 @@ BEST, MIDDLE, WORST = (
 Trial = tuple[str, Sequence[float] | None, float]
 
 
-def write_search(results: Path, method: str, trials: Sequence[Trial], *, seed: int = 0) -> None:
+def write_search(
+    results: Path,
+    method: str,
+    trials: Sequence[Trial],
+    *,
+    seed: int = 0,
+    costs: Sequence[str] = COSTS,
+) -> None:
     """A search of digits by one method, in the order of the trials."""
     store = Store(search_folder(results))
-    objectives = objectives_for("classification")
+    objectives = objectives_for("classification", costs)
     facts = {
         "dataset": "digits", "method": method, "sampler": "botorch",
         "objectives": [objective.key for objective in objectives],

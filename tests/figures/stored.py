@@ -76,7 +76,10 @@ def _write(
             "method": {"name": method, "settings": settings},
             "backbone": {"name": "fc", "settings": {"width": width, "depth": DEPTH}},
         },
-        "dataset": {"task": TASKS[dataset], "shift_images": N_IMAGES},
+        "dataset": {
+            "task": TASKS[dataset], "shift_images": N_IMAGES,
+            "sizes": {"val": N_IMAGES, "test": N_IMAGES},
+        },
         "history": list(_history(settings)),
         "metrics": metrics,
         "cost": {

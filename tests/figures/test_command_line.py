@@ -76,6 +76,20 @@ def test_main_rejects_unknown_names(
     assert not plots.exists()
 
 
+def test_costs_on_the_command_line(
+    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plots = tmp_path / "plots"
+    arguments = ["pareto", "--results", str(results), "--plots", str(plots)]
+    assert main([*arguments, "--costs", "params,flops"]) == 0
+    names = ["pareto_digits_params_flops.pdf", "pareto_digits_params_flops.png"]
+    assert sorted(path.name for path in plots.iterdir()) == names
+    caplog.clear()
+    assert main([*arguments, "--costs", "flops,time"]) == 2
+    (message,) = caplog.messages
+    assert "unknown cost 'time'; choose from flops, params, full_latency_ms" in message
+
+
 def test_main_without_records_says_what_to_run(
     results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.errors import UserError
 from bench.figures import pareto, style
-from figures.study import CATEGORIES, legend_labels, make_study, markers, segments, xy
+from bench.figures.numbers.cost_axes import CostAxes, parse
+from bench.latency.columns import MEASURES
+from figures.study import CATEGORIES, frames, legend_labels, make_study, markers, segments, xy
 
 
 def test_pareto_draws_each_configuration_once_in_both_panels(digits: pd.DataFrame) -> None:
@@ -86,3 +89,94 @@ def test_pareto_regression_axes() -> None:
     runs = make_study(["retina"]).runs
     above = pareto.draw(runs, style.category_styles(CATEGORIES)).axes[0]
     assert (above.get_xlabel(), above.get_ylabel()) == ("MSE ↓", "NLL (nats) ↓")
+
+
+TIME_AND_SIZE = CostAxes("eager_latency_ms", "onnx_mib")
+
+
+def measured(runs: pd.DataFrame, n_configurations: int = 10) -> pd.DataFrame:
+    """The first configurations with times of 10, 9, ... ms and files of 1, 2, ... MiB."""
+    i = runs["config_id"].str.rpartition("-")[2].astype(int)
+    known = i < n_configurations
+    return runs.assign(
+        eager_latency_ms=(10.0 - i).where(known),
+        onnx_mib=(1.0 + i).where(known),
+        machine=pd.Series("Abacus", index=runs.index).where(known),
+    )
+
+
+def stems(runs: pd.DataFrame, costs: CostAxes = TIME_AND_SIZE) -> list[str]:
+    return [stem for stem, _ in pareto.figures_at_costs(frames(runs), costs, "main")]
+
+
+def test_any_measured_number_is_an_axis(digits: pd.DataFrame) -> None:
+    ((stem, figure),) = pareto.figures_at_costs(frames(measured(digits)), TIME_AND_SIZE, "main")
+    assert stem == "pareto_digits_eager_latency_ms_onnx_mib"
+    above, below = figure.axes
+    assert len(markers(above)) == 10
+    assert (
+        sorted((x, y) for x, y, _ in markers(below))
+        == [(10.0 - i, 1.0 + i) for i in range(10)][::-1]
+    )
+    assert below.get_xlabel() == "Lean network, one image (ms)"
+    assert below.get_ylabel() == "ONNX file (MiB)"
+    (legend,) = figure.legends
+    note = legend.get_title().get_text().replace("\n", " ")
+    assert note.startswith("Measured on Abacus. Selected on validation metrics, FLOPs and")
+    for key in MEASURES:
+        assert CostAxes(key, "flops").labels[0] == MEASURES[key]
+
+
+def test_the_selection_is_not_by_what_was_measured(digits: pd.DataFrame) -> None:
+    runs = digits.copy()
+    runs.loc[runs["config_id"] == "digits-0", ["flops", "params"]] = 1e12
+    chosen = pareto.draw(runs, style.category_styles(CATEGORIES))
+    # The one that loses on all counts is the smallest file now.
+    by_time = pareto.draw(measured(runs), style.category_styles(CATEGORIES), None, TIME_AND_SIZE)
+    for one, other in zip(chosen.axes[0].lines, by_time.axes[0].lines, strict=True):
+        np.testing.assert_array_equal(xy(one), xy(other))
+        assert one.get_alpha() == other.get_alpha()
+
+
+def test_what_was_not_measured_is_not_shown_and_that_is_said(
+    digits: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    runs = measured(digits, 7)
+    # One seed of two is not enough: the mean would be that of other networks.
+    runs.loc[runs["run_id"] == "digits-3-1", "onnx_mib"] = np.nan
+    ((_, figure),) = pareto.figures_at_costs(frames(runs), TIME_AND_SIZE, "main")
+    assert [len(markers(axes)) for axes in figure.axes] == [6, 6]
+    said = "4 of 10 configurations were not measured and are not shown"
+    assert f"pareto: digits: {said}" in caplog.text
+    (legend,) = figure.legends
+    assert said in legend.get_title().get_text().replace("\n", " ")
+
+
+def test_nothing_measured_nothing_drawn(
+    digits: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert stems(digits) == []
+    said = "pareto: nothing to show for digits, no configuration has eager_latency_ms and onnx_mib"
+    assert f"{said}; run python -m bench.latency" in caplog.text
+    assert stems(measured(digits, 0)) == []
+
+
+def test_counted_costs_go_without_saying(digits: pd.DataFrame) -> None:
+    assert stems(digits, CostAxes()) == ["pareto_digits"]
+    assert stems(digits, CostAxes("params", "flops")) == ["pareto_digits_params_flops"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("flops,time", r"unknown cost 'time'; choose from flops, params, full_latency_ms, .*, "),
+        ("flops", r"--costs flops: must be two costs"),
+        ("flops,params,onnx_mib", r"must be two costs"),
+        ("params,params", r"--costs params,params: the axes must be two different costs"),
+    ],
+)
+def test_what_is_no_pair_of_costs(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse(text)

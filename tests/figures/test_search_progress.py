@@ -1,6 +1,7 @@
 """Search progress: hypervolumes and core-seconds by hand, from a journal and records on disk."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +79,26 @@ def test_a_search_of_other_objectives_is_left_out(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     module = "bench.figures.numbers.search_progress.objectives_for"
-    monkeypatch.setattr(module, lambda _: [])
+    monkeypatch.setattr(module, lambda *_: [])
     assert progress(results).empty
     assert "other objectives" in caplog.text
+
+
+def test_searches_that_minimise_other_costs_have_a_figure_of_their_own(results: Path) -> None:
+    before = progress(results)
+    times = ("flops", "eager_latency_ms")
+    write_search(results, "sae", [("g", BEST, 1.0), ("h", WORST, 1.0)], seed=2, costs=times)
+    table = progress(results)
+    pd.testing.assert_frame_equal(
+        table[table["costs"] == "flops,params"].reset_index(drop=True), before
+    )
+    mine = table[table["costs"] == "flops,eager_latency_ms"]
+    np.testing.assert_allclose(mine["hypervolume"], [1, 1])
+    drawn = replace(make_study(["digits"]), root=results)
+    stems = [stem for stem, _ in search_progress.figures(drawn)]
+    assert sorted(stems) == [
+        "search_progress_digits", "search_progress_digits_flops_eager_latency_ms",
+    ]  # fmt: skip
 
 
 def test_without_a_search_there_is_no_figure(

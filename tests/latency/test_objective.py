@@ -7,10 +7,13 @@ import torch
 from export.conftest import a_method
 
 from bench.dataset import Dataset, Split
+from bench.datasets import DATASETS
 from bench.export.runtimes import torch_run
+from bench.export.trained import Trained
 from bench.inputs import Normalise
+from bench.latency import columns
 from bench.latency.measuring import Protocol
-from bench.latency.objective import eager_times
+from bench.latency.objective import eager_times, measured_at_once
 
 
 def a_dataset() -> Dataset:
@@ -43,7 +46,22 @@ def test_both_times_of_the_lean_network(name: str, monkeypatch: pytest.MonkeyPat
     before = {key: values.clone() for key, values in deployed.state_dict().items()}
     normalise = Normalise(a_dataset(), torch.device("cpu"))
     found = eager_times(deployed, normalise, a_dataset(), Protocol(batch=5, rounds=2))
-    assert set(found) == {"eager_latency_ms", "eager_image_ms"}
-    assert all(value > 0 for value in found.values())
+    assert set(found) == {"latency_ms", "image_ms"}
+    assert all(median > 0 for median, _, _ in found.values())
     assert set(ran) == {(1, 8, 12, 3), (5, 8, 12, 3)}
     assert all(torch.equal(before[key], v) for key, v in deployed.state_dict().items())
+
+
+def test_a_measurement_has_what_a_search_can_minimise_and_no_more() -> None:
+    trained = Trained(
+        record={"run_id": "toy-s0"},
+        method=a_method("sae", "fc"),
+        dataset=a_dataset(),
+        row=DATASETS["digits"],
+        normalise=Normalise(a_dataset(), torch.device("cpu")),
+    )
+    found = measured_at_once(trained, Protocol(batch=2, rounds=9, memory=False))
+    measured = {key for key in columns.flat(found) if key in columns.MEASURES}
+    assert measured == set(columns.AT_ONCE)
+    assert (found["run_id"], found["machine"]["threads"]) == ("toy-s0", 1)
+    assert found["protocol"] == {"threads": 1, "batch": 2, "rounds": 9, "memory": False}

@@ -11,8 +11,10 @@ import pytest
 from bench_runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
 
 from bench import corruptions, execute, loaded
-from bench.datasets import DATASETS, Dataset, DatasetRow, Split, load_digits
+from bench.dataset import Dataset, Split
+from bench.datasets import DATASETS, DatasetRow, load_digits
 from bench.frames import load_frames
+from bench.latency import columns
 from bench.records import Store, search_folder
 from bench.run import run_one
 from bench.search.__main__ import main
@@ -167,9 +169,38 @@ def test_bounds_and_budget(cli: Cli, tmp_path: Path) -> None:
     assert all(one["config"]["backbone"]["settings"]["width"] == 4 for one in final)
 
 
+def test_a_search_that_measures(cli: Cli, tmp_path: Path) -> None:
+    arguments = ("--methods", "sae,mc_dropout", "--trials", "6", "--seeds", "1")
+    assert cli(tmp_path / "plain", *arguments)[0] == 0
+    timed = (*arguments, "--costs", "eager_latency_ms,flops")
+    assert cli(tmp_path / "timed", *timed)[0] == 0
+    # Another search, which trains the same first points to the same bits.
+    plain, other = (Store(search_folder(tmp_path / name)) for name in ("plain", "timed"))
+    both = set(plain.run_ids()) & set(other.run_ids())
+    assert both
+    for run_id in both:
+        one, two = (without_circumstances(s.load(run_id) or {}) for s in (plain, other))
+        assert one == two
+        assert folder_bytes(plain.folder(run_id)) == folder_bytes(other.folder(run_id))
+    before = journal(tmp_path / "timed")
+    for trials in before.values():
+        for trial in trials:
+            values = columns.measured_values(other.root, trial.user_attrs["run_id"])
+            assert values is not None
+            assert trial.values[-1] == values["eager_latency_ms"]
+            assert set(trial.user_attrs["other_costs"]) == {"params"}
+    # The same command measures nothing again; one with other costs is another search.
+    assert cli(tmp_path / "timed", *timed)[0] == 0
+    assert journal(tmp_path / "timed") == before
+    assert cli(tmp_path / "timed", *arguments)[0] == 0
+    assert len(journal(tmp_path / "timed")) == 2 * len(before)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--costs", "flops,time"), "--costs flops,time: 'time' is not what a search can minimise"),
+        (("--costs", "eager_image_ms", "--workers", "2"), "pass --workers 1, or leave it out"),
         (("--trials", "0"), "--trials 0: must be >= 1"),
         (("--batch", "0"), "--batch 0: must be >= 1"),
         (("--search-seed", "2", "--seeds", "1,2"), "--search-seed 2: must not be one of --seeds"),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +47,7 @@ def test_an_unknown_table_lists_the_choices() -> None:
 
 
 def test_a_module_without_the_function_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_NOT_TABLES", frozenset())
+    monkeypatch.setattr(registry, "_TABLES", replace(registry._TABLES, others=frozenset()))
     with pytest.raises(ValueError, match=r"cells\.py has no function tables\(frames\)"):
         registry.load("cells")
 

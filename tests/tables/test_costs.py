@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from bench.frames import PART_KEYS
+from bench.network_parts import PARTS, part_of
 from bench.tables.costs import (
-    PARTS,
     chosen_flops,
     flops_by_part,
-    part_of,
     share_summary,
     tables,
 )

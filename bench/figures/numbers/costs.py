@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from bench.frames import SETTINGS
+from bench.network_parts import part_of, stage_of
 
 COSTS = ("flops", "params")
 
-# Names of what the parts of a network are, and how their module paths end (`bench.cost`).
-_KINDS = (
-    ("stem", re.compile(r"(^|\.)backbone\.stem$")),
-    ("stage", re.compile(r"(^|\.)backbone\.stages\.(?P<stage>\d+)$")),
-    ("exit heads", re.compile(r"(^|\.)heads\.\w+\.(adapter|linear)$")),
-)
-OTHER = "other"
+# What is drawn apart from stem and stages.
+_KINDS = {"adapters": "exit heads", "heads": "exit heads"}
 
 
 def configurations(runs: pd.DataFrame) -> pd.DataFrame:
@@ -69,11 +63,9 @@ def by_part(parts: pd.DataFrame) -> pd.DataFrame:
     return table[kinds]
 
 
-def _kind(part: str) -> str:
-    for name, pattern in _KINDS:
-        if found := pattern.search(part):
-            return name if name != "stage" else f"stage {int(found['stage']) + 1}"
-    return OTHER
+def _kind(path: str) -> str:
+    stage, part = stage_of(path), part_of(path)
+    return _KINDS.get(part, part) if stage is None else f"stage {stage + 1}"
 
 
 def _place(kind: str) -> tuple[int, int]:

@@ -24,13 +24,14 @@ from bench.frames import load_frames
 from bench.predictive import FloatArray
 from bench.records import search_folder
 from bench.search.history import JOURNAL
-from bench.search.objectives import Objective, for_model, objectives_for
+from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
 
 LOG = logging.getLogger(__name__)
 
 REFERENCE = 1.1  # Of objectives between 0 (best of any search) and 1 (worst).
 COLUMNS = (
     "dataset", "study", "method", "sampler", "trial", "core_seconds", "hypervolume", "n_objectives",
+    "costs",
 )  # fmt: skip
 
 
@@ -44,7 +45,9 @@ def progress(results: Path) -> pd.DataFrame:
     Returns:
         `COLUMNS`: trial counts from 1; core_seconds are CPU seconds of training and validation up
         to it, a network that was trained before is free; hypervolume is of all trials up to it,
-        divided by the largest possible one, so in [0, 1]. Empty where nothing was searched.
+        divided by the largest possible one, so in [0, 1]; costs are those among the objectives,
+        with commas: searches that minimise others have a scale of their own. Empty where nothing
+        was searched.
     """
     folder = search_folder(results)
     searches = list(_studies(folder / JOURNAL)) if (folder / JOURNAL).is_file() else []
@@ -56,14 +59,12 @@ def progress(results: Path) -> pd.DataFrame:
     tasks = records.runs.groupby("dataset")["task"].first() if len(records.runs) else pd.Series()
     parts = []
     for dataset in sorted({str(one.user_attrs["dataset"]) for one in searches} & set(tasks.index)):
-        objectives = objectives_for(str(tasks[dataset]))
-        of_dataset = [
-            one
-            for one in searches
-            if one.user_attrs["dataset"] == dataset and _has(one, objectives)
-        ]
-        if of_dataset:
-            parts += _of_dataset(of_dataset, objectives, seconds)
+        of_dataset = [one for one in searches if one.user_attrs["dataset"] == dataset]
+        for costs in sorted({_cost_keys(one) for one in of_dataset}):
+            objectives = objectives_for(str(tasks[dataset]), costs)
+            alike = [one for one in of_dataset if _cost_keys(one) == costs]
+            if kept := [one for one in alike if _has(one, objectives)]:
+                parts += _of_dataset(kept, objectives, seconds)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
@@ -74,6 +75,11 @@ def _studies(journal: Path) -> Iterator[Study]:
         study = optuna.load_study(study_name=name, storage=storage)
         if study.get_trials(deepcopy=False):
             yield study
+
+
+def _cost_keys(study: Study) -> tuple[str, ...]:
+    """The costs among a study's objectives."""
+    return tuple(key for key in study.user_attrs["objectives"] if key in CHOICES)
 
 
 def _has(study: Study, objectives: Sequence[Objective]) -> bool:
@@ -95,7 +101,7 @@ def _of_dataset(
     low, high = np.nanmin(every, axis=0), np.nanmax(every, axis=0)
     span = np.where(high > low, high - low, 1.0)  # An objective that never varied is 0 throughout.
     return [
-        _table(study, hypervolumes((costs_TO - low) / span), seconds, len(objectives))
+        _table(study, hypervolumes((costs_TO - low) / span), seconds, objectives)
         for study, costs_TO in zip(searches, values, strict=True)
     ]
 
@@ -130,7 +136,7 @@ def hypervolumes(costs_TO: FloatArray) -> FloatArray:
 
 
 def _table(
-    study: Study, hypervolume_T: FloatArray, seconds: pd.Series, n_objectives: int
+    study: Study, hypervolume_T: FloatArray, seconds: pd.Series, objectives: Sequence[Objective]
 ) -> pd.DataFrame:
     facts: dict[str, Any] = study.user_attrs
     run_ids = [trial.user_attrs["run_id"] for trial in study.get_trials(deepcopy=False)]
@@ -146,6 +152,7 @@ def _table(
             "trial": range(1, len(run_ids) + 1),
             "core_seconds": spent.cumsum(),
             "hypervolume": hypervolume_T,
-            "n_objectives": n_objectives,
+            "n_objectives": len(objectives),
+            "costs": ",".join(_cost_keys(study)),
         }
     )

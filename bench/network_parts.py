@@ -1,0 +1,33 @@
+"""What the parts of a network are, from their module paths: stem, stages, adapters, heads."""
+
+from __future__ import annotations
+
+import re
+
+# Module paths of ``bench.cost`` below any prefix: an ensemble's members have one each.
+_PATTERNS = (
+    ("stem", re.compile(r"(^|\.)backbone\.stem$")),
+    ("stages", re.compile(r"(^|\.)backbone\.stages\.(?P<place>\d+)$")),
+    ("adapters", re.compile(r"(^|\.)heads\.\w+\.adapter$")),
+    ("heads", re.compile(r"(^|\.)heads\.\w+\.linear$")),
+    ("other", re.compile(r"^other$")),
+)
+PARTS = tuple(part for part, _ in _PATTERNS)
+
+
+def part_of(path: str) -> str:
+    """The part of ``PARTS`` that a module path belongs to.
+
+    Raises:
+        ValueError: a path that ``bench.cost`` does not make.
+    """
+    for part, pattern in _PATTERNS:
+        if pattern.search(path):
+            return part
+    raise ValueError(f"module path {path!r} is none of {', '.join(PARTS)}, see bench/cost.py")
+
+
+def stage_of(path: str) -> int | None:
+    """Which stage a module path is, from 0 on; None if it is none."""
+    found = dict(_PATTERNS)["stages"].search(path)
+    return int(found["place"]) if found else None

@@ -1,0 +1,83 @@
+"""A run of a search whose objectives are measured: trained, and timed right after, in the worker.
+
+    results/search/latency/<run_id>.json      the times, of the form of `bench.latency.columns`
+
+A record says what a run is and never changes; so the times lie beside it, as those of final runs.
+What one machine has measured is not measured again by it: an interrupted search goes on from the
+times that it has seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bench.config import RunConfig
+from bench.context import Context
+from bench.errors import UserError
+from bench.execute import run_and_store
+from bench.latency import columns
+from bench.latency.machine import processor
+from bench.loaded import load_dataset
+from bench.outcome import Outcome
+from bench.records import Record, Store
+
+_log = logging.getLogger(__name__)
+
+
+def run_timed(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+    """One run as `run_and_store` makes it, and its times, unless this machine has taken them.
+
+    What can not be measured is a failed trial of the search, and no failed run.
+    """
+    outcome = run_and_store(config, context, wait_for_others=wait_for_others)
+    if outcome.status != "done":
+        return outcome
+    store = context.store
+    with store.lock(config.run_id, wait=True):
+        record = store.load(config.run_id)
+        if record is None or _is_known(store, config.run_id):
+            return outcome
+        try:
+            _measure(store, record, context)
+        except UserError:
+            raise  # of the data or the store, not of this network
+        except Exception as error:
+            _log.warning("%s could not be measured", config.run_id, exc_info=True)
+            return Outcome(
+                run_id=config.run_id, status="done", unmeasured=f"{type(error).__name__}: {error}"
+            )
+    return outcome
+
+
+def check_alone(costs: Sequence[str], workers: int | None, scheduler: str | None) -> None:
+    """Raise UserError where runs would disturb each other's times.
+
+    Args:
+        costs: of the search.
+        workers: processes that the user asks for; None: no wish.
+        scheduler: address of the user's, or None.
+    """
+    measured = [key for key in costs if key in columns.AT_ONCE]
+    if measured and (scheduler is not None or (workers or 0) > 1):
+        asked = f"--workers {workers}" if scheduler is None else f"--scheduler {scheduler}"
+        raise UserError(
+            f"{asked} with --costs {','.join(measured)}: a measured time is one only while nothing "
+            "else runs on the machine; pass --workers 1, or leave it out: the search then takes "
+            "one, the final runs all cores"
+        )
+
+
+def _is_known(store: Store, run_id: str) -> bool:
+    found = columns.load(store.root, run_id)
+    return found is not None and found["machine"]["cpu"] == processor()
+
+
+def _measure(store: Store, record: Record, context: Context) -> None:
+    # Here, because torch and its exporters take seconds and `-h` reads this file too.
+    from bench.export.trained import Trained
+    from bench.latency.objective import measured_at_once
+
+    row = context.row(record["config"]["dataset"])
+    dataset = load_dataset(row, context.data, context.cache)
+    columns.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))
