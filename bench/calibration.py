@@ -26,28 +26,6 @@ def equal_width_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
     return np.searchsorted(np.linspace(0, 1, N_BINS + 1)[1:-1], confidence_B, side="left")
 
 
-def _mass_edges(held_RU: FloatArray) -> npt.NDArray[np.intp]:
-    """Where the first N_BINS - 1 of the bins of equal mass end, as positions in U, (R, N_BINS - 1).
-
-    Args:
-        held_RU: samples of each resample up to each of the U distinct values, ascending.
-    """
-    ranks = np.ceil(held_RU[:, -1:] * np.arange(1, N_BINS) / N_BINS)
-    rows = zip(held_RU, ranks, strict=True)
-    return np.stack([np.searchsorted(held_U, rank, side="left") for held_U, rank in rows])
-
-
-def equal_mass_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
-    """Bin index in [0, N_BINS) of each confidence; each bin holds about B / N_BINS samples.
-
-    Edges are order statistics, so that equal confidences always share a bin and the result does not
-    depend on the order of the samples. With many ties some bins are empty.
-    """
-    distinct_U, times_U = np.unique(confidence_B, return_counts=True)
-    edges = distinct_U[_mass_edges(np.cumsum(times_U, dtype=np.float64)[None])[0]]
-    return np.searchsorted(edges, confidence_B, side="left")
-
-
 def bin_gaps(
     counts_RB: FloatArray, gap_BJ: FloatArray, bins_BJ: npt.NDArray[np.intp], n_bins: int
 ) -> FloatArray:
@@ -73,22 +51,6 @@ def ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     bins_B1 = equal_width_bins(confidence_B)[:, None]
     sums_RG = bin_gaps(counts_RB, (correct_B - confidence_B)[:, None], bins_B1, N_BINS)
     return np.asarray(sums_RG.sum(axis=1) / counts_RB.sum(axis=1), dtype=np.float64)
-
-
-@counted(0, 1)
-def adaptive_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
-    """As `ece`, with 15 bins of equal mass (Nguyen & O'Connor 2015), those of the resample."""
-    confidence_B, _, correct_B = top_label(predictive)
-    order_B = np.argsort(confidence_B)
-    # A bin holds neighbours in this order: its sum is a difference of two running sums.
-    sorted_B = confidence_B[order_B]
-    last_U = np.flatnonzero(np.append(np.diff(sorted_B) > 0, True))
-    sorted_RB = np.ascontiguousarray(counts_RB[:, order_B])
-    held_RU = np.cumsum(sorted_RB, axis=1)[:, last_U]
-    gap_RU = np.cumsum(sorted_RB * (correct_B[order_B] - sorted_B), axis=1)[:, last_U]
-    at_edges = np.take_along_axis(gap_RU, _mass_edges(held_RU), axis=1)
-    gaps_RG = np.diff(at_edges, axis=1, prepend=0, append=gap_RU[:, -1:])
-    return np.asarray(np.abs(gaps_RG).sum(axis=1) / held_RU[:, -1], dtype=np.float64)
 
 
 @counted(0, 1)

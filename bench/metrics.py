@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from bench import calibration, diversity, scores
+from bench import calibration, diversity, equal_mass, scores
 from bench.calibration import at_temperature, fit_temperature
 from bench.counted import Counted
 from bench.predictive import TASKS, Predictive
@@ -99,7 +99,7 @@ _ROWS = (
     _class_calibration(
         name="classwise_ece", label="Class-wise ECE", compute=calibration.classwise_ece
     ),
-    _class_calibration(name="adaptive_ece", label="Adaptive ECE", compute=calibration.adaptive_ece),
+    _class_calibration(name="adaptive_ece", label="Adaptive ECE", compute=equal_mass.adaptive_ece),
     _class_diversity(name="disagreement", label="Disagreement", compute=diversity.disagreement),
     _class_diversity(
         name="mutual_information",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from bench.calibration import label_nll, standardised_residuals
-from bench.counted import counted, group_sums, means
+from bench.counted import counted, group_sums, means, whole_rows
 from bench.predictive import FloatArray, Predictive
 
 
@@ -41,23 +41,35 @@ def _rank_areas(
     The positives' distinct scores u_1 < ... < u_P split the line into 2 P + 1 groups: below u_1,
     at u_1, between u_1 and u_2, ...; the samples of each are all that the ranks depend on.
     """
+    if 2 * positive_B.sum() > len(positive_B):
+        # P(-score of a negative > -score of a positive): the same, with fewer groups.
+        return _rank_areas(counts_RB, -score_B, ~positive_B)
     edges_P = np.unique(score_B[positive_B])
     below_B = np.searchsorted(edges_P, score_B, side="left")
     not_above_B = np.searchsorted(edges_P, score_B, side="right")
-    groups_B1 = (below_B + not_above_B)[:, None]  # 2 i between, 2 i + 1 at an edge
-    n_groups = 2 * len(edges_P) + 1
-    negative_B1 = (~positive_B).astype(np.float64)[:, None]
-    negatives_RG = group_sums(counts_RB, groups_B1, n_groups, negative_B1)
-    at_R, groups_1 = counts_RB[:, positive_B], groups_B1[positive_B] // 2
-    positives_RP = group_sums(at_R, groups_1, len(edges_P))
+    groups_B = below_B + not_above_B  # 2 i between, 2 i + 1 at an edge
+    negatives_RG = _times(counts_RB, groups_B, 2 * len(edges_P) + 1, ~positive_B)
+    positives_RP = _times(counts_RB, groups_B // 2, len(edges_P), positive_B)
     # Twice the negatives below an edge, and those at it once.
-    up_to_RG = np.cumsum(negatives_RG, axis=1)
+    up_to_RG = np.cumsum(negatives_RG, axis=1, dtype=negatives_RG.dtype)
     wins_RP = up_to_RG[:, 0:-1:2] + up_to_RG[:, 1::2]
-    pairs_R = positives_RP.sum(axis=1) * up_to_RG[:, -1]
-    wins_R = np.einsum("rp,rp->r", positives_RP, wins_RP)
+    pairs_R = positives_RP.sum(axis=1, dtype=np.float64) * up_to_RG[:, -1]
+    wins_R = np.einsum("rp,rp->r", positives_RP, wins_RP, dtype=np.float64)
     areas_R = np.full(len(pairs_R), math.nan)
     np.divide(wins_R, 2 * pairs_R, out=areas_R, where=pairs_R > 0)
     return areas_R
+
+
+def _times(
+    counts_RB: FloatArray,
+    groups_B: npt.NDArray[np.intp],
+    n_groups: int,
+    kind_B: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.integer]:
+    """How often each resample holds samples of a kind in each group, (R, n_groups), by rows."""
+    of_kind_RB = counts_RB.T[kind_B].T
+    sums_RG = group_sums(of_kind_RB, groups_B[kind_B, None], n_groups)
+    return whole_rows(sums_RG, counts_RB)
 
 
 @counted(0, 1)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import record_command
 from bench.errors import UserError
 
 LOG = logging.getLogger("bench.report")
@@ -19,14 +20,11 @@ _EXAMPLES = """examples:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.report",
-        description="Write one HTML file with everything that the records of finished runs show. "
-        "It opens from disk, without a network.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    description = (
+        "Write one HTML file with everything that the records of finished runs show. "
+        "It opens from disk, without a network."
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+    parser = record_command.parser("bench.report", description, _EXAMPLES)
     parser.add_argument(
         "--out", type=Path, help="file to write (default: report.html in the results folder)"
     )
@@ -44,7 +42,7 @@ def _write(results: Path, out: Path) -> None:
         raise UserError(f"--out {out}: is a folder; it must be the file to write")
     study = read_study(results) if results.is_dir() else None
     if study is None or study.frames.runs.empty:
-        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+        raise record_command.no_finished_runs(results)
     page = render(content(study))
     with storage_errors(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,15 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 when there are no finished runs or the file can not be written.
     """
     options = _parser().parse_args(argv)
-    try:
-        _write(options.results, options.out or options.results / "report.html")
-    except UserError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
+    out = options.out or options.results / "report.html"
+    return record_command.exit_status(lambda: _write(options.results, out), LOG)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("bench").setLevel(logging.INFO)
+    record_command.show_messages()
     sys.exit(main())

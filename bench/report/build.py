@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.figures import style
 from bench.figures.heatmap import regions
+from bench.latency.columns import MEASURES
 from bench.metrics import direction_of, keys_for, label_of
 from bench.pareto import quality_of
 from bench.report import claims, configurations, depth, looks, overview, provenance, shift
@@ -74,6 +75,10 @@ def _dataset(study: Study, dataset: str) -> dict[str, Any]:
                 "kind": kinds[key].kind,
             }
             for key in configurations.metric_keys(runs)
+        ],
+        "measured": [
+            {"key": key, "label": MEASURES[key], "direction": "lower", "kind": "measured"}
+            for key in configurations.measured_keys(runs)
         ],
         "quality": quality_of(task),
         "shift": configurations.shift_metrics(task),

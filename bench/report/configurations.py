@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.latency.columns import MEASURES
 from bench.metrics import keys_for
-from bench.pareto import seed_means, selected
+from bench.pareto import COSTS, seed_means, selected
 from bench.report.command import command
 from bench.report.depth import histories
 from bench.report.rounding import compact
@@ -23,6 +24,11 @@ SPLITS = ("val", "test", "ood")
 def metric_keys(runs: pd.DataFrame) -> list[str]:
     """The metrics that one dataset's runs have, in table order."""
     return [key for key in keys_for(str(runs["task"].iloc[0])) if key in runs.columns]
+
+
+def measured_keys(runs: pd.DataFrame) -> list[str]:
+    """What bench.latency has measured of one dataset's runs, in the order of its table."""
+    return [key for key in MEASURES if key in runs.columns and runs[key].notna().any()]
 
 
 def shift_metrics(task: str) -> list[str]:
@@ -40,13 +46,14 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
 
     Returns:
         Dicts with id, category, label, seeds, front (on the validation front), chosen (stands for
-        its category), flops, params, n, k, depth; ``values`` and ``spread`` (mean and standard
-        deviation over seeds, by split, in the order of `metric_keys`); ``shift`` (means by metric,
-        corruption, severity); ``parts`` (FLOPs by part); ``theta`` (see `depth.histories`);
-        ``seconds`` (training, evaluation); ``command``.
+        its category), flops, params, what `measured_keys` names, n, k, depth; ``values`` and
+        ``spread`` (mean and standard deviation over seeds, by split, in the order of
+        `metric_keys`); ``shift`` (means by metric, corruption, severity); ``parts`` (FLOPs by
+        part); ``theta`` (see `depth.histories`); ``seconds`` (training, evaluation); ``command``.
     """
     runs = study.runs(dataset)
     task, keys = str(runs["task"].iloc[0]), metric_keys(runs)
+    measured = measured_keys(runs)
     on_front = selected(runs).get(dataset, frozenset())
     chosen = set(chosen_by_category(runs)["config_id"])
     values, spreads = _by_split(runs, keys)
@@ -57,7 +64,7 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
     for (config_id, category), group in runs.groupby(["config_id", "category"], sort=True):
         first, seeds = group.iloc[0], sorted(map(int, group["seed"].unique()))
         # A deployed SAE depends on what its seed has learned, and so do its costs.
-        costs = group.drop_duplicates("seed")[["flops", "params"]].mean()
+        costs = group.drop_duplicates("seed")[[*COSTS, *measured]].mean(skipna=False)
         rows.append(
             {
                 "id": config_id,
@@ -66,8 +73,7 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
                 "seeds": seeds,
                 "front": config_id in on_front,
                 "chosen": config_id in chosen,
-                "flops": float(costs["flops"]),
-                "params": float(costs["params"]),
+                **costs.astype(float).to_dict(),
                 "n": first["n_inputs"],
                 "k": first["n_exits"],
                 "depth": first["depth"],

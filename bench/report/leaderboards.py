@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,33 +70,10 @@ def _board(
     by_metric = {
         metric: numbers[numbers["metric"] == metric].set_index("config_id") for metric in metrics
     }
-    costs = runs.groupby("config_id")[list(COSTS)].mean()
-    by_category = dict(zip(chosen["category"], chosen["config_id"], strict=True))
-    standard = by_category.get(REFERENCES[0])
-    base = None if standard is None else cast("pd.Series[float]", costs.loc[str(standard)])
     columns = {
         metric: _values(task, metric, rows) if view == VALUES else _gaps(task, metric, rows)
         for metric, rows in by_metric.items()
     }
-    facts = runs.drop_duplicates("config_id").set_index("config_id")
-    seeds = runs.groupby("config_id")["seed"].nunique()
-    table_rows = []
-    for category, config_id in chosen.itertuples(index=False):
-        measured = [columns[metric].get(config_id) for metric in metrics]
-        if not any(measured):
-            continue  # the reference itself
-        table_rows.append(
-            Row(
-                category=category,
-                config_id=config_id,
-                label=str(facts["label"][config_id]),
-                seeds=f"{seeds[config_id]} of {seeds.max()}",
-                cells=(
-                    *(cell or Cell(text=cells.MISSING, value=math.nan) for cell in measured),
-                    *(_cost(costs.loc[config_id], base, name) for name in COSTS),
-                ),
-            )
-        )
     labels = [metric_label(task, metric).replace(" (nats)", "") for metric in metrics]
     what = {"test": "Test split", "ood": "Under shift"}[split]
     versus = "" if view == VALUES else f", difference to {view}"
@@ -107,9 +84,35 @@ def _board(
         table=Table(
             caption=f"{what} of {dataset}{versus}",
             heads=(*labels, "FLOPs", "Parameters"),
-            rows=tuple(table_rows),
+            rows=tuple(_rows(runs, chosen, columns)),
         ),
     )
+
+
+def _rows(
+    runs: pd.DataFrame, chosen: pd.DataFrame, columns: Mapping[str, Mapping[str, Cell]]
+) -> Iterator[Row]:
+    """One row a chosen configuration: its cells of each metric, and its costs."""
+    costs = runs.groupby("config_id")[list(COSTS)].mean()
+    by_category = dict(zip(chosen["category"], chosen["config_id"], strict=True))
+    standard = by_category.get(REFERENCES[0])
+    base = None if standard is None else cast("pd.Series[float]", costs.loc[str(standard)])
+    labels = runs.drop_duplicates("config_id").set_index("config_id")["label"]
+    seeds = runs.groupby("config_id")["seed"].nunique()
+    for category, config_id in chosen.itertuples(index=False):
+        measured = [cells_of.get(config_id) for cells_of in columns.values()]
+        if not any(measured):
+            continue  # the reference itself
+        yield Row(
+            category=category,
+            config_id=config_id,
+            label=str(labels[config_id]),
+            seeds=f"{seeds[config_id]} of {seeds.max()}",
+            cells=(
+                *(cell or Cell(text=cells.MISSING, value=math.nan) for cell in measured),
+                *(_cost(costs.loc[config_id], base, name) for name in COSTS),
+            ),
+        )
 
 
 def _values(task: str, metric: str, rows: pd.DataFrame) -> dict[str, Cell]:

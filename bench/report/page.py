@@ -12,7 +12,6 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
 from bench.report.claims import Judged
 from bench.report.leaderboards import Board
@@ -36,6 +35,7 @@ SECTIONS = (
     ("failures", "Failures"),
     ("environment", "Environment"),
 )
+PLOTLY = FOLDER / "vendor" / "plotly-cartesian.min.js"
 _STYLES = ("base", "controls", "content")
 _EARLY_SCRIPTS = ("theme",)
 # In this order: each uses those before it as soon as it is read.
@@ -75,7 +75,7 @@ class Content:
 
 def render(content: Content) -> str:
     """The page."""
-    early, plotly = _joined("script", _EARLY_SCRIPTS, "js"), get_plotlyjs()
+    early, plotly = _joined("script", _EARLY_SCRIPTS, "js"), PLOTLY.read_text()
     script = _joined("script", _SCRIPTS, "js")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),

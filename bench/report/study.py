@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.frames import Frames, frames_of
+from bench.latency.columns import with_measures
 from bench.records import Record, Store
 from bench.search.budget import budgets
 
@@ -50,9 +51,10 @@ class Study:
 
 
 def read_study(results: Path) -> Study:
-    """Read every record below ``results``, and what a search there has spent."""
+    """Read every record below ``results``, what was measured and what a search has spent."""
     study = study_of(Store(results).records())
-    frames = replace(study.frames, budgets=budgets(results), root=results)
+    runs = with_measures(study.frames.runs, results)
+    frames = replace(study.frames, runs=runs, budgets=budgets(results), root=results)
     return replace(study, frames=frames)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UserError
+from bench import record_command
 
 LOG = logging.getLogger("bench.statistics")
 
@@ -21,14 +21,8 @@ docs/statistics.md says what the tables mean.
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.statistics",
-        description="Intervals, comparisons, ranks and effects of finished runs, as CSV files.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
-    return parser
+    description = "Intervals, comparisons, ranks and effects of finished runs, as CSV files."
+    return record_command.parser("bench.statistics", description, _EXAMPLES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,24 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 where there are no finished runs or files are missing.
     """
     options = _parser().parse_args(argv)
-    try:
-        sys.stdout.write(_write(options.results))
-    except UserError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
+    return record_command.exit_status(lambda: _write(options.results), LOG)
 
 
-def _write(results: Path) -> str:
+def _write(results: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.frames import load_frames
     from bench.records import storage_errors, write_file
     from bench.statistics.ranks import blocks, rank_test
     from bench.statistics.study import summary, tables
 
-    frames = load_frames(results) if results.is_dir() else None
-    if frames is None or frames.runs.empty:
-        raise UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
+    frames = record_command.finished_runs(results)
     folder = results / "statistics"
     with storage_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -70,11 +56,9 @@ def _write(results: Path) -> str:
         written[name] = table
     text = summary(written["intervals"], rank_test(blocks(frames)))
     write_file(folder / "summary.md", text.encode())
-    return text
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
-    # The project's messages alone.
-    logging.getLogger("bench").setLevel(logging.INFO)
+    record_command.show_messages()
     sys.exit(main())

@@ -40,9 +40,7 @@ def cached(
             number could be forgotten.
         compute: the work; its keys are names of arrays.
     """
-    identity = json.dumps([facts, code_identity(code)]).encode()
-    name = f"{stem}-{hashlib.sha256(identity).hexdigest()[:24]}.npz"
-    path = root / ".cache" / "statistics" / name
+    path = path_of(root, stem, facts, code)
     found = _read(path)
     if found is None:
         _log.info("computing %s", path.stem)
@@ -51,6 +49,13 @@ def cached(
         found = _read(path)
         assert found is not None, "an archive that was just written"
     return found
+
+
+def path_of(root: Path, stem: str, facts: object, code: tuple[ModuleType, ...]) -> Path:
+    """Where `cached` keeps the result of these arguments."""
+    identity = json.dumps([facts, code_identity(code)]).encode()
+    name = f"{stem}-{hashlib.sha256(identity).hexdigest()[:24]}.npz"
+    return root / ".cache" / "statistics" / name
 
 
 @functools.cache

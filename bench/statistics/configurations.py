@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -60,6 +60,12 @@ def configurations(frames: Frames, config_ids: Collection[str]) -> list[Configur
                 )
             )
     return found
+
+
+def run_ids(configs: Iterable[Configuration], split: str) -> list[str]:
+    """The runs of configurations that have a split, each once."""
+    found = (str(run) for config in configs for run in config.of_split(split)["run_id"])
+    return list(dict.fromkeys(found))
 
 
 def expected_seeds(runs: pd.DataFrame) -> dict[str, int]:

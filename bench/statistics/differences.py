@@ -12,12 +12,14 @@ import pandas as pd
 from bench.frames import Frames
 from bench.metrics import keys_for
 from bench.statistics import replicates
+from bench.statistics.ahead import keep_replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, p_value, seed_weights
 from bench.statistics.configurations import (
     Configuration,
     configurations,
     known_splits,
     results_folder,
+    run_ids,
 )
 from bench.statistics.holm import holm
 from bench.statistics.replicates import Split
@@ -56,12 +58,20 @@ def differences(
         UserError: as `intervals`.
     """
     root = results_folder(frames)
-    rows = [
-        {**config.facts, "reference_id": reference_id, "split": split, **row}
-        for reference in configurations(frames, [reference_id])
+    references = configurations(frames, [reference_id])
+    pairs = [
+        (config, reference)
+        for reference in references
         for config in configurations(frames, config_ids)
         if config.dataset == reference.dataset and config.config_id != reference_id
-        for split in known_splits(splits)
+    ]
+    for split in known_splits(splits):
+        needed = [config for pair in pairs for config in pair]
+        keep_replicates(root, run_ids(needed, split), [split], n_resamples)
+    rows = [
+        {**config.facts, "reference_id": reference_id, "split": split, **row}
+        for config, reference in pairs
+        for split in splits
         for row in _paired(root, config, reference, split, n_resamples)
     ]
     table = pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS))

@@ -13,6 +13,7 @@ from bench.frames import Frames
 from bench.metrics import keys_for
 from bench.predictive import FloatArray
 from bench.statistics import replicates
+from bench.statistics.ahead import keep_replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
 from bench.statistics.configurations import (
     Configuration,
@@ -20,6 +21,7 @@ from bench.statistics.configurations import (
     expected_seeds,
     known_splits,
     results_folder,
+    run_ids,
 )
 from bench.statistics.differences import differences
 from bench.statistics.replicates import Split
@@ -60,10 +62,13 @@ def intervals(
     """
     root = results_folder(frames)
     expected = expected_seeds(frames.runs)
+    configs = configurations(frames, config_ids)
+    for split in known_splits(splits):
+        keep_replicates(root, run_ids(configs, split), [split], n_resamples)
     rows = [
         {**config.facts, "split": split, "expected_seeds": expected[config.dataset], **row}
-        for config in configurations(frames, config_ids)
-        for split in known_splits(splits)
+        for config in configs
+        for split in splits
         for row in _of_split(root, config, split, n_resamples)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -106,8 +111,12 @@ def severity_intervals(
     """
     root = results_folder(frames)
     expected = expected_seeds(frames.runs)
-    rows = []
-    for config in configurations(frames, config_ids):
+    rows, configs = [], configurations(frames, config_ids)
+    for task in sorted({config.task for config in configs}):
+        of_task = [config for config in configs if config.task == task]
+        wanted = tuple(key for key in keys_for(task) if key in set(metrics))
+        keep_replicates(root, run_ids(of_task, "corruption"), [wanted], n_resamples)
+    for config in configs:
         keys = [key for key in keys_for(config.task) if key in set(metrics)]
         measured = config.of_split("corruption").astype({"severity": int})
         draws = {

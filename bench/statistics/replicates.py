@@ -10,20 +10,23 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from bench import calibration, counted, diversity, metrics, predictive, scores
+from bench import calibration, counted, diversity, equal_mass, metrics, predictive, scores
 from bench.errors import UserError
 from bench.metrics import applications, keys_for
 from bench.predictive import FloatArray, Predictive
 from bench.records import Record
 from bench.statistics import bootstrap, predictions
 from bench.statistics.bootstrap import N_RESAMPLES, example_counts
-from bench.statistics.cache import Arrays, cached
+from bench.statistics.cache import Arrays, cached, path_of
 from bench.statistics.predictions import record_of, shifted, stored
 
 Split = Literal["val", "test", "ood"]
 BySeverity = dict[tuple[str, int, str], FloatArray]
 # The code that the values depend on.
-_SOURCES = (bootstrap, calibration, counted, diversity, metrics, predictions, predictive, scores)
+_SOURCES = (
+    bootstrap, calibration, counted, diversity, equal_mass, metrics, predictions, predictive,
+    scores,
+)  # fmt: skip
 
 
 def evaluate_resamples(
@@ -69,7 +72,7 @@ def of_run(root: Path, run_id: str, split: Split, n_resamples: int = N_RESAMPLES
         counts_RB = _counts(record, split, len(found.y_B), n_resamples)
         return evaluate_resamples(found, record["temperature"], counts_RB)
 
-    return _cached(root, record, [split, n_resamples], compute)
+    return _cached(root, record, _question(split, n_resamples), compute)
 
 
 def by_severity(
@@ -90,9 +93,40 @@ def by_severity(
             for key, values_R in values.items()
         }
 
-    found = _cached(root, record, ["severity", wanted, n_resamples], compute)
+    found = _cached(root, record, _question(tuple(wanted), n_resamples), compute)
     names = {name: name.split("/") for name in found}
     return {(name, int(level), key): found[path] for path, (name, level, key) in names.items()}
+
+
+def cold_work(
+    root: Path, run_id: str, split: Split | tuple[str, ...], n_resamples: int = N_RESAMPLES
+) -> int:
+    """How many counts of samples have to be read for values that are not kept yet; 0: they are.
+
+    Args:
+        root: the results folder.
+        run_id: of a finished run.
+        split: as `of_run`, or the keys of `by_severity`.
+        n_resamples: how many resamples.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    record = record_of(root, run_id)
+    question = _question(split, n_resamples)
+    if path_of(root, run_id, [record["digest"], question], _SOURCES).exists():
+        return 0
+    data = record["dataset"]
+    if split in ("val", "test"):
+        return int(data["sizes"][split]) * n_resamples
+    n_sets = sum(map(len, record["metrics"].get("corruptions", {}).values()))
+    return int(data["shift_images"]) * n_sets * n_resamples
+
+
+def _question(split: Split | tuple[str, ...], n_resamples: int) -> list[object]:
+    if isinstance(split, tuple):
+        return ["severity", sorted(set(split)), n_resamples]
+    return [split, n_resamples]
 
 
 def _under_shift(

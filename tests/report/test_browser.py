@@ -123,6 +123,7 @@ def test_it_loads_without_errors_and_asks_for_nothing(browser: Browser, page_fil
         drawn = (By.CSS_SELECTOR, f"#{panels} .main-svg")
         until(browser, partial(_found, drawn))
     assert log(browser, "browser") == []
+    assert trace_types_changed(browser) == []
     messages = [json.loads(entry["message"])["message"] for entry in log(browser, "performance")]
     asked = {
         m["params"]["request"]["url"]
@@ -132,6 +133,37 @@ def test_it_loads_without_errors_and_asks_for_nothing(browser: Browser, page_fil
     assert {url for url in asked if not url.startswith(("data:", "blob:", "about:"))} == {
         page_file.as_uri()
     }
+
+
+def trace_types_changed(browser: Browser) -> list[Any]:
+    """What the bundle of Plotly lacks would be drawn as something else."""
+    all_plots = "[...document.querySelectorAll('.js-plotly-plot')]"
+    pairs = script(
+        browser,
+        f"{all_plots}.flatMap((p) => p.data.map((asked, i) => [asked.type, p._fullData[i].type]))",
+    )
+    assert {asked for asked, _ in pairs} == {"scatter", "heatmap"}
+    return [pair for pair in pairs if pair[0] != pair[1]]
+
+
+def test_text_and_tables_are_there_before_plotly_is(browser: Browser, page_file: Path) -> None:
+    """Its script is text until the page has been painted, or a plot is needed."""
+    watch = """addEventListener("DOMContentLoaded", () => { window.early = {
+        plotly: typeof Plotly, rows: document.querySelectorAll("#leaderboards td").length,
+        options: document.querySelectorAll("#pareto select[name='x'] option").length }; });"""
+    asked = "Page.addScriptToEvaluateOnNewDocument"
+    added = browser.execute_cdp_cmd(asked, {"source": watch})
+    try:
+        browser.get("about:blank")
+        browser.get(page_file.as_uri())
+        early = script(browser, "window.early")
+        assert early["plotly"] == "undefined"
+        assert early["rows"] > 20
+        assert early["options"] > 10
+        until(browser, lambda b: script(b, "typeof Plotly") == "object")
+        assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot") == []
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def test_the_plot_shows_every_configuration_at_its_values(opened: Browser, shown: Any) -> None:

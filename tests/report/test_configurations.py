@@ -1,17 +1,26 @@
 """Rows of configurations against the records, number by number."""
 
 import math
+import shutil
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from bench.frames import Frames
+from bench.latency.columns import save
 from bench.records import Store
-from bench.report.configurations import configurations, metric_keys, shift_metrics
+from bench.report.build import content
+from bench.report.configurations import (
+    configurations,
+    measured_keys,
+    metric_keys,
+    shift_metrics,
+)
 from bench.report.depth import histories, panels
-from bench.report.study import Study, study_of
+from bench.report.study import Study, read_study, study_of
 from report.studies import CONFIGURATIONS, CORRUPTIONS, SEVERITIES, finished_run, run_config
 
 
@@ -78,6 +87,40 @@ def test_costs_that_differ_between_seeds_are_averaged() -> None:
     (row,) = configurations(study_of(records), "pneumonia")
     assert row["flops"] == 125
     assert row["parts"] == [["stem", 100], ["late", 25]]
+
+
+def test_what_was_measured_is_an_axis(study: Study, results: Path) -> None:
+    runs = study.runs("pneumonia")
+    assert measured_keys(runs) == []
+    first = runs["config_id"].iloc[0]
+    times = pd.Series(0.25, index=runs.index).where(runs["config_id"] == first)
+    frames = replace(study.frames, runs=study.frames.runs.assign(onnx_latency_ms=times))
+    timed = replace(study, frames=frames)
+    assert measured_keys(timed.runs("pneumonia")) == ["onnx_latency_ms"]
+    assert measured_keys(timed.runs("retina")) == []
+    found = {row["id"]: row["onnx_latency_ms"] for row in configurations(timed, "pneumonia")}
+    assert found.pop(first) == 0.25
+    assert set(found.values()) == {None}
+    data = content(timed).data["datasets"]
+    assert data["pneumonia"]["measured"] == [
+        {
+            "key": "onnx_latency_ms", "label": "ONNX Runtime, one image (ms)",
+            "direction": "lower", "kind": "measured",
+        }
+    ]  # fmt: skip
+    assert data["retina"]["measured"] == []
+
+
+def test_measurements_beside_the_records_are_read(results: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    run_id = next(iter(sorted(path.name for path in (copy / "runs").glob("pneumonia-sae-*"))))
+    measurement = {
+        "run_id": run_id, "machine": {"cpu": "Abacus"}, "network": {"onnx_mib": 0.5},
+        "timings": {},
+    }  # fmt: skip
+    save(copy, measurement)
+    assert measured_keys(read_study(copy).runs("pneumonia")) == ["onnx_mib"]
 
 
 def test_one_configuration_stands_for_each_category(study: Study) -> None:

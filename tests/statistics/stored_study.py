@@ -114,6 +114,7 @@ def save(
         },
         "dataset": {
             "task": task,
+            "sizes": {name: len(split.y_B) for name, split in plain.items()},
             "shift_images": len(next(iter(shifted.values())).y_B) if shifted else 0,
         },
         "history": [],

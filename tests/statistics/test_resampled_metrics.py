@@ -180,3 +180,16 @@ def test_a_metric_keeps_its_name_and_text() -> None:
     metric = METRICS["classification", "ece"].compute
     assert metric.__name__ == "ece"  # type: ignore[attr-defined]
     assert "Guo et al." in (metric.__doc__ or "")
+
+
+@pytest.mark.parametrize("key", sorted(keys_for("classification")))
+def test_counts_of_any_size_are_counted(key: str) -> None:
+    """More samples in all than 32 bits hold: sums of narrow numbers must not wrap around."""
+    split = tied_classifier()
+    counts_RB = np.random.default_rng(5).integers(0, 3, (4, len(split.y_B)))
+    many = counts_RB * 10**8
+    assert many.sum() > 2**32
+    scores = [
+        evaluate_resamples(split, TEMPERATURE, each, [key])[key] for each in (counts_RB, many)
+    ]
+    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-12)

@@ -8,6 +8,7 @@ const COSTS = [
 ];
 const KINDS = {
   cost: "Cost",
+  measured: "Measured",
   performance: "Performance",
   calibration: "Calibration",
   diversity: "Diversity of members",
@@ -19,7 +20,8 @@ const hiddenCategories = new Set();
 const dependents = [];
 
 const dataset = () => DATA.datasets[choices.dataset];
-const measures = () => [...COSTS, ...dataset().metrics];
+const costMeasures = () => [...COSTS, ...dataset().measured];
+const measures = () => [...costMeasures(), ...dataset().metrics];
 const measure = (key) => measures().find((found) => found.key === key);
 const labelled = ({ label, direction }) => `${label} ${ARROWS[direction]}`;
 const shownCategories = () =>

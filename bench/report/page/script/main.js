@@ -83,6 +83,7 @@ function start() {
   choose("dataset", choices.dataset);
   addEventListener("hashchange", showPage);
   showPage();
+  addEventListener("load", preparePlotly);
 }
 
 start();

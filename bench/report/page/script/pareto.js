@@ -37,7 +37,7 @@ function spreadOf(row, key, split) {
 }
 
 function reading(row, key) {
-  if (COSTS.some((cost) => cost.key === key)) return amount(row[key]);
+  if (costMeasures().some((cost) => cost.key === key)) return amount(row[key]);
   return meanAndSpread(valueOf(row, key, choices.split), spreadOf(row, key, choices.split));
 }
 

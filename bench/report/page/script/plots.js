@@ -15,11 +15,25 @@ const watcher = new IntersectionObserver(
       if (!isIntersecting) continue;
       watcher.unobserve(target);
       plots.get(target.id).seen = true;
-      plots.get(target.id).draw();
+      setTimeout(plots.get(target.id).draw); // a task each: a plot is painted before the next is drawn
     }
   },
   { rootMargin: "200px" },
 );
+
+/**
+ * Plotly, whose script is in the page as text: to evaluate it takes most of a second, which text and
+ * tables need not wait for. The policy of the page knows its hash.
+ */
+function plotly() {
+  if (!window.Plotly) document.head.append(make("script", {}, byId("plotly").textContent));
+  return window.Plotly;
+}
+
+/** Make Plotly ready before a plot needs it, but after the first painting of the page. */
+function preparePlotly() {
+  requestAnimationFrame(() => setTimeout(plotly));
+}
 
 /** Keep `draw` in step with the named choices, from the time its place is near the window. */
 function lazily(id, names, draw) {
@@ -59,7 +73,7 @@ function axis(title, values = []) {
 /** Draw into an element of the page; without traces, say why there is nothing. */
 function drawPlot(element, traces, layout, { empty = "Nothing to show.", onclick, config } = {}) {
   if (traces.length === 0) {
-    Plotly.purge(element);
+    plotly().purge(element);
     element.replaceChildren(make("p", { class: "empty" }, empty));
     return;
   }
@@ -81,14 +95,14 @@ function drawPlot(element, traces, layout, { empty = "Nothing to show.", onclick
     xaxis: { ...common, ...layout.xaxis },
     yaxis: { ...common, ...layout.yaxis },
   };
-  Plotly.react(element, traces, full, { ...PLOT_CONFIG, ...config });
+  plotly().react(element, traces, full, { ...PLOT_CONFIG, ...config });
   element.removeAllListeners("plotly_click");
   if (onclick) element.on("plotly_click", onclick);
 }
 
 /** One small plot for each of some things, in as many columns as there is room for. */
 function drawPanels(grid, panels, empty) {
-  for (const element of grid.querySelectorAll(".panel-plot")) Plotly.purge(element);
+  for (const element of grid.querySelectorAll(".panel-plot")) plotly().purge(element);
   if (panels.length === 0) {
     grid.replaceChildren(make("p", { class: "empty" }, empty));
     return;
