@@ -12,14 +12,14 @@ from torchmetrics.functional.classification import (
     multiclass_calibration_error,
 )
 
-from bench import calibration
+from bench import calibration, equal_mass
 from bench.predictive import Predictive
 
 RNG = np.random.default_rng(0)
 Metric = Callable[[Predictive], float]
 ECE_FAMILY = [
     calibration.ece,
-    calibration.adaptive_ece,
+    equal_mass.adaptive_ece,
     calibration.cc_ece,
     calibration.classwise_ece,
 ]
@@ -36,7 +36,7 @@ def test_ece_by_hand() -> None:
 def test_adaptive_ece_by_hand() -> None:
     # Fewer samples than bins: each has its own bin, also .81 and .85: (.19 + .85) / 2
     shared = of_probabilities([[0.81, 0.19], [0.85, 0.15]], [0, 1])
-    assert calibration.adaptive_ece(shared) == pytest.approx(0.52)
+    assert equal_mass.adaptive_ece(shared) == pytest.approx(0.52)
 
 
 def test_cc_ece_by_hand() -> None:
@@ -63,12 +63,12 @@ def test_equal_width_bins_are_open_below_and_closed_above() -> None:
 
 def test_equal_mass_bins_split_evenly_and_keep_ties_together() -> None:
     distinct = RNG.permutation(np.linspace(0.1, 0.9, 45))
-    bins = calibration.equal_mass_bins(distinct)
+    bins = equal_mass.equal_mass_bins(distinct)
     np.testing.assert_array_equal(np.bincount(bins), np.full(15, 3))
     np.testing.assert_array_equal(np.sort(bins), bins[distinct.argsort()])
-    uneven = np.bincount(calibration.equal_mass_bins(RNG.permutation(np.linspace(0, 1, 100))))
+    uneven = np.bincount(equal_mass.equal_mass_bins(RNG.permutation(np.linspace(0, 1, 100))))
     assert set(uneven) == {6, 7}
-    assert len(set(calibration.equal_mass_bins(np.full(40, 0.8)))) == 1
+    assert len(set(equal_mass.equal_mass_bins(np.full(40, 0.8)))) == 1
 
 
 def test_ece_agrees_with_torchmetrics() -> None:
@@ -105,7 +105,7 @@ def test_adaptive_ece_agrees_with_an_explicit_split_of_the_sorted_samples() -> N
     confidence = np.exp(predictive.mixed_BC.max(axis=1))[order]
     correct = (predictive.mixed_BC.argmax(axis=1) == predictive.y_B)[order]
     gaps = np.abs(confidence.reshape(15, 10).mean(1) - correct.reshape(15, 10).mean(1))
-    assert calibration.adaptive_ece(predictive) == pytest.approx(gaps.mean())
+    assert equal_mass.adaptive_ece(predictive) == pytest.approx(gaps.mean())
 
 
 @pytest.mark.parametrize("metric", ECE_FAMILY)

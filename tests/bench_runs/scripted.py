@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.datasets import Dataset
+from bench.dataset import Dataset
 from bench.inputs import Inputs, Normalise
 from bench.train import TrainingSettings, train
 from methods.backbones.fc import FCSettings

@@ -13,8 +13,9 @@ import torch
 
 from bench.config import RunConfig
 from bench.corruptions import corrupt
+from bench.dataset import Split
 from bench.dataset_row import DatasetRow
-from bench.datasets import Split, find
+from bench.datasets import find
 from bench.evaluate import predict
 from bench.figures.__main__ import main as figures_main
 from bench.inputs import Inputs, Normalise

@@ -13,7 +13,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from bench import run as run_module
 from bench.config import RunConfig
-from bench.datasets import Dataset, Split
+from bench.dataset import Dataset, Split
 from bench.evaluate import predict
 from bench.inputs import Inputs, Normalise
 from bench.loaded import load_dataset

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from bench import corruption_cache, corruptions, loaded
 from bench.corruptions import corrupt
+from bench.dataset import Dataset
 from bench.dataset_row import DatasetRow
-from bench.datasets import DATASETS, Dataset, find
+from bench.datasets import DATASETS, find
 from bench.inputs import Normalise
 from bench.loaded import corrupted_tests, load_dataset
 from bench.records import Record, StorageError, seal

@@ -1,0 +1,1 @@
+"""How fast the benchmark is, against limits of the machine and against the usual ways."""

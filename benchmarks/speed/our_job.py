@@ -1,0 +1,30 @@
+"""Our side of the whole job: bench's own plan and workers, test images and corruptions left out.
+
+The stage is that of a search, which sees validation alone; everything else is what
+``bench.compare`` does: records, weights, predictions and locks included.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.context import Context
+from bench.execute import execute
+from benchmarks.speed.job import Answer, Job, answer_command_line
+from benchmarks.speed.problems import configs
+
+
+def run(job: Job) -> Answer:
+    """Plan, execute, and read the records."""
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(results=Path(folder), data=None, device="cpu", stage="search")
+        runs = configs(job.problem, epochs=job.epochs, seeds=job.seeds)
+        outcomes = list(execute(runs, context, workers=job.workers))
+        assert [outcome.status for outcome in outcomes] == ["done"] * len(runs)
+        records = [context.store.load(config.run_id) for config in runs]
+        return [record["metrics"]["val"] for record in records if record is not None]
+
+
+if __name__ == "__main__":
+    answer_command_line(run)

@@ -1,0 +1,197 @@
+"""A training step by part, against the machine's peak: FC, VGG, ResNet and ViT on one thread.
+
+The images are random numbers of the datasets' shapes: what they show does not change the work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.augment import augment
+from bench.cost import measure as cost_of
+from bench.dataset import Dataset, Split
+from bench.datasets import DATASETS
+from bench.execute import prepare_process
+from bench.inputs import Inputs, Normalise
+from bench.latency.timing import interleaved
+from bench.run import build
+from bench.train import train
+from benchmarks.speed import limits
+from benchmarks.speed.part import Measured
+from benchmarks.speed.problems import configs
+from benchmarks.speed.row import Row
+from benchmarks.speed.step_marks import PARTS, MarkedNormalise, Marks, marked, products_of
+from methods.core.backbone import ImageShape
+from methods.core.method import uniform_weights
+from methods.core.pruned import PrunedSAE
+from methods.sae import SAE
+
+_log = logging.getLogger(__name__)
+
+BATCH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepProblem:
+    """A network whose steps are timed.
+
+    Attributes:
+        dataset: whose shape and task it has.
+        shape: (height, width, channels).
+        assignments: of SAE and its backbone; none: the problem's.
+        target: least share of the peak, in percent; None where the issue asks for nothing.
+        steps: how many are timed.
+    """
+
+    dataset: str
+    shape: tuple[int, int, int]
+    assignments: tuple[str, ...] = ()
+    target: float | None = None
+    steps: int = 60
+
+
+RESNET = ("sae.n_inputs=2", "sae.n_exits=2", "resnet.width=16", "resnet.depth=4")
+NETWORKS = {
+    "FC": StepProblem(dataset="pneumonia", shape=(28, 28, 1), target=50),
+    "VGG": StepProblem(dataset="blood", shape=(28, 28, 3), target=60, steps=20),
+    "ViT": StepProblem(dataset="retina", shape=(28, 28, 3), target=45, steps=20),
+    "ResNet": StepProblem(dataset="tinyimagenet", shape=(64, 64, 3), assignments=RESNET, steps=10),
+}
+
+
+def measure(*, quick: bool) -> Measured:
+    """Parts of a step, and its share of the peak."""
+    prepare_process()
+    peak, bandwidth = _limits(quick=quick)
+    rows = [
+        Row(quantity="one thread: float32 matrix product, peak", value=peak / 1e9, unit="GFLOP/s",
+            remark="best of squares of " + ", ".join(map(str, limits.SIDES))),
+        Row(quantity="one thread: copy of 256 MiB, read and write", value=bandwidth / 1e9,
+            unit="GB/s"),
+    ]  # fmt: skip
+    data: dict[str, Any] = {"peak_flops": peak, "bandwidth": bandwidth, "networks": {}}
+    for name, problem in NETWORKS.items():
+        found = step_of(problem, quick=quick)
+        data["networks"][name] = found
+        rows += _rows(name, problem, found, peak, bandwidth)
+        _log.info("%s: %.2f ms", name, 1e3 * sum(found["parts"].values()))
+    return Measured(rows=rows, data=data)
+
+
+def _limits(*, quick: bool) -> tuple[float, float]:
+    """FLOP/s of the best product, bytes/s of a copy."""
+    calls: dict[Any, Callable[[], object]] = {**limits.products(), "copy": limits.copy()}
+    taken = interleaved(calls, rounds=3 if quick else 15)
+    peak = max(limits.flops_of_product(n) / float(np.median(taken[n])) for n in limits.SIDES)
+    return peak, limits.bytes_of_copy() / float(np.median(taken["copy"]))
+
+
+def random_dataset(problem: StepProblem, n_images: int) -> Dataset:
+    """Random images and labels of a dataset's shape and task."""
+    row, rng = DATASETS[problem.dataset], np.random.default_rng(0)
+    images_BHWQ = rng.integers(0, 256, (n_images, *problem.shape), dtype=np.uint8)
+    labels_B = rng.integers(0, max(row.n_classes, 1), n_images)
+    grades_B = rng.random(n_images, dtype=np.float32)
+    split = Split(images_BHWQ=images_BHWQ, y_B=labels_B if row.n_classes else grades_B)
+    return Dataset(
+        name=row.name, task=row.task, n_classes=row.n_classes, train=split, val=split, test=split
+    )
+
+
+def step_of(problem: StepProblem, *, quick: bool) -> dict[str, Any]:
+    """Median seconds of the parts of a step of SAE, its FLOPs, and its bare products.
+
+    Returns:
+        parts (seconds by part), step (seconds), flops (of a step, two a multiply-add), floor
+        (seconds of all products alone, forward and backward), quartiles of the step's seconds.
+    """
+    cpu = torch.device("cpu")
+    n_steps = 4 if quick else problem.steps
+    (config,) = configs(problem.dataset, epochs=1, assignments=problem.assignments)
+    dataset = random_dataset(problem, n_steps * BATCH)
+    method, marks = build(config, dataset), Marks()
+    assert isinstance(method, SAE)
+    normalise = Normalise(dataset, cpu)
+    inputs = Inputs.of(dataset.train, cpu)
+    with marked(method, marks):
+        train(
+            method, inputs, MarkedNormalise(normalise, marks), config.training,  # type: ignore[arg-type]
+            lambda _: {"nll": 0.0}, augmentation=DATASETS[problem.dataset].augment,
+        )  # fmt: skip
+    seconds = marks.seconds()[1:]  # the first steps fill caches
+    x_BQHW = normalise(augment(inputs.images_BQHW[:BATCH], "none"))
+    return {
+        "parts": dict(zip(PARTS, np.median(seconds, axis=0).tolist(), strict=True)),
+        "step": float(np.median(seconds.sum(axis=1))),
+        "quartiles": np.quantile(seconds.sum(axis=1), (0.25, 0.75)).tolist(),
+        "flops": BATCH * flops_of_step(method, problem.shape),
+        "floor": floor(method, x_BQHW, rounds=1 if quick else 5),
+    }
+
+
+def flops_of_step(method: SAE, shape: tuple[int, int, int]) -> int:
+    """FLOPs of a training step on one image, two a multiply-add.
+
+    Three times the forward pass (the gradients by features and by weights cost as much as it each)
+    but twice the first layer, whose inputs need no gradient.
+    """
+    height, width, channels = shape
+    network, n_inputs = method.network, method.settings.n_inputs
+    # All exits with all inputs: what a step computes, and more than is deployed.
+    weights_M = uniform_weights(len(network.predictors), like=network)
+    whole = PrunedSAE(network, n_inputs, weights_M, method.likelihood)
+    cost = cost_of(whole, ImageShape(channels, height, width))
+    first = sum(n for part, n in cost.flops_by_part.items() if part.endswith("backbone.stem"))
+    assert first > 0, f"no stem among {list(cost.flops_by_part)}"
+    return 2 * (3 * cost.flops - first)
+
+
+def floor(method: SAE, x_BQHW: Tensor, *, rounds: int) -> float:
+    """Seconds of the linear layers and convolutions of a step alone, each called by itself."""
+    layers = products_of(method.network, x_BQHW.repeat(1, method.settings.n_inputs, 1, 1))
+    calls = {index: _forward_backward(*each, index > 0) for index, each in enumerate(layers)}
+    taken = interleaved(calls, rounds=rounds)
+    return float(sum(np.median(seconds) for seconds in taken.values()))
+
+
+def _forward_backward(layer: nn.Module, x: Tensor, reads_features: bool) -> Callable[[], object]:
+    x = x.clone().requires_grad_(reads_features)
+    gradient = torch.ones_like(layer(x))
+    wanted = [*layer.parameters(), *([x] if reads_features else [])]
+    return lambda: torch.autograd.grad(layer(x), wanted, gradient)
+
+
+def _rows(
+    name: str, problem: StepProblem, found: dict[str, Any], peak: float, bandwidth: float
+) -> list[Row]:
+    step, parts, floor_s = found["step"], found["parts"], found["floor"]
+    share = 100 * found["flops"] / step / peak
+    split = ", ".join(f"{part} {100 * s / step:.0f}%" for part, s in parts.items())
+    low, high = (1e3 * value for value in found["quartiles"])
+    label = f"{name} step, SAE N=2 K=2, B={BATCH}"
+    bare = 100 * found["flops"] / floor_s / peak
+    images = BATCH * int(np.prod(problem.shape)) * (1 + 4) / bandwidth
+    return [
+        Row(quantity=label, value=1e3 * step, unit="ms",
+            remark=f"quartiles {low:.2f} to {high:.2f}; {split}"),
+        Row(
+            quantity=f"{label}: share of the matmul peak",
+            value=share,
+            unit="%",
+            target=problem.target,
+            bound="at least",
+            remark=f"{found['flops'] / 1e6:.0f} MFLOP a step: 3 x forward, without the gradient by "
+            "the images",
+            binds=f"the products alone, called one by one, take {1e3 * floor_s:.2f} ms, which is "
+            f"{bare:.0f}% of the peak: no more is to be had with these kernels and shapes. The "
+            f"rest, {1e3 * (step - floor_s):.2f} ms of the step, is what lies between them; of it, "
+            f"reading the images at full bandwidth would take {1e3 * images:.3f} ms",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,144 @@
+"""The whole job, from the command to the last record: ours, a plain loop, Lightning."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import logging
+import math
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.speed.job import Answer, Job
+from benchmarks.speed.part import Measured
+from benchmarks.speed.problems import PROBLEMS
+from benchmarks.speed.processes import seconds
+from benchmarks.speed.row import Row
+
+_log = logging.getLogger(__name__)
+
+OURS, PLAIN, LIGHTNING = "ours", "plain loop", "Lightning"
+MODULES = {OURS: "our_job", PLAIN: "plain_job", LIGHTNING: "lightning_job"}
+# What the issue asks for of the whole job on pneumonia.
+TARGETS = {LIGHTNING: 12.0, PLAIN: 3.3}
+WORKERS = 2
+
+
+def of_pneumonia(*, quick: bool) -> Measured:
+    """4 seeds of 20 epochs of SAE-FC (N=2, K=2, D=4, W=128)."""
+    return measure("pneumonia", TARGETS, quick=quick)
+
+
+def of_blood(*, quick: bool) -> Measured:
+    """SAE-VGG, shortened."""
+    return measure("blood", {}, quick=quick)
+
+
+def of_retina(*, quick: bool) -> Measured:
+    """SAE-ViT, shortened."""
+    return measure("retina", {}, quick=quick)
+
+
+def measure(problem: str, targets: dict[str, float], *, quick: bool) -> Measured:
+    """All sides in turns, each in fresh processes."""
+    timed = PROBLEMS[problem]
+    epochs = min(timed.epochs, 2) if quick else timed.epochs
+    n_seeds = min(timed.seeds, 2) if quick else timed.seeds
+    job = Job(problem=problem, epochs=epochs, seeds=n_seeds)
+    sides = [OURS, PLAIN, LIGHTNING]
+    if importlib.util.find_spec("lightning") is None:
+        sides.remove(LIGHTNING)
+    taken: dict[str, list[float]] = {side: [] for side in sides}
+    answers: dict[str, Answer] = {}
+    for turn in range(1 if quick else timed.rounds):
+        # In another order each time: none always follows the same one.
+        for side in sides[turn % len(sides) :] + sides[: turn % len(sides)]:
+            wall, answers[side] = run_side(side, job)
+            taken[side].append(wall)
+            _log.info("%s, %s: %.1f s", problem, side, wall)
+    rows = _rows(job, timed.label, taken, answers, targets)
+    data = {"job": job.__dict__, "label": timed.label, "seconds": taken, "answers": answers}
+    return Measured(rows=rows, data=data)
+
+
+def run_side(side: str, job: Job, *, workers: int = WORKERS) -> tuple[float, Answer]:
+    """Seconds of one side's process, and its answer; the others load data as by default, inside."""
+    job = dataclasses.replace(job, workers=workers if side == OURS else 0)
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        wall = seconds(job.command(f"benchmarks.speed.{MODULES[side]}", answer))
+        found: Answer = json.loads(answer.read_text())
+    return wall, found
+
+
+def _rows(
+    job: Job,
+    label: str,
+    taken: dict[str, list[float]],
+    answers: dict[str, Answer],
+    targets: dict[str, float],
+) -> list[Row]:
+    what = f"{job.problem}, SAE-{label}, {job.seeds} seeds x {job.epochs} epochs"
+    middle = {side: statistics.median(walls) for side, walls in taken.items()}
+    rows = [
+        Row(
+            quantity=f"{what}: {side}",
+            value=middle[side],
+            unit="s",
+            remark=f"median of {len(taken[side])}; with start-up and validation after each epoch"
+            + ("; without corruptions, as the other sides" if side == OURS else ""),
+        )
+        for side in taken
+    ]
+    for side in (LIGHTNING, PLAIN):
+        ratios = [b / a for a, b in zip(taken[OURS], taken.get(side, []), strict=False)]
+        row = Row(
+            quantity=f"{what}: {side} / ours",
+            value=statistics.median(ratios) if ratios else None,
+            unit="x",
+            target=targets.get(side),
+            bound="at least",
+            remark=_spread(ratios) if ratios else "lightning is not installed",
+        )
+        missed = row.met is False
+        rows.append(dataclasses.replace(row, binds=_binds(job, middle[OURS])) if missed else row)
+    return rows + [_quality(what, side, answers) for side in answers if side != OURS]
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{min(ratios):.2f} to {max(ratios):.2f} over rounds" if len(ratios) > 1 else "one round"
+
+
+def _binds(job: Job, ours_s: float) -> str:
+    """What our side spends before the first step, against all it spends."""
+    least = Job(problem=job.problem, epochs=1, seeds=1)
+    wall, _ = run_side(OURS, least)
+    return (
+        f"one seed of one epoch already takes ours {wall:.1f} s of the {ours_s:.1f} s: "
+        "start of Python, torch and the workers, which does not shrink with the steps; the rest "
+        "is steps (see the step's parts)"
+    )
+
+
+def _quality(what: str, side: str, answers: dict[str, Answer]) -> Row:
+    """Whether a side trains to the same quality: difference of means in standard errors."""
+    name = "accuracy" if "accuracy" in answers[OURS][0] else "mse"
+    ours, other = ([float(a[name]) for a in answers[s]] for s in (OURS, side))
+    means = f"{statistics.mean(ours):.4f} (ours) and {statistics.mean(other):.4f}"
+    if len(ours) < 2:
+        return Row(
+            quantity=f"{what}: validation {name} of {side} and ours", value=None, unit="",
+            remark=f"{means}; one seed has no error",
+        )  # fmt: skip
+    error = math.sqrt((statistics.variance(ours) + statistics.variance(other)) / len(ours))
+    apart = abs(statistics.mean(ours) - statistics.mean(other))
+    return Row(
+        quantity=f"{what}: validation {name}, {side} against ours, in standard errors",
+        value=apart / error if error else 0.0,
+        unit="",
+        target=3.0,
+        remark=f"means of {len(ours)} seeds: {means}; standard error of the difference {error:.4f}",
+        binds="the sides do not train to the same quality: their times do not compare",
+    )
