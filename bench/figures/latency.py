@@ -61,7 +61,8 @@ def draw(points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figu
         panels[0, column].set_title(f"{dataset}, {backbone}")
     for axes, key in zip(panels[:, 0], TIMES, strict=True):
         axes.set_ylabel(MEASURES[key].replace(", ", "\n"))
-    figure.supxlabel(style.FLOPS_LABEL, fontsize=style.BODY)
+    for axes in panels[-1]:
+        axes.set_xlabel("FLOPs")
     present = set(points["category"])
     shown = [point_handle(name, look) for name, look in looks.items() if name in present]
     legend_below(figure, shown)
@@ -75,8 +76,8 @@ def _panel(
     x, y = rows["flops"].to_numpy(dtype=float), rows[key].to_numpy(dtype=float)
     scale_axis(axes, "x", x)
     scale_axis(axes, "y", y)
-    ends = np.array([x.min(), x.max()])
-    axes.plot(ends, ends * np.median(y / x), **style.JOIN)
+    along = np.geomspace(x.min(), x.max(), 100)  # one axis may be logarithmic: then it is a curve
+    axes.plot(along, along * np.median(y / x), **style.JOIN)
     low = np.fmin(rows[key + LOW].to_numpy(dtype=float), y)
     high = np.fmax(rows[key + HIGH].to_numpy(dtype=float), y)
     axes.errorbar(x, y, yerr=np.stack((y - low, high - y)), **style.BARS)
@@ -93,4 +94,6 @@ def _panel(
 
 def _note(points: pd.DataFrame) -> str:
     machines = ", ".join(sorted(points["machine"].dropna().astype(str).unique()))
-    return f"Measured on {machines}; the line is time in proportion to FLOPs"
+    return (
+        f"Measured on {machines}; the line is time in proportion to FLOPs (fused multiply-adds)"
+    )

@@ -30,7 +30,7 @@ from benchmarks.speed.drawing import draw
 from benchmarks.speed.part import Part, Records, read, record
 from benchmarks.speed.row import Row, table
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("benchmarks.speed")
 
 PARTS: dict[str, Part] = {
     "pneumonia": whole_job.of_pneumonia,

@@ -62,9 +62,19 @@ def test_points_are_the_measured_configurations(figure: Figure) -> None:
 
 
 def test_the_line_is_time_in_proportion_to_flops(figure: Figure) -> None:
-    corners = np.asarray(figure.axes[1].lines[0].get_xydata())
-    # The slope is the median of 1 / 100, 2 / 200 and 1.5 / 400.
-    np.testing.assert_allclose(corners, [[100.0, 1.0], [400.0, 4.0]])
+    along = np.asarray(figure.axes[1].lines[0].get_xydata())
+    np.testing.assert_allclose(along[[0, -1], 0], [100.0, 400.0])
+    # The slope is the median of 1 / 100, 2 / 200 and 1.5 / 400; on a logarithmic axis a curve.
+    np.testing.assert_allclose(along[:, 1], along[:, 0] / 100)
+    assert len(along) > 50
+
+
+@style.fixed()
+def test_the_legend_covers_no_label(figure: Figure) -> None:
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    for axes in figure.axes:
+        assert axes.xaxis.label.get_window_extent().y0 >= legend.get_window_extent().y1
 
 
 def test_rank_correlation_is_said(figure: Figure) -> None:
