@@ -94,6 +94,4 @@ def _panel(
 
 def _note(points: pd.DataFrame) -> str:
     machines = ", ".join(sorted(points["machine"].dropna().astype(str).unique()))
-    return (
-        f"Measured on {machines}; the line is time in proportion to FLOPs (fused multiply-adds)"
-    )
+    return f"Measured on {machines}; the line is time in proportion to FLOPs (fused multiply-adds)"
