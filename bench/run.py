@@ -163,7 +163,7 @@ def _evaluate(
     shift_y_B = dataset.shift_test.y_B
     arrays |= {**_arrays("test", test), "ood/y": shift_y_B}
     shifted: dict[str, dict[str, dict[str, float]]] = {}
-    # Nearly all images that a run predicts are corrupted ones: 1.4 times as fast on FC and VGG.
+    # Nearly all images that a run predicts are corrupted ones.
     lean = deployed.lean()
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
         split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)

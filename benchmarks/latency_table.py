@@ -23,7 +23,7 @@ from scipy.stats import spearmanr
 
 from bench.errors import UserError
 from bench.frames import load_frames
-from bench.latency.columns import RUNTIMES, flat, measurements
+from bench.latency.columns import RUNTIMES, flat, machines_of, measurements
 from benchmarks.latency_verdicts import (
     KINDS,
     UNKNOWN,
@@ -200,9 +200,11 @@ def _correlation(rows: pd.DataFrame, key: str) -> str:
 
 
 def _head(title: str, rows: pd.DataFrame) -> Iterator[str]:
-    machines = ", ".join(sorted(rows["machine"].astype(str).unique()))
     yield f"# {title}\n"
-    yield f"`python -m benchmarks.latency_table`: {len(rows)} runs, measured on {machines}.\n"
+    yield (
+        f"`python -m benchmarks.latency_table`: {len(rows)} runs, measured on "
+        f"{machines_of(rows)}.\n"
+    )
 
 
 def _row(*cells: object) -> Iterator[str]:

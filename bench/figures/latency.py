@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from bench.figures import style
-from bench.figures.layout import legend_below, note_below, point_handle, scale_axis, three_digits
+from bench.figures.layout import legend_below, note_below, point_handles, scale_axis, three_digits
 from bench.frames import Frames
-from bench.latency.columns import HIGH, LOW, MEASURES
+from bench.latency.columns import HIGH, LOW, MEASURES, machines_of
 
 LOG = logging.getLogger(__name__)
 
@@ -63,9 +63,7 @@ def draw(points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figu
         axes.set_ylabel(MEASURES[key].replace(", ", "\n"))
     for axes in panels[-1]:
         axes.set_xlabel("FLOPs")
-    present = set(points["category"])
-    shown = [point_handle(name, look) for name, look in looks.items() if name in present]
-    legend_below(figure, shown)
+    legend_below(figure, point_handles(looks, set(points["category"])))
     note_below(figure, _note(points))
     return figure
 
@@ -93,5 +91,7 @@ def _panel(
 
 
 def _note(points: pd.DataFrame) -> str:
-    machines = ", ".join(sorted(points["machine"].dropna().astype(str).unique()))
-    return f"Measured on {machines}; the line is time in proportion to FLOPs (fused multiply-adds)"
+    return (
+        f"Measured on {machines_of(points)}; the line is time in proportion to FLOPs (fused "
+        "multiply-adds)"
+    )

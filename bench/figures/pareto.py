@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.figures import Pairs, style
-from bench.figures.layout import legend_below, note_below, point_handle, scale_axis
+from bench.figures.layout import legend_below, note_below, point_handles, scale_axis
 from bench.figures.numbers.cost_axes import CostAxes
 from bench.figures.numbers.pairs import metric_pairs, stem_of
 from bench.frames import Frames
@@ -159,7 +159,7 @@ def _markers(
 def _legend(figure: Figure, looks: Mapping[str, style.CategoryStyle]) -> None:
     """Categories present, then what outlined, faded and the line mean."""
     grey = style.CategoryStyle(marker="o", color=style.MID_GREY)
-    handles = [point_handle(name, look) for name, look in looks.items()]
+    handles = point_handles(looks, looks)
     handles += [
         _markers(grey, style.OUTLINED, label="selected on val."),
         _markers(grey, style.FADED, label="not selected"),

@@ -125,6 +125,11 @@ def flat(measurement: Measurement) -> dict[str, Any]:
     return {**row, **measurement["network"]}
 
 
+def machines_of(rows: pd.DataFrame) -> str:
+    """The machines that measured these rows, for a caption."""
+    return ", ".join(sorted(rows["machine"].dropna().astype(str).unique()))
+
+
 def with_measures(runs: pd.DataFrame, results: Path) -> pd.DataFrame:
     """The `runs` frame with what was measured as further columns.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from bench.environment import git_commit
 from bench.latency.machine import machine
 from benchmarks.speed.row import Row
 
@@ -34,10 +34,6 @@ Records = dict[str, dict[str, Any]]
 
 def record(measured: Measured, *, quick: bool, seconds: float) -> dict[str, Any]:
     """A part's record: what was measured, where, when and of which code."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+changes"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return {
         "rows": [row.as_dict() for row in measured.rows],
@@ -45,7 +41,7 @@ def record(measured: Measured, *, quick: bool, seconds: float) -> dict[str, Any]
         "quick": quick,
         "seconds": round(seconds, 1),
         "when": now.isoformat(),
-        "commit": commit.stdout.strip(),
+        "commit": git_commit(),
         "machine": machine(1),
     }
 

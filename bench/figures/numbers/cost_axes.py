@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.figures import style
-from bench.latency.columns import MEASURES
+from bench.latency.columns import MEASURES, machines_of
 from bench.pareto import COSTS
 
 # What can be an axis, with its label. Lower is better for all.
@@ -74,9 +74,8 @@ class CostAxes:
         known = test[list(self.measured)].notna().all(axis=1)
         complete = known.groupby(test["config_id"]).transform("all")
         shown = test[complete]
-        machines = ", ".join(sorted(shown["machine"].dropna().astype(str).unique()))
         notes = [
-            f"Measured on {machines}",
+            f"Measured on {machines_of(shown)}",
             "Selected on validation metrics, FLOPs and parameters, not on what was measured",
         ]
         absent = test.loc[~complete, "config_id"].nunique()
