@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Protocol
 
+from bench.allocator import keep_freed_memory
 from bench.config import RunConfig
 from bench.context import Context
 from bench.device import gpus
@@ -230,8 +231,12 @@ def _record_death(config: RunConfig, context: Context, death: Exception) -> Outc
 
 
 def prepare_process() -> None:
-    """One thread, so that the same seed gives the same bits; no denormals, which crawl."""
+    """One thread, so that the same seed gives the same bits; no denormals, which crawl.
+
+    And memory that is kept: see ``bench.allocator``.
+    """
     import torch
 
+    keep_freed_memory()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
