@@ -116,8 +116,9 @@ class SAE(Method):
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
         """mean_B sum_ND w_ND * NLL_BND + alpha * KL(theta || uniform), summed over inputs."""
         s = self.settings
-        repeated = s.batch_repetition
-        x_BQHW, y_B = x_BQHW.repeat(repeated, 1, 1, 1), y_B.repeat(repeated)
+        if s.batch_repetition > 1:
+            x_BQHW = x_BQHW.repeat(s.batch_repetition, 1, 1, 1)
+            y_B = y_B.repeat(s.batch_repetition)
         share = linear(s.repetition_start, s.repetition_end, progress)
         sources_BN = input_sources(len(x_BQHW), s.n_inputs, share).to(x_BQHW.device)
         # Rows copied whole: twice as fast as indexing, which goes by element.
