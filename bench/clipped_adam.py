@@ -2,11 +2,12 @@
 
 ``torch.optim.Adam(fused=True)`` after ``clip_grad_norm_`` goes through all parameters four times in
 Python and adds 1 to a step count of each; for small networks that takes longer than the update.
+And the first ``torch.optim.Optimizer`` of a process imports torch's compiler: over a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,28 +17,37 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # those of Kingma & Ba 2015, and tor
 _TINY = 1e-6  # as in clip_grad_norm_
 
 
-class ClippedAdam(torch.optim.Optimizer):
+class ClippedAdam:
     """Adam (L2 weight decay) on gradients g * min(1, clip / |g|), where |g| is the group's norm.
 
     A group's parameters share its step count: one that has no gradient in a step sits it out.
 
     Args:
-        groups: dicts of ``params``, ``weight_decay`` and ``clip``.
+        groups: dicts of ``params``, ``weight_decay`` (default: none) and ``clip`` (default: none).
         lr: learning rate; each group's own ``lr`` may be set before a step.
+
+    Attributes:
+        param_groups: the groups, by the names that torch's optimisers give them.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], lr: float) -> None:
-        super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "clip": torch.inf})
+        default = {"lr": lr, "weight_decay": 0.0, "clip": torch.inf}
+        self.param_groups = [default | group for group in groups]
         for group in self.param_groups:
             parameters: list[nn.Parameter] = group["params"]
             group["means"] = [torch.zeros_like(p) for p in parameters]
             group["squares"] = [torch.zeros_like(p) for p in parameters]
             group["count"] = torch.zeros((), device=parameters[0].device)
 
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> Tensor:  # type: ignore[override]
+    def step(self) -> Tensor:
         """One update; the gradients' norms before the clip, by group."""
-        assert closure is None
         return torch.stack([_update(group) for group in self.param_groups])
 
 

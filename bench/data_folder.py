@@ -3,9 +3,13 @@
 medmnist is imported where it is needed only: see `bench.datasets`.
 """
 
+import importlib.util
 import os
+import runpy
+import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from bench.errors import UserError
@@ -39,9 +43,18 @@ def folder_and_origin(data: Path | None) -> tuple[Path, str]:
 
 
 def medmnist_info() -> Any:
-    """Return the module medmnist.info, quiet about a default root that it cannot make."""
+    """Return the module medmnist.info, quiet about a default root that it cannot make.
+
+    The module alone: with it, the package imports pandas, scikit-learn and torchvision, which takes
+    longer than many a run.
+    """
+    if "medmnist.info" in sys.modules:
+        return sys.modules["medmnist.info"]
+    package = importlib.util.find_spec("medmnist")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    (folder,) = package.submodule_search_locations
     with warnings.catch_warnings():
         # On import medmnist makes ~/.medmnist; that it cannot does not matter with another folder.
         warnings.filterwarnings("ignore", message="Failed to setup default root")
-        import medmnist.info
-    return medmnist.info
+        return SimpleNamespace(**runpy.run_path(str(Path(folder, "info.py"))))

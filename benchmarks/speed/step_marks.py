@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from bench.clipped_adam import ClippedAdam
 from bench.inputs import Normalise
 from methods.core.method import Method
 from methods.core.network import Network
@@ -74,12 +75,17 @@ class MarkedNormalise:
 def marked(method: Method, marks: Marks) -> Iterator[None]:
     """Within the block, training ``method`` sets the marks."""
     network = next(module for module in method.modules() if isinstance(module, Network))
-    loss = method.loss
+    loss, step = method.loss, ClippedAdam.step
 
     def marked_loss(x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
         found = loss(x_BQHW, y_B, progress)
         marks.mark(4)
         return found
+
+    def marked_step(optimiser: ClippedAdam) -> Tensor:
+        norms = step(optimiser)
+        marks.end_step()
+        return norms
 
     # The stem is differentiated last: its gradients are the end of the backward pass.
     stem = list(network.backbone.stem.parameters())
@@ -87,11 +93,11 @@ def marked(method: Method, marks: Marks) -> Iterator[None]:
         network.register_forward_pre_hook(lambda *_: marks.mark(2)),
         network.register_forward_hook(lambda *_: marks.mark(3)),
         *(_after_gradient(parameter, marks) for parameter in stem),
-        register_optimizer_step_post_hook(lambda *_: marks.end_step()),
     ]
     method.loss = marked_loss  # type: ignore[method-assign]
     try:
-        yield
+        with mock.patch.object(ClippedAdam, "step", marked_step):
+            yield
     finally:
         del method.loss
         for hook in hooks:
