@@ -58,6 +58,7 @@ def _compare(options: argparse.Namespace) -> int:
     shared.check_workers(options.workers, options.scheduler)
     rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
 
+    shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.context import Context
     from bench.device import default_device, default_workers

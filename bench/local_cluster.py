@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing.resource_tracker
 import os
 import signal
 import tempfile
@@ -16,11 +15,13 @@ from typing import Any
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
 
+from bench import fork_server
 from bench.cluster import GPU, Cluster, quieten
 
 _log = logging.getLogger(__name__)
 
 _CONFIG = {
+    "distributed.worker.multiprocessing-method": "forkserver",  # that of fork_server
     # Runs are timed: no sampling of their stacks, and memory is kept rather than given back.
     "distributed.worker.profile.enabled": False,
     # Each of its ticks takes the interpreter from the run: 50 a second by default.
@@ -43,13 +44,14 @@ def local(n_workers: int, gpus: Sequence[str]) -> Iterator[Cluster]:
     See :func:`worker_options`. The workers end by themselves if this process is killed.
     """
     quieten()
+    fork_server.start()
     with contextlib.ExitStack() as stack:
         # Dask's own files: neither in the working nor in the results folder.
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="sae-bench-", ignore_cleanup_errors=True)
         )
         stack.enter_context(dask.config.set({**_CONFIG, "temporary-directory": folder}))
-        with _ctrl_c_held():
+        with fork_server.ctrl_c_held():
             nodes = _start(worker_options(n_workers, gpus), Path(folder))
             stack.callback(_end, nodes)
             client = Client(nodes, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -68,10 +70,16 @@ def worker_options(n_workers: int, gpus: Sequence[str]) -> list[dict[str, Any]]:
     """
     # No memory limit: Dask's would stop runs that the machine has room for.
     options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    # The environment of now: that of the process they are forked from is older.
+    env = dict(os.environ)
     if not gpus:
-        return [options] * n_workers
+        return [{**options, "env": env}] * n_workers
     return [
-        {**options, "resources": GPU, "env": {"CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]}}
+        {
+            **options,
+            "resources": GPU,
+            "env": {**env, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]},
+        }
         for i in range(n_workers)
     ]
 
@@ -112,19 +120,3 @@ def _end(nodes: SpecCluster) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(nanny.pid, signal.SIGKILL)
     nodes.close()
-
-
-@contextlib.contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Processes that threads of this block start never see Ctrl-C, from their first instruction on.
-
-    It reaches the whole process group, and the coordinator alone is to answer it. Dask's threads
-    start the workers, later ones too, and inherit the mask.
-    """
-    # Python starts this process's tracker with the first lock, and unblocks the signal after that.
-    multiprocessing.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

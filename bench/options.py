@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -102,8 +104,17 @@ def check_workers(n_workers: int | None, scheduler: str | None) -> None:
         raise UserError("--workers and --scheduler exclude each other: the scheduler has workers")
 
 
+def begin_workers(options: argparse.Namespace) -> None:
+    """Have imported what runs need, in another process, while this one plans."""
+    if options.workers != 0 and options.scheduler is None:
+        from bench import fork_server  # not for -h
+
+        fork_server.start()
+
+
 def answer(command: Callable[[], int], logger: str = "bench") -> int:
     """Run a command and turn what goes wrong into one message and an exit code."""
+    atexit.register(gc.freeze)  # else the interpreter's end looks through all of torch for garbage
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger(logger).setLevel(logging.INFO)  # libraries: warnings only
     try:

@@ -86,6 +86,7 @@ def _main(options: argparse.Namespace) -> int:
     preset = PRESETS[options.preset]
     rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
 
+    shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.plan import Request
     from bench.search.objectives import Bounds, costs_of

@@ -9,14 +9,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench.context import Context
-from bench.execute import execute
+from bench import fork_server
 from benchmarks.speed.job import Answer, Job, answer_command_line
-from benchmarks.speed.problems import configs
 
 
 def run(job: Job) -> Answer:
     """Plan, execute, and read the records."""
+    fork_server.start()  # imports in the order of bench.compare
+    from bench.context import Context
+    from bench.execute import execute
+    from benchmarks.speed.problems import configs
+
     with tempfile.TemporaryDirectory() as folder:
         context = Context(results=Path(folder), data=None, device="cpu", stage="search")
         runs = configs(job.problem, epochs=job.epochs, seeds=job.seeds)

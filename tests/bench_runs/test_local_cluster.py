@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from bench import execute as execute_module
+from bench import fork_server
 from bench.cluster import Cluster, WorkerDied, remote
 from bench.context import Context
 from bench.execute import engine, execute, run_in_worker
@@ -43,7 +44,14 @@ def test_workers_are_dealt_the_gpus_in_turn() -> None:
     assert seen == ["3", "5", "3", "5", "3"]
     assert [each["resources"] for each in options] == [{"GPU": 1}] * 5
     assert {each["nthreads"] for each in [*options, *worker_options(2, [])]} == {1}
-    assert not any("env" in each or "resources" in each for each in worker_options(2, []))
+    assert not any("resources" in each for each in worker_options(2, []))
+
+
+def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAE_BENCH_TEST", "now")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert {each["env"]["SAE_BENCH_TEST"] for each in worker_options(2, [])} == {"now"}
+    assert [each["env"]["CUDA_VISIBLE_DEVICES"] for each in worker_options(1, ["3"])] == ["3"]
 
 
 def die_until(n_deaths: int, log: Path) -> int:
@@ -88,6 +96,7 @@ def visible_gpu(mark: Path, end: Path) -> str:
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two workers, with made-up GPUs, that leave nothing in the working or temporary folder."""
     folder = tmp_path_factory.mktemp("cwd")
+    fork_server.start()  # its socket lies in the temporary folder as long as this process lives
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(tempfile, "tempdir", str(folder))
