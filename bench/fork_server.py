@@ -34,7 +34,7 @@ def start() -> None:
 
 @contextlib.contextmanager
 def ctrl_c_held() -> Iterator[None]:
-    """Processes that this block starts, and theirs, never see Ctrl-C, from the first instruction on.
+    """Processes that this block starts, and theirs, never see Ctrl-C: not even at their start.
 
     It reaches the whole process group, and the coordinator alone is to answer it. Threads inherit
     the mask: those of Dask start the workers.
