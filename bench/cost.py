@@ -112,6 +112,7 @@ FREE_OPS = (
     "aten::repeat_interleave",
     # Comparisons only, as fvcore's ReLU and max.
     "aten::max_pool2d",
+    "aten::relu_",
     # fvcore counts no activation function; softmax is the one of attention.
     "aten::gelu",
     "aten::softmax",

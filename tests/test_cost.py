@@ -283,6 +283,7 @@ SHAPE = ImageShape(3, 4, 6)
         (lambda x: nn.functional.layer_norm(x, (6,), torch.ones(6), torch.zeros(6)), 5 * 72),
         (lambda x: nn.functional.dropout(x, 0.5, training=True), 0),
         (lambda x: (x + 1).relu(), 0),
+        (lambda x: (x + 1).relu_(), 0),
         (lambda x: (x + 1).add_(x), 0),
         (lambda x: x.repeat(2, 1, 1, 1).repeat_interleave(2, dim=0), 0),
         (lambda x: nn.functional.max_pool2d(x, 2), 0),

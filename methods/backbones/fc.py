@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from methods.core.backbone import Backbone, BackboneSettings, ImageShape
+from methods.core.rectifier import rectifier
 from methods.core.space import setting
 
 
@@ -15,7 +16,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.block = nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU())
+        self.block = nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), rectifier())
 
     def forward(self, x_BF: Tensor) -> Tensor:
         """Map (B, F) to (B, F)."""
@@ -48,6 +49,6 @@ class FCSettings(BackboneSettings):
     def build(self, shape: ImageShape, n_inputs: int) -> Backbone:
         """The stem takes the N images as one vector of N*Q*H*W numbers."""
         n_pixels = n_inputs * shape.channels * shape.height * shape.width
-        stem = nn.Sequential(nn.Flatten(), nn.Linear(n_pixels, self.width), nn.ReLU())
+        stem = nn.Sequential(nn.Flatten(), nn.Linear(n_pixels, self.width), rectifier())
         stages = [ResidualBlock(self.width) for _ in range(self.depth)]
         return ResidualFC(stem, stages, [self.width] * self.depth)

@@ -18,6 +18,7 @@ from methods.core.backbone import (
     ImageShape,
     doubling_widths,
 )
+from methods.core.rectifier import rectifier
 from methods.core.space import setting
 
 # Above so many pixels a side, the stem shrinks the image fourfold as the original does (224
@@ -57,7 +58,7 @@ class BasicBlock(nn.Module):
     def __init__(self, n_from: int, n_to: int, stride: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            *_convolution(n_from, n_to, 3, stride), nn.ReLU(), *_convolution(n_to, n_to, 3, 1)
+            *_convolution(n_from, n_to, 3, stride), rectifier(), *_convolution(n_to, n_to, 3, 1)
         )
         keeps_shape = (n_from, stride) == (n_to, 1)
         projection = [] if keeps_shape else [Subsample(stride), *_convolution(n_from, n_to, 1, 1)]
@@ -65,7 +66,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x_BFHW: Tensor) -> Tensor:
         """Map (B, n_from, H, W) to (B, n_to, H / stride, W / stride)."""
-        return torch.relu(self.residual(x_BFHW) + self.shortcut(x_BFHW))
+        return torch.relu_(self.residual(x_BFHW) + self.shortcut(x_BFHW))
 
 
 class ResNet(Backbone):
@@ -117,4 +118,4 @@ def _stem(n_channels: int, width: int, longest_side: int) -> nn.Module:
     keeps_pixels = longest_side <= LARGEST_KEPT
     convolution, norm = _convolution(n_channels, width, *((3, 1) if keeps_pixels else (7, 2)))
     pool = [] if keeps_pixels else [nn.MaxPool2d(3, stride=2, padding=1)]
-    return nn.Sequential(convolution, ChannelsLast(), norm, nn.ReLU(), *pool)
+    return nn.Sequential(convolution, ChannelsLast(), norm, rectifier(), *pool)

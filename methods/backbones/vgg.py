@@ -19,6 +19,7 @@ from methods.core.backbone import (
     ImageShape,
     doubling_widths,
 )
+from methods.core.rectifier import rectifier
 from methods.core.space import setting
 
 
@@ -72,4 +73,4 @@ class VGGSettings(BackboneSettings):
 def _convolution(n_from: int, n_to: int) -> list[nn.Module]:
     # BatchNorm's shift is the bias.
     convolution = nn.Conv2d(n_from, n_to, 3, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(n_to), nn.ReLU()]
+    return [convolution, nn.BatchNorm2d(n_to), rectifier()]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from methods.core.rectifier import rectifier
+
 
 class Head(nn.Module):
     """An adapter to a feature vector, then one linear layer with C outputs for each input.
@@ -46,7 +48,7 @@ class Head(nn.Module):
 
 
 def _vector_adapter(n_from: int, n_to: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(n_from, n_to), nn.BatchNorm1d(n_to), nn.ReLU())
+    return nn.Sequential(nn.Linear(n_from, n_to), nn.BatchNorm1d(n_to), rectifier())
 
 
 class TokenMean(nn.Module):
@@ -59,7 +61,7 @@ class TokenMean(nn.Module):
 
 def _map_adapter(n_from: int, n_to: int) -> nn.Module:
     projection = nn.Conv2d(n_from, n_to, 1, bias=False)  # BatchNorm's shift is its bias
-    return nn.Sequential(projection, nn.BatchNorm2d(n_to), nn.ReLU(), GlobalAverage())
+    return nn.Sequential(projection, nn.BatchNorm2d(n_to), rectifier(), GlobalAverage())
 
 
 class GlobalAverage(nn.Module):
