@@ -1,8 +1,8 @@
 """The C allocator, told to keep what is freed instead of giving it back to the system.
 
 A training step takes and frees the same arrays over and over. glibc gives large ones back each
-time, and every page that comes anew costs a fault and is zeroed: more than half of a step of a
-convolutional network (`python -m benchmarks.speed step` has the ratio).
+time, and every page that comes anew costs a fault and is zeroed: up to half of a step of a
+convolutional network (`python -m benchmarks.speed choices` has the ratio).
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def _train_epoch(
 ) -> dict[str, Any]:
     """One pass over the data; mean loss and mean gradient norms over the steps."""
     device = inputs.y_B.device
-    rows = batches(len(inputs.y_B), settings.batch_size, part.method.seed, epoch)
+    rows = batches(len(inputs.y_B), settings.batch_size, part.method.seed, epoch, device)
     n_steps = settings.epochs * len(rows)
     loss_sum = torch.zeros((), device=device)
     norm_sums = torch.zeros(len(part.groups), device=device)
@@ -145,7 +145,7 @@ def _train_epoch(
     draws = torch.Generator(device)
     draws.manual_seed(derive_seed(part.method.seed, "augment", epoch))
     with seeded(part.method.seed, "steps", epoch):
-        for index, rows_B in enumerate(rows_B.to(device) for rows_B in rows):
+        for index, rows_B in enumerate(rows):
             step = epoch * len(rows) + index
             # From exactly 0 in the first step to exactly 1 in the last.
             progress = step / max(n_steps - 1, 1)
@@ -168,10 +168,13 @@ def _train_epoch(
     }
 
 
-def batches(n_rows: int, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+def batches(
+    n_rows: int, batch_size: int, seed: int, epoch: int, device: torch.device | str = "cpu"
+) -> tuple[Tensor, ...]:
     """The rows of each batch of an epoch: a permutation that depends on seed and epoch alone."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    rows = torch.split(torch.randperm(n_rows, generator=generator), batch_size)
+    # One way to the device for all of them: within the epoch it is never waited for.
+    rows = torch.split(torch.randperm(n_rows, generator=generator).to(device), batch_size)
     # BatchNorm has no variance in a single row: such a remainder sits this epoch out.
     return rows[:-1] if len(rows) > 1 and len(rows[-1]) == 1 else rows
 

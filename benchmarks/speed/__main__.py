@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.speed import (
+    choices,
     corruption,
     evaluation,
     growth,
@@ -38,6 +39,7 @@ PARTS: dict[str, Part] = {
     "retina": whole_job.of_retina,
     "neighbour": neighbour.measure,
     "step": step.measure,
+    "choices": choices.measure,
     "evaluation": evaluation.measure,
     "corruptions": corruption.measure,
     "start": start.measure,
@@ -50,6 +52,7 @@ TITLES = {
     "retina": "Whole job on retina (ViT), shortened",
     "neighbour": "Beside a busy process",
     "step": "A training step, and the machine's limits",
+    "choices": "What pays in a step, and what does not",
     "evaluation": "Evaluation under all corruptions",
     "corruptions": "Making the corrupted images",
     "start": "Start-up",

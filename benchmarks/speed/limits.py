@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
+
+from bench.latency.timing import interleaved
 
 SIDES = (256, 512, 1024)  # square products; the best counts
 COPIED_MIB = 256  # far beyond every cache
@@ -37,3 +41,11 @@ def copy() -> Callable[[], object]:
 def bytes_of_copy() -> int:
     """Bytes read and written."""
     return 2 * COPIED_MIB * 2**20
+
+
+def measured(*, rounds: int) -> tuple[float, float]:
+    """FLOP/s of the best product, bytes/s of a copy."""
+    calls: dict[Any, Callable[[], object]] = {**products(), "copy": copy()}
+    taken = interleaved(calls, rounds=rounds)
+    peak = max(flops_of_product(side) / float(np.median(taken[side])) for side in SIDES)
+    return peak, bytes_of_copy() / float(np.median(taken["copy"]))

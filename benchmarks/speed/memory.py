@@ -15,7 +15,7 @@ from benchmarks.speed.row import Row
 
 _MIB = 2**20
 _EVERY = 4  # looks at the children; adding up a process's pages takes some milliseconds
-WORKER = "spawn_main"  # how the command line of a Dask worker begins
+SERVER = "multiprocessing.forkserver"  # in the command line of what workers are forked from
 
 
 class Peaks:
@@ -31,19 +31,26 @@ class Peaks:
         self._looks += 1
         if self._looks % _EVERY:
             return
-        try:
-            children = psutil.Process(parent).children(recursive=True)
-        except psutil.Error:  # it has just ended
-            return
-        for child in children:
+        for worker in workers_below(parent):
             try:
-                if WORKER not in " ".join(child.cmdline()):
-                    continue
-                full = child.memory_full_info()
+                full = worker.memory_full_info()
             except psutil.Error:
                 continue
-            self.rss[child.pid] = max(full.rss, self.rss.get(child.pid, 0))
-            self.pss[child.pid] = max(full.pss, self.pss.get(child.pid, 0))
+            self.rss[worker.pid] = max(full.rss, self.rss.get(worker.pid, 0))
+            self.pss[worker.pid] = max(full.pss, self.pss.get(worker.pid, 0))
+
+
+def workers_below(parent: int) -> list[psutil.Process]:
+    """The workers of a command, which are children of the fork server that is its child."""
+    try:
+        servers = [
+            child
+            for child in psutil.Process(parent).children()
+            if SERVER in " ".join(child.cmdline())
+        ]
+        return [worker for server in servers for worker in server.children()]
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def measure(*, quick: bool) -> Measured:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import psutil
 
 from benchmarks.speed.job import Job
 from benchmarks.speed.part import Measured
@@ -22,13 +23,13 @@ def measure(*, quick: bool) -> Measured:
     alone, beside = [], []
     cpu_alone_s = cpu_beside_s = 0.0
     for _ in range(1 if quick else 3):
-        cpu_s = _cpu_of_children()
+        busy_s = _busy_s()
         alone.append(run_side(OURS, job)[0])
-        cpu_alone_s += _cpu_of_children() - cpu_s
-        with _busy_process():
-            cpu_s = _cpu_of_children()
+        cpu_alone_s += _busy_s() - busy_s
+        with _busy_process() as neighbour:
+            busy_s = _busy_s() - _cpu_s(neighbour)
             beside.append(run_side(OURS, job)[0])
-            cpu_beside_s += _cpu_of_children() - cpu_s  # the neighbour's count when it has ended
+            cpu_beside_s += _busy_s() - _cpu_s(neighbour) - busy_s
     cores = len(os.sched_getaffinity(0))
     # Two workers and the neighbour divide the cores equally; a spare core is nobody's loss.
     share = min(1.0, cores / (WORKERS + 1))
@@ -47,16 +48,21 @@ def measure(*, quick: bool) -> Measured:
     return Measured(rows=[row], data={"alone": alone, "beside": beside})
 
 
-def _cpu_of_children() -> float:
-    """CPU seconds of all processes that this one, and those it waited for, have waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _busy_s() -> float:
+    """CPU seconds of all processes since the machine started: our workers are no one's children."""
+    used = psutil.cpu_times()
+    return float(used.user + used.nice + used.system)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
 
 
 @contextmanager
-def _busy_process() -> Iterator[None]:
+def _busy_process() -> Iterator[psutil.Process]:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
         try:
-            yield
+            yield psutil.Process(process.pid)
         finally:
             process.kill()

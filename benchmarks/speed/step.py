@@ -69,7 +69,7 @@ NETWORKS = {
 def measure(*, quick: bool) -> Measured:
     """Parts of a step, and its share of the peak."""
     prepare_process()
-    peak, bandwidth = _limits(quick=quick)
+    peak, bandwidth = limits.measured(rounds=3 if quick else 15)
     rows = [
         Row(quantity="one thread: float32 matrix product, peak", value=peak / 1e9, unit="GFLOP/s",
             remark="best of squares of " + ", ".join(map(str, limits.SIDES))),
@@ -83,14 +83,6 @@ def measure(*, quick: bool) -> Measured:
         rows += _rows(name, problem, found, peak, bandwidth)
         _log.info("%s: %.2f ms", name, 1e3 * sum(found["parts"].values()))
     return Measured(rows=rows, data=data)
-
-
-def _limits(*, quick: bool) -> tuple[float, float]:
-    """FLOP/s of the best product, bytes/s of a copy."""
-    calls: dict[Any, Callable[[], object]] = {**limits.products(), "copy": limits.copy()}
-    taken = interleaved(calls, rounds=3 if quick else 15)
-    peak = max(limits.flops_of_product(n) / float(np.median(taken[n])) for n in limits.SIDES)
-    return peak, limits.bytes_of_copy() / float(np.median(taken["copy"]))
 
 
 def random_dataset(problem: StepProblem, n_images: int) -> Dataset:
