@@ -15,6 +15,7 @@ import pytest
 from bench_runs.tiny_runs import ROOT, folder_bytes, without_circumstances
 
 from bench.records import Store, search_folder
+from benchmarks.speed.memory import workers_below
 from search.test_search_runs import journal
 
 SEARCH = (
@@ -105,11 +106,7 @@ def test_killed_workers_cost_a_retry(tmp_path: Path, expected: dict[str, Any]) -
     process = start(results)
     for n in (2, 8, 16):
         wait_for(results, n, process)
-        workers = [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        workers = workers_below(process.pid)
         with contextlib.suppress(psutil.NoSuchProcess):
             os.kill(workers[0].pid, signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_S)
