@@ -57,7 +57,7 @@ def _steps(axes: Axes, data: dict[str, Any]) -> None:
             )  # fmt: skip
             bottoms[name] += share
     for name, each in networks.items():
-        peak = 100 * each["flops"] / each["step"] / data["peak_flops"]
+        peak = 100 * each["flops"] / each["step"] / each["peak_flops"]
         axes.text(name, 101, f"{peak:.0f}%", ha="center", fontsize=6)
     axes.set(title="A training step (above: of the matmul peak)", ylabel="Percent of the step")
     axes.set_ylim(0, 108)

@@ -53,7 +53,7 @@ PROBLEMS = {
             dataset="retina",
             label="ViT",
             assignments=(*_POINT, "vit.width=64", "vit.depth=4"),
-            epochs=4,
+            epochs=12,
             seeds=2,
             rounds=1,
         ),

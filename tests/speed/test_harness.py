@@ -88,8 +88,7 @@ def test_the_figure_draws_what_was_measured(tmp_path: Path) -> None:
     data: dict[str, Any] = {
         "pneumonia": {"label": "FC", "seconds": {"ours": [1.0], "Lightning": [9.0]}},
         "step": {
-            "peak_flops": 1e9,
-            "networks": {"FC": {"parts": parts, "flops": 1e9, "step": 4.0}},
+            "networks": {"FC": {"parts": parts, "flops": 1e9, "step": 4.0, "peak_flops": 1e9}},
         },
         "growth": {"epoch_s": {"N": {"1": 1.0, "2": 2.0}}},
     }
