@@ -60,6 +60,15 @@ TITLES = {
     "memory": "Memory",
 }
 
+_INTRODUCTION = """# Speed: measured
+
+Written by `python -m benchmarks.speed`. Times of different parts do not compare: the cores are
+shared with whatever else the machine's host does (the peak of the matrix product, taken again and
+again, shows by how much). Ratios are taken within a part, in turns.
+
+![Whole jobs, parts of a step, growth](speed.png)
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the parts asked for, and write what is known of all."""
@@ -96,7 +105,7 @@ def write(records: Records, out: Path) -> None:
 
 def page(records: Records) -> str:
     """All tables, each with where and when it was measured."""
-    sections = ["# Speed: measured\n\nWritten by `python -m benchmarks.speed`.\n"]
+    sections = [_INTRODUCTION]
     for name in (name for name in PARTS if name in records):
         each = records[name]
         machine = each["machine"]

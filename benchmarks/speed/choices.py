@@ -25,6 +25,7 @@ from benchmarks.speed.row import Row
 from benchmarks.speed.stacked_fc import StackedFC
 from benchmarks.speed.step import BATCH, NETWORKS, random_dataset
 from benchmarks.speed.training_call import differentiated, training_call
+from methods.backbones.vit import Attention
 from methods.core.backbone import ChannelsLast
 from methods.core.exits import GlobalAverage
 from methods.core.network import Network
@@ -38,6 +39,7 @@ def measure(*, quick: bool) -> Measured:
     prepare_process()
     found = {
         "VGG step": _ratios(_of_maps(), rounds=1 if quick else 7),
+        "ViT step": _ratios(_of_tokens(), rounds=1 if quick else 7),
         "VGG prediction": _ratios(_of_predictions(), rounds=1 if quick else 25),
         "FC optimiser": _ratios(_of_optimiser(), rounds=3 if quick else 101),
         "VGG step, fresh process": _memory(rounds=1 if quick else 3, steps=2 if quick else 10),
@@ -94,6 +96,34 @@ def variants_of_maps(network: nn.Module) -> dict[str, nn.Module]:
         ),
         "ReLU not in place": _replaced(network, nn.ReLU, nn.ReLU),
     }
+
+
+class FusedAttention(Attention):
+    """The same attention by torch's fused kernel."""
+
+    def forward(self, tokens_BLF: Tensor) -> Tensor:
+        """Shape kept."""
+        qkv = self.qkv(tokens_BLF).view(*tokens_BLF.shape[:2], 3, self.n_heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind()
+        mixed_BhLF = nn.functional.scaled_dot_product_attention(q, k, v)
+        mixed: Tensor = self.out(mixed_BhLF.transpose(1, 2).flatten(2))
+        return mixed
+
+
+def variants_of_tokens(network: nn.Module) -> dict[str, nn.Module]:
+    """The network, and a copy that computes the same in another way."""
+    fused = copy.deepcopy(network)
+    for module in fused.modules():
+        if isinstance(module, Attention):
+            module.__class__ = FusedAttention
+    return {"ours": network, "fused attention": fused}
+
+
+def _of_tokens() -> dict[str, Call]:
+    """A forward and backward pass of ViT."""
+    x_BQHW = torch.randn(BATCH, 6, 28, 28)
+    variants = variants_of_tokens(network_of("ViT"))
+    return {name: training_call(variant, x_BQHW) for name, variant in variants.items()}
 
 
 def _of_predictions() -> dict[str, Call]:

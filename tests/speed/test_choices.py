@@ -41,6 +41,12 @@ def test_other_layouts_compute_the_same() -> None:
         torch.testing.assert_close(variant(x_BQHW), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_fused_attention_computes_the_same() -> None:
+    variants = choices.variants_of_tokens(choices.network_of("ViT"))
+    x_BQHW = torch.randn(2, 6, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(variants["fused attention"](x_BQHW), variants["ours"](x_BQHW))
+
+
 def test_variants_differ_from_the_network_where_they_say() -> None:
     found = choices.variants_of_maps(choices.network_of("VGG"))
     assert {name: sum(isinstance(m, nn.AdaptiveAvgPool2d) for m in variant.modules())
