@@ -2,7 +2,8 @@
 
 ``torch.optim.Adam(fused=True)`` after ``clip_grad_norm_`` goes through all parameters four times in
 Python and adds 1 to a step count of each; for small networks that takes longer than the update.
-And the first ``torch.optim.Optimizer`` of a process imports torch's compiler: over a second.
+And the first ``torch.optim.Optimizer`` of a process imports torch's compiler, which
+takes longer than many a run.
 """
 
 from __future__ import annotations

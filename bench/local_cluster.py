@@ -68,19 +68,18 @@ def worker_options(n_workers: int, gpus: Sequence[str]) -> list[dict[str, Any]]:
         n_workers: how many.
         gpus: values of CUDA_VISIBLE_DEVICES, dealt to the workers in turn; none: no GPU is used.
     """
-    # No memory limit: Dask's would stop runs that the machine has room for.
-    options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     # The environment of now: that of the process they are forked from is older.
     env = dict(os.environ)
+    # No memory limit: Dask's would stop runs that the machine has room for.
+    options: dict[str, Any] = {
+        "nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL, "env": env
+    }  # fmt: skip
     if not gpus:
-        return [{**options, "env": env}] * n_workers
+        return [options] * n_workers
+    visible = [gpus[i % len(gpus)] for i in range(n_workers)]
     return [
-        {
-            **options,
-            "resources": GPU,
-            "env": {**env, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]},
-        }
-        for i in range(n_workers)
+        {**options, "resources": GPU, "env": {**env, "CUDA_VISIBLE_DEVICES": gpu}}
+        for gpu in visible
     ]
 
 

@@ -5,18 +5,16 @@ Prints the median seconds of a step.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 
+import numpy as np
 import torch
 
 from bench.allocator import keep_freed_memory
-from bench.run import build
-from benchmarks.speed.problems import configs
-from benchmarks.speed.step import BATCH, NETWORKS, random_dataset
+from bench.latency.timing import interleaved
+from benchmarks.speed.choices import network_of
+from benchmarks.speed.step import BATCH
 from benchmarks.speed.training_call import training_call
-from methods.sae import SAE
 
 
 def main(kept: bool, steps: int) -> float:
@@ -24,17 +22,8 @@ def main(kept: bool, steps: int) -> float:
     torch.set_num_threads(1)
     if kept:
         keep_freed_memory()
-    (config,) = configs("blood", epochs=1)
-    method = build(config, random_dataset(NETWORKS["VGG"], 1))
-    assert isinstance(method, SAE)
-    call = training_call(method.network, torch.randn(BATCH, 6, 28, 28))
-    call()
-    taken = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+    step = training_call(network_of("VGG"), torch.randn(BATCH, 6, 28, 28))
+    return float(np.median(interleaved({"step": step}, rounds=steps)["step"]))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from methods.backbones.vit import Attention
 from methods.core.backbone import ChannelsLast
 from methods.core.exits import GlobalAverage
 from methods.core.network import Network
+from methods.core.surgery import replace_layers
 from methods.sae import SAE
 
 SEEDS = (1, 2, 4)
@@ -38,8 +39,12 @@ def measure(*, quick: bool) -> Measured:
     """Ratios: time of the alternative / time of what the benchmark does."""
     prepare_process()
     found = {
-        "VGG step": _ratios(_of_maps(), rounds=1 if quick else 7),
-        "ViT step": _ratios(_of_tokens(), rounds=1 if quick else 7),
+        "VGG step": _ratios(
+            _training_calls(variants_of_maps(network_of("VGG"))), rounds=1 if quick else 7
+        ),
+        "ViT step": _ratios(
+            _training_calls(variants_of_tokens(network_of("ViT"))), rounds=1 if quick else 7
+        ),
         "VGG prediction": _ratios(_of_predictions(), rounds=1 if quick else 25),
         "FC optimiser": _ratios(_of_optimiser(), rounds=3 if quick else 101),
         "VGG step, fresh process": _memory(rounds=1 if quick else 3, steps=2 if quick else 10),
@@ -79,10 +84,9 @@ def network_of(name: str, seed: int = 0) -> Network:
     return method.network
 
 
-def _of_maps() -> dict[str, Call]:
-    """A forward and backward pass of VGG in other layouts."""
+def _training_calls(variants: Mapping[str, nn.Module]) -> dict[str, Call]:
+    """A forward and backward pass of each on the same batch, two colour images to a sample."""
     x_BQHW = torch.randn(BATCH, 6, 28, 28)
-    variants = variants_of_maps(network_of("VGG"))
     return {name: training_call(variant, x_BQHW) for name, variant in variants.items()}
 
 
@@ -117,13 +121,6 @@ def variants_of_tokens(network: nn.Module) -> dict[str, nn.Module]:
         if isinstance(module, Attention):
             module.__class__ = FusedAttention
     return {"ours": network, "fused attention": fused}
-
-
-def _of_tokens() -> dict[str, Call]:
-    """A forward and backward pass of ViT."""
-    x_BQHW = torch.randn(BATCH, 6, 28, 28)
-    variants = variants_of_tokens(network_of("ViT"))
-    return {name: training_call(variant, x_BQHW) for name, variant in variants.items()}
 
 
 def _of_predictions() -> dict[str, Call]:
@@ -207,10 +204,7 @@ def _replaced(
 ) -> nn.Module:
     """A copy with every module of a kind replaced."""
     copied = copy.deepcopy(network)
-    for parent in list(copied.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, kind):
-                setattr(parent, name, make())
+    replace_layers(copied, (kind,), lambda _index, _layer: make())
     return copied
 
 

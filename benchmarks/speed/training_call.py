@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 def training_call(network: nn.Module, x_BQHW: Tensor) -> Callable[[], object]:
     """Forward and backward of a loss of all outputs; gradients are new each time."""
-    return differentiated(lambda: network(x_BQHW), list(network.parameters()))
+    return differentiated(lambda: network(x_BQHW), network.parameters())
 
 
 def differentiated(

@@ -6,6 +6,7 @@ from torch import nn
 def rectifier() -> nn.ReLU:
     """ReLU of a layer's output that nothing else reads, which it overwrites.
 
-    Predicting with a VGG takes a sixth less time so: its maps are larger than a core's cache.
+    Maps are larger than a core's cache: predicting with a VGG takes less time so
+    (`python -m benchmarks.speed choices` has the ratio).
     """
     return nn.ReLU(inplace=True)
