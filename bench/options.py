@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import atexit
 import gc
 import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from bench.datasets import DATASETS
 from bench.errors import UserError
@@ -114,7 +114,6 @@ def begin_workers(options: argparse.Namespace) -> None:
 
 def answer(command: Callable[[], int], logger: str = "bench") -> int:
     """Run a command and turn what goes wrong into one message and an exit code."""
-    atexit.register(gc.freeze)  # else the interpreter's end looks through all of torch for garbage
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger(logger).setLevel(logging.INFO)  # libraries: warnings only
     try:
@@ -127,3 +126,9 @@ def answer(command: Callable[[], int], logger: str = "bench") -> int:
             "interrupted: finished runs are kept; the same command goes on where this one stopped\n"
         )
         return INTERRUPTED
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, without the interpreter's search for garbage in all of torch."""
+    gc.freeze()
+    sys.exit(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -162,4 +161,4 @@ def _search(search: Search, context: Context, workers: int, options: argparse.Na
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    shared.leave(main())
