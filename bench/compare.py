@@ -62,7 +62,6 @@ def _compare(options: argparse.Namespace) -> int:
     from bench.context import Context
     from bench.device import default_device, default_workers
     from bench.plan import Request, plan
-    from bench.summary import summarise
     from bench.sweep import run_missing, unavailable
 
     configs = plan(
@@ -91,6 +90,8 @@ def _compare(options: argparse.Namespace) -> int:
         retry_failed=options.retry_failed,
         scheduler=options.scheduler,
     )
+    from bench.summary import summarise  # and pandas: no run waits for it
+
     summarise(configs, context, [f"skipped {name}: {reason}" for name, reason in skipped.items()])
     return shared.SOME_FAILED if failed else shared.OK
 

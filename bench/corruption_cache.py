@@ -7,6 +7,7 @@ import logging
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +21,56 @@ from bench.npz_file import write_npz
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CorruptedSets:
+    """All corrupted versions of a split, each kept as one .npz file.
+
+    A set is found again only if images, key, row, code and libraries are the same; several
+    processes may share the folder.
+
+    Attributes:
+        images_BHWQ: as in `corrupt`.
+        key: as in `corrupt`.
+        cache: the folder, made if absent.
+
+    Raises:
+        ValueError: at once, for images of another type or shape than `corrupt` takes.
+    """
+
+    images_BHWQ: Images
+    key: str
+    cache: Path
+
+    def __post_init__(self) -> None:
+        check_images(self.images_BHWQ)
+
+    def __iter__(self) -> Iterator[tuple[str, int, Images]]:
+        return ((name, severity, self.get(name, severity)) for name, severity in _each_set())
+
+    def get(self, name: str, severity: int) -> Images:
+        """One set from its file; made and written if it is absent, or damaged (which is logged)."""
+        path = self._path(name, severity)
+        found_BHWQ = _read(path)
+        if found_BHWQ is None:
+            found_BHWQ = corrupt(self.images_BHWQ, name=name, severity=severity, key=self.key)
+            write_npz(path, images=found_BHWQ)
+        return found_BHWQ
+
+    def absent(self) -> list[tuple[str, int]]:
+        """Name and severity of the sets that have no file yet."""
+        return [each for each in _each_set() if not self._path(*each).exists()]
+
+    def _path(self, name: str, severity: int) -> Path:
+        constants = corruptions.CORRUPTIONS[name].constants
+        facts = [self.key, name, severity, constants, self.images_BHWQ.shape, self._pixels]
+        identity = json.dumps([*facts, code_identity()]).encode()
+        return self.cache / f"{name}-{severity}-{hashlib.sha256(identity).hexdigest()}.npz"
+
+    @functools.cached_property
+    def _pixels(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.images_BHWQ).data).hexdigest()
+
+
 def corrupted(
     images_BHWQ: Images, *, key: str, cache: Path | None
 ) -> Iterator[tuple[str, int, Images]]:
@@ -28,9 +79,7 @@ def corrupted(
     Args:
         images_BHWQ: as in `corrupt`.
         key: as in `corrupt`.
-        cache: folder that keeps each set as one .npz file, made if absent; None computes afresh.
-            A set is found again only if images, key, row, code and libraries are the same;
-            a damaged file is logged and replaced; several processes may share the folder.
+        cache: folder of `CorruptedSets`; None computes afresh.
 
     Returns:
         An iterator over (name, severity, images), in the order of the table, severity ascending.
@@ -38,33 +87,17 @@ def corrupted(
     Raises:
         ValueError: at once, for images of another type or shape than `corrupt` takes.
     """
+    if cache is not None:
+        return iter(CorruptedSets(images_BHWQ=images_BHWQ, key=key, cache=cache))
     check_images(images_BHWQ)
-    sets = ((name, severity) for name in corruptions.CORRUPTIONS for severity in SEVERITIES)
-    if cache is None:
-        return (
-            (name, severity, corrupt(images_BHWQ, name=name, severity=severity, key=key))
-            for name, severity in sets
-        )
-    pixels = hashlib.sha256(np.ascontiguousarray(images_BHWQ).data).hexdigest()
+    return (
+        (name, severity, corrupt(images_BHWQ, name=name, severity=severity, key=key))
+        for name, severity in _each_set()
+    )
 
-    def cached(name: str, severity: int) -> Images:
-        facts = [
-            key,
-            name,
-            severity,
-            corruptions.CORRUPTIONS[name].constants,
-            images_BHWQ.shape,
-            pixels,
-        ]
-        identity = json.dumps([*facts, code_identity()]).encode()
-        path = cache / f"{name}-{severity}-{hashlib.sha256(identity).hexdigest()}.npz"
-        found_BHWQ = _read(path)
-        if found_BHWQ is None:
-            found_BHWQ = corrupt(images_BHWQ, name=name, severity=severity, key=key)
-            write_npz(path, images=found_BHWQ)
-        return found_BHWQ
 
-    return ((name, severity, cached(name, severity)) for name, severity in sets)
+def _each_set() -> list[tuple[str, int]]:
+    return [(name, severity) for name in corruptions.CORRUPTIONS for severity in SEVERITIES]
 
 
 @functools.cache

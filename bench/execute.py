@@ -20,7 +20,6 @@ from bench.device import gpus
 from bench.errors import UserError
 from bench.in_process import InThisProcess
 from bench.outcome import Outcome, Run
-from bench.run import failure, run_one
 
 if TYPE_CHECKING:
     from bench.cluster import Cluster
@@ -172,6 +171,9 @@ def _sweep(
 
 def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
     """One run under its lock, unless the store has it by now; a failure is recorded."""
+    # Imported here: half a second, which a command whose workers run need not wait for.
+    from bench.run import failure, run_one
+
     store = context.store
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:
@@ -221,6 +223,8 @@ def run_in_worker(
 
 
 def _record_death(config: RunConfig, context: Context, death: Exception) -> Outcome:
+    from bench.run import failure
+
     store = context.store
     with store.lock(config.run_id, wait=True):
         record = store.load(config.run_id)

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator
 
 # They start no thread and touch no GPU when imported: such a process can be forked.
-_PRELOADED = ["distributed", "bench.execute"]
+_PRELOADED = ["distributed", "bench.execute", "bench.run"]
 # Of a library's own pool, which would live in the server: a worker has one thread.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench import corruption_cache, datasets
+from bench import datasets
+from bench.corruption_cache import CorruptedSets
+from bench.corruption_making import make_absent
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.dataset import Dataset
 from bench.datasets import DatasetRow
@@ -49,10 +51,23 @@ def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
 
 
 def _corrupted(dataset: Dataset, cache: Path) -> Iterator[Shifted]:
-    images_BHWQ = dataset.shift_test.images_BHWQ
     with storage_errors(cache.parent):  # while sets are read and kept, not only at the start
-        try:
-            sets = corruption_cache.corrupted(images_BHWQ, key=dataset.name, cache=cache)
-        except ValueError as error:  # images that can not be corrupted
-            raise UserError(f"dataset {dataset.name}: {error}") from error
-        yield from sets
+        yield from _sets(dataset, cache)
+
+
+def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) -> None:
+    """Make the sets of `corrupted_tests` that the cache lacks; see ``make_absent``.
+
+    Raises:
+        UserError, StorageError: as `corrupted_tests`.
+    """
+    with storage_errors(cache.parent):
+        make_absent(_sets(dataset, cache), processes=processes)
+
+
+def _sets(dataset: Dataset, cache: Path) -> CorruptedSets:
+    images_BHWQ = dataset.shift_test.images_BHWQ
+    try:
+        return CorruptedSets(images_BHWQ=images_BHWQ, key=dataset.name, cache=cache)
+    except ValueError as error:  # images that can not be corrupted
+        raise UserError(f"dataset {dataset.name}: {error}") from error

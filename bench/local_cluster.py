@@ -15,7 +15,7 @@ from typing import Any
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
 
-from bench import fork_server
+from bench import dashboard, fork_server
 from bench.cluster import GPU, Cluster, quieten
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ def local(n_workers: int, gpus: Sequence[str]) -> Iterator[Cluster]:
         with fork_server.ctrl_c_held():
             nodes = _start(worker_options(n_workers, gpus), Path(folder))
             stack.callback(_end, nodes)
+            assert nodes.scheduler is not None
+            dashboard.offer(nodes.scheduler)
             client = Client(nodes, set_as_default=False)  # type: ignore[no-untyped-call]
             cluster = Cluster(client, nodes.scheduler_address, uses_gpu=bool(gpus))
             stack.callback(cluster.close)
@@ -94,7 +96,7 @@ def _start(options: Sequence[Mapping[str, Any]], folder: Path) -> SpecCluster:
                 "options": {
                     "host": here,
                     "port": 0,
-                    "dashboard": True,
+                    "dashboard": False,  # for now: see bench.dashboard
                     "dashboard_address": f"{here}:8787",
                     "allowed_failures": 0,  # the second attempt is Cluster.call's
                 },

@@ -13,7 +13,7 @@ from bench.config import RunConfig
 from bench.dataset import Dataset
 from bench.errors import DataUnavailable, UserError
 from bench.execute import Context, execute
-from bench.loaded import corrupted_tests, load_dataset
+from bench.loaded import load_dataset, prepare_corrupted_tests
 from bench.records import Record, Store
 from methods.core.backbone import ImageShape
 
@@ -99,7 +99,7 @@ def run_missing(
             failed.append(config.run_id)
     n_there = len(configs) - len(missing)
     _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
-    _prepare_corruptions(missing, context)
+    _prepare_corruptions(missing, context, workers if scheduler is None else 1)
     with (
         tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
         # Closed at once on Ctrl-C, so that no worker outlives this call.
@@ -125,9 +125,8 @@ def _without_failure(store: Store, run_id: str) -> Record | None:
         return record
 
 
-def _prepare_corruptions(missing: Sequence[RunConfig], context: Context) -> None:
+def _prepare_corruptions(missing: Sequence[RunConfig], context: Context, processes: int) -> None:
     """Once, here, rather than by every worker at the same time."""
     for name in dict.fromkeys(config.dataset for config in missing):
         dataset = load_dataset(context.row(name), context.data, context.cache)
-        for _ in corrupted_tests(dataset, context.cache):
-            pass
+        prepare_corrupted_tests(dataset, context.cache, processes=processes)

@@ -122,7 +122,6 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.device import default_device, default_workers
     from bench.search.budget import budget_lines, budgets
     from bench.search.studies import available
-    from bench.summary import summarise
     from bench.sweep import run_missing
 
     final = Context(
@@ -142,6 +141,8 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
         scheduler=options.scheduler,
     )
     spent = budget_lines(budgets(options.results))
+    from bench.summary import summarise  # and pandas: no run waits for it
+
     summarise(found.configs, final, [*skipped, *spent.values(), *found.notes])
     return shared.SOME_FAILED if failed or found.notes else shared.OK
 

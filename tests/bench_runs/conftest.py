@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench import corruptions
-from bench import execute as execute_module
+from bench import run as run_module
 from bench.compare import main
 from bench.config import RunConfig
 from bench.execute import Context, prepare_process
@@ -89,7 +89,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(chosen.run_id)
         return run_one(chosen, **options)
 
-    monkeypatch.setattr(execute_module, "run_one", spy)
+    monkeypatch.setattr(run_module, "run_one", spy)
     return seen
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import execute as execute_module
+from bench import run as run_module
 from bench.config import RunConfig
 from bench.records import Record, Store
 from bench.run import failure, run_one
@@ -159,7 +159,7 @@ def test_ctrl_c_in_this_process(cli: Cli, monkeypatch: pytest.MonkeyPatch, resul
             raise KeyboardInterrupt
         return run_one(chosen, **options)
 
-    monkeypatch.setattr(execute_module, "run_one", interrupted)
+    monkeypatch.setattr(run_module, "run_one", interrupted)
     code, out, err = cli("--seeds", "0,1,2")
     assert (code, out) == (130, "")
     assert err.endswith("the same command goes on where this one stopped\n")

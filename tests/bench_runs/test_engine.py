@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench import execute as execute_module
+from bench import run as run_module
 from bench.cluster import WorkerDied
 from bench.config import RunConfig
 from bench.errors import UserError
@@ -38,7 +39,7 @@ def test_in_this_process_a_submitted_run_is_done_at_once(
         def raising(*_: Any, **__: Any) -> Any:
             raise UserError("data")
 
-        monkeypatch.setattr(execute_module, "run_one", raising)
+        monkeypatch.setattr(run_module, "run_one", raising)
         assert isinstance(here.submit(config(seed=2)).exception(timeout=0), UserError)
 
 
@@ -92,7 +93,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, run: Run) -> FakeCluster:
     def instantly(chosen: RunConfig, **_: Any) -> Any:
         return run(chosen.method, seed=chosen.seed)
 
-    monkeypatch.setattr(execute_module, "run_one", instantly)
+    monkeypatch.setattr(run_module, "run_one", instantly)
     monkeypatch.setattr(execute_module, "_cluster", lambda *_: contextlib.nullcontext(fake))
     return fake
 

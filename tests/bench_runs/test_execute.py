@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import execute as execute_module
+from bench import run as run_module
 from bench.config import RunConfig
 from bench.errors import UserError
 from bench.execute import Context, Outcome, engine, execute, run_and_store
@@ -52,7 +52,7 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
     context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = failing_for("mc_dropout", ZeroDivisionError("no luck"))
-    monkeypatch.setattr(execute_module, "run_one", run)
+    monkeypatch.setattr(run_module, "run_one", run)
     configs = [config(), config("mc_dropout"), config(seed=1)]
     assert [o.status for o in outcomes(configs, context)] == ["done", "failed", "done"]
     record = store.load(configs[1].run_id)
@@ -65,7 +65,7 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
 def test_a_recorded_run_is_not_run_again_done_or_failed(
     context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute_module, "run_one", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran"))
     store.save(failure(config(), ZeroDivisionError()), {})
     store.save({**failure(config(seed=1), ZeroDivisionError()), "status": "done"}, {})
     found = outcomes([config(), config(seed=1)], context)
@@ -76,7 +76,7 @@ def test_a_recorded_run_is_not_run_again_done_or_failed(
 def test_what_is_not_the_runs_fault_stops_the_sweep(
     context: Context, store: Store, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    monkeypatch.setattr(execute_module, "run_one", failing_for("mc_dropout", error))
+    monkeypatch.setattr(run_module, "run_one", failing_for("mc_dropout", error))
     sweep = execute([config(), config("mc_dropout"), config(seed=1)], context, workers=0)
     assert next(sweep).status == "done"
     with pytest.raises(type(error)):
@@ -98,7 +98,7 @@ def test_a_busy_run_comes_last(
         assert next(sweep) == Outcome(run_id=free.run_id, status="done")
         # The other process finishes it.
         store.save({**failure(busy, ZeroDivisionError()), "status": "done"}, {})
-    monkeypatch.setattr(execute_module, "run_one", lambda *_, **__: pytest.fail("it ran twice"))
+    monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran twice"))
     assert list(sweep) == [Outcome(run_id=busy.run_id, status="done")]
 
 
@@ -112,7 +112,7 @@ def test_a_search_has_a_store_of_its_own_and_says_so_to_the_run(
         assert options["cache"] == results / ".cache"
         return run_one(chosen, **options)
 
-    monkeypatch.setattr(execute_module, "run_one", spy)
+    monkeypatch.setattr(run_module, "run_one", spy)
     search = dataclasses.replace(context, stage="search")
     assert [o.status for o in outcomes([config()], search)] == ["done"]
     assert Store(results / "search").run_ids() == [config().run_id]

@@ -36,6 +36,19 @@ def test_workers_are_its_children_and_have_imported() -> None:
         assert cluster.call(eval, _LOADED) is True
 
 
+def test_a_command_imports_nothing_that_only_runs_and_tables_need() -> None:
+    code = """
+import sys
+from bench import compare, fork_server
+from bench.search import __main__
+import bench.context, bench.device, bench.plan, bench.sweep, bench.execute, bench.local_cluster
+unneeded = {"scipy", "pandas", "fvcore", "imgaug", "bokeh", "bench.run", "bench.summary"}
+assert "torch" in sys.modules
+assert not unneeded & set(sys.modules), unneeded & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_optimiser_and_the_official_facts_import_no_more_than_they_need() -> None:
     code = """
 import sys, torch

@@ -6,6 +6,8 @@ Workers import this file: what is called in one stands at module level.
 import gc
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,6 +54,31 @@ def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     assert {each["env"]["SAE_BENCH_TEST"] for each in worker_options(2, [])} == {"now"}
     assert [each["env"]["CUDA_VISIBLE_DEVICES"] for each in worker_options(1, ["3"])] == ["3"]
+
+
+@pytest.mark.slow
+def test_the_dashboard_is_made_when_somebody_looks() -> None:
+    made = "'distributed.dashboard.scheduler' in __import__('sys').modules"
+    code = f"""
+import logging, urllib.request
+from bench.local_cluster import local
+def see(page):
+    with urllib.request.urlopen(address + page) as answer:
+        return answer.url, answer.read()
+if __name__ == "__main__":
+    said = []
+    logging.getLogger("bench.local_cluster").info = lambda text, link: said.append(link)
+    with local(1, []) as cluster:
+        address = said[0].removesuffix("/status")
+        assert see("/health")[1] == b"ok"
+        assert not ({made})
+        for page in ("/workers", "/status", "/"):
+            url, text = see(page)
+            assert url == address + (page if page != "/" else "/status")
+            assert b"Bokeh" in text, page
+        assert cluster.call(max, 1, 2) == 2
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def die_until(n_deaths: int, log: Path) -> int:
