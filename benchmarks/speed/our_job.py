@@ -1,7 +1,8 @@
 """Our side of the whole job: bench's own plan and workers, test images and corruptions left out.
 
 The stage is that of a search, which sees validation alone; everything else is what
-``bench.compare`` does: records, weights, predictions and locks included.
+``bench.compare`` does, from the order of its imports to the end of its process: records, weights,
+predictions and locks included.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from bench import fork_server
+from bench.options import OK, leave
 from benchmarks.speed.job import Answer, Job, answer_command_line
 
 
@@ -31,3 +33,4 @@ def run(job: Job) -> Answer:
 
 if __name__ == "__main__":
     answer_command_line(run)
+    leave(OK)

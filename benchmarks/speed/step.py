@@ -12,30 +12,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.augment import augment
 from bench.cost import measure as cost_of
 from bench.dataset import Dataset, Split
 from bench.datasets import DATASETS
 from bench.execute import prepare_process
 from bench.inputs import Inputs, Normalise
-from bench.latency.timing import interleaved
+from bench.loaded import load_dataset
 from bench.run import build
-from bench.train import train
+from bench.train import batches, train
 from benchmarks.speed import limits
 from benchmarks.speed.part import Measured
 from benchmarks.speed.problems import configs
+from benchmarks.speed.products import floor, products_of, within
 from benchmarks.speed.row import Row
-from benchmarks.speed.step_marks import PARTS, MarkedNormalise, Marks, marked, products_of
+from benchmarks.speed.step_marks import PARTS, MarkedNormalise, Marks, marked
 from methods.core.backbone import ImageShape
-from methods.core.method import uniform_weights
+from methods.core.method import Method, uniform_weights
 from methods.core.pruned import PrunedSAE
 from methods.sae import SAE
 
 _log = logging.getLogger(__name__)
 
 BATCH = 128
+_CPU = torch.device("cpu")
+_PROFILED_STEPS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ def measure(*, quick: bool) -> Measured:
         after, _ = limits.measured(rounds=rounds)
         found["peak_flops"] = (before + after) / 2
         data[name] = found
-        rows += _rows(name, problem, found, bandwidth)
+        rows += _rows(name, problem, found)
         peaks += [before, after]
         _log.info("%s: %.2f ms", name, 1e3 * sum(found["parts"].values()))
     limit = Row(
@@ -113,30 +115,42 @@ def step_of(problem: StepProblem, *, quick: bool) -> dict[str, Any]:
     """Median seconds of the parts of a step of SAE, its FLOPs, and its bare products.
 
     Returns:
-        parts (seconds by part), step (seconds), flops (of a step, two a multiply-add), floor
-        (seconds of all products alone, forward and backward), quartiles of the step's seconds.
+        parts (seconds by part), step (seconds), quartiles of the step's seconds, flops (of a step,
+        two a multiply-add), floor (seconds of all products by themselves), products (their seconds
+        within the step) and others (how many other operations the step has).
     """
-    cpu = torch.device("cpu")
     n_steps = 4 if quick else problem.steps
     (config,) = configs(problem.dataset, epochs=1, assignments=problem.assignments)
     dataset = random_dataset(problem, n_steps * BATCH)
     method, marks = build(config, dataset), Marks()
     assert isinstance(method, SAE)
-    normalise = Normalise(dataset, cpu)
-    inputs = Inputs.of(dataset.train, cpu)
-    with marked(method, marks):
+    normalise = Normalise(dataset, _CPU)
+    inputs = Inputs.of(dataset.train, _CPU)
+
+    def steps(inputs: Inputs, normalise: Callable[[Tensor], Tensor]) -> None:
         train(
-            method, inputs, MarkedNormalise(normalise, marks), config.training,  # type: ignore[arg-type]
+            method, inputs, normalise, config.training,  # type: ignore[arg-type]
             lambda _: {"nll": 0.0}, augmentation=DATASETS[problem.dataset].augment,
         )  # fmt: skip
+
+    with marked(method, marks):
+        steps(inputs, MarkedNormalise(normalise, marks))
     seconds = marks.seconds()[1:]  # the first steps fill caches
-    x_BQHW = normalise(augment(inputs.images_BQHW[:BATCH], "none"))
+    few = Inputs(
+        images_BQHW=inputs.images_BQHW[: _PROFILED_STEPS * BATCH],
+        y_B=inputs.y_B[: _PROFILED_STEPS * BATCH],
+    )
+    inside = within(lambda: steps(few, normalise), min(n_steps, _PROFILED_STEPS))
+    method.train()
+    products = products_of(_step(method, inputs, normalise))
     return {
         "parts": dict(zip(PARTS, np.median(seconds, axis=0).tolist(), strict=True)),
         "step": float(np.median(seconds.sum(axis=1))),
         "quartiles": np.quantile(seconds.sum(axis=1), (0.25, 0.75)).tolist(),
         "flops": BATCH * flops_of_step(method, problem.shape),
-        "floor": floor(method, x_BQHW, rounds=1 if quick else 5),
+        "floor": floor(products, rounds=1 if quick else 5),
+        "products": inside.products,
+        "others": inside.others,
     }
 
 
@@ -157,22 +171,30 @@ def flops_of_step(method: SAE, shape: tuple[int, int, int]) -> int:
     return 2 * (3 * cost.flops - first)
 
 
-def floor(method: SAE, x_BQHW: Tensor, *, rounds: int) -> float:
-    """Seconds of the linear layers and convolutions of a step alone, each called by itself."""
-    layers = products_of(method.network, x_BQHW.repeat(1, method.settings.n_inputs, 1, 1))
-    calls = {index: _forward_backward(*each, index > 0) for index, each in enumerate(layers)}
-    taken = interleaved(calls, rounds=rounds)
-    return float(sum(np.median(seconds) for seconds in taken.values()))
+def floor_of_training(dataset_name: str, *, epochs: int) -> float:
+    """Seconds of the products alone of all steps of a training run, on one thread."""
+    prepare_process()
+    (config,) = configs(dataset_name, epochs=epochs)
+    dataset = load_dataset(dataset_name, None)
+    method = build(config, dataset)
+    inputs = Inputs.of(dataset.train, _CPU)
+    products = products_of(_step(method, inputs, Normalise(dataset, _CPU)))
+    n_steps = epochs * len(batches(len(inputs.y_B), BATCH, seed=0, epoch=0))
+    return n_steps * floor(products, rounds=15)
 
 
-def _forward_backward(layer: nn.Module, x: Tensor, reads_features: bool) -> Callable[[], object]:
-    x = x.clone().requires_grad_(reads_features)
-    gradient = torch.ones_like(layer(x))
-    wanted = [*layer.parameters(), *([x] if reads_features else [])]
-    return lambda: torch.autograd.grad(layer(x), wanted, gradient)
+def _step(method: Method, inputs: Inputs, normalise: Normalise) -> Callable[[], None]:
+    """A forward and backward pass on the first batch."""
+    x_BQHW, y_B = normalise(inputs.images_BQHW[:BATCH]), inputs.y_B[:BATCH]
+
+    def step() -> None:
+        method.zero_grad()
+        method.loss(x_BQHW, y_B, 0.5).backward()  # type: ignore[no-untyped-call]
+
+    return step
 
 
-def _rows(name: str, problem: StepProblem, found: dict[str, Any], bandwidth: float) -> list[Row]:
+def _rows(name: str, problem: StepProblem, found: dict[str, Any]) -> list[Row]:
     step, parts, floor_s = found["step"], found["parts"], found["floor"]
     peak = found["peak_flops"]
     share = 100 * found["flops"] / step / peak
@@ -180,7 +202,7 @@ def _rows(name: str, problem: StepProblem, found: dict[str, Any], bandwidth: flo
     low, high = (1e3 * value for value in found["quartiles"])
     label = f"{name} step, SAE N=2 K=2, B={BATCH}"
     bare = 100 * found["flops"] / floor_s / peak
-    images = BATCH * int(np.prod(problem.shape)) * (1 + 4) / bandwidth
+    rest = step - found["products"]
     return [
         Row(quantity=label, value=1e3 * step, unit="ms",
             remark=f"quartiles {low:.2f} to {high:.2f}; {split}"),
@@ -192,9 +214,11 @@ def _rows(name: str, problem: StepProblem, found: dict[str, Any], bandwidth: flo
             bound="at least",
             remark=f"{found['flops'] / 1e6:.0f} MFLOP a step: 3 x forward, without the gradient by "
             f"the images; peak then {peak / 1e9:.1f} GFLOP/s",
-            binds=f"the products alone, called one by one, take {1e3 * floor_s:.2f} ms, which is "
-            f"{bare:.0f}% of the peak: no more is to be had with these kernels and shapes. The "
-            f"rest, {1e3 * (step - floor_s):.2f} ms of the step, is what lies between them; of it, "
-            f"reading the images at full bandwidth would take {1e3 * images:.3f} ms",
+            binds=f"the same products, each called by itself again and again, take "
+            f"{1e3 * floor_s:.2f} ms, {bare:.0f}% of the peak: what these kernels can give. Within "
+            f"the step, where other data pass through the caches, they take "
+            f"{1e3 * found['products']:.2f} ms (profiled). The rest, {1e3 * rest:.2f} ms, goes to "
+            f"{found['others']:.0f} further operations and what calls them, "
+            f"{1e6 * rest / found['others']:.1f} us each",
         ),
     ]  # fmt: skip

@@ -10,7 +10,6 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from bench.clipped_adam import ClippedAdam
@@ -107,22 +106,3 @@ def marked(method: Method, marks: Marks) -> Iterator[None]:
 def _after_gradient(parameter: nn.Parameter, marks: Marks) -> Any:
     hook: Any = parameter.register_post_accumulate_grad_hook  # torch has no types for it
     return hook(lambda _: marks.mark(5))
-
-
-def products_of(network: nn.Module, x_BQHW: Tensor) -> list[tuple[nn.Module, Tensor]]:
-    """The linear layers and convolutions of a network, with what each one reads."""
-    found: list[tuple[nn.Module, Tensor]] = []
-
-    def keep(module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        found.append((module, inputs[0].detach()))
-
-    hooks = [
-        module.register_forward_hook(keep)
-        for module in network.modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    ]
-    with torch.no_grad():
-        network(x_BQHW)
-    for hook in hooks:
-        hook.remove()
-    return found
