@@ -10,7 +10,8 @@ import optuna
 import pytest
 from bench_runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
 
-from bench import corruptions, execute, loaded
+from bench import corruptions, loaded
+from bench import run as run_module
 from bench.dataset import Dataset, Split
 from bench.datasets import DATASETS, DatasetRow, load_digits
 from bench.frames import load_frames
@@ -234,7 +235,7 @@ def test_a_failed_run_is_a_failed_trial_and_the_others_go_on(
             raise RuntimeError("made to fail")
         return run_one(config, **options)
 
-    monkeypatch.setattr(execute, "run_one", failing)
+    monkeypatch.setattr(run_module, "run_one", failing)
     code, out, _ = cli(
         tmp_path, "--methods", "standard,mc_dropout", "--trials", "6", "--seeds", "1"
     )
