@@ -1,6 +1,6 @@
 """Dask's dashboard of a scheduler, made when somebody first looks at it.
 
-It takes a second to import, and most commands end without a look.
+Its import takes longer than many a run, and most commands end without a look.
 """
 
 from __future__ import annotations
@@ -15,28 +15,24 @@ def offer(scheduler: Scheduler) -> None:
     Args:
         scheduler: running, with ``dashboard=False``: its HTTP server has no dashboard yet.
     """
-    routes = scheduler.http_application
-    until_then = Application()
-    until_then.add_handlers(
-        r".*", [(r"/.*", _FirstLook, {"scheduler": scheduler, "itself": until_then})]
-    )
-    routes.add_application(until_then)
+    until_then = Application([(r"/.*", _FirstLook, {"scheduler": scheduler})])
+    scheduler.http_application.add_application(until_then)
 
 
 class _FirstLook(RequestHandler):
     """Puts the dashboard in its own place, and sends the browser there."""
 
-    def initialize(self, scheduler: Scheduler, itself: Application) -> None:
-        self._scheduler, self._itself = scheduler, itself
+    def initialize(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
 
     def get(self) -> None:
         routes = self._scheduler.http_application
         # Two browsers at once: the second finds it done.
-        if self._itself in routes.applications:
+        if self.application in routes.applications:
             from distributed.dashboard.scheduler import connect
 
             connect(  # type: ignore[no-untyped-call]
                 routes, self._scheduler.http_server, self._scheduler, prefix="/"
             )
-            routes.applications.remove(self._itself)
+            routes.applications.remove(self.application)
         self.redirect(self.request.uri or "/")

@@ -171,7 +171,7 @@ def _sweep(
 
 def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
     """One run under its lock, unless the store has it by now; a failure is recorded."""
-    # Imported here: half a second, which a command whose workers run need not wait for.
+    # Imported here, with scipy and fvcore: a command whose workers run need not wait for them.
     from bench.run import failure, run_one
 
     store = context.store

@@ -45,7 +45,7 @@ def test_they_are_the_flops_of_the_step(name: str) -> None:
     assert isinstance(method, SAE)
     step = _step(method, Inputs.of(dataset.train, CPU), Normalise(dataset, CPU))
     counted = 2 * sum(map(multiply_adds, products_of(step)))
-    # Norms and other elementwise work, and the adapters' fewer products, are in one count alone.
+    # The norms are in one count alone.
     assert counted == pytest.approx(4 * flops_of_step(method, problem.shape), rel=0.05)
 
 
