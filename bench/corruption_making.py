@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -68,6 +70,15 @@ _SETS: list[CorruptedSets] = []  # of a process of the pool: images are sent to 
 
 def _remember(sets: CorruptedSets) -> None:
     _SETS[:] = [sets]
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
+
+
+def _end_with_the_command() -> None:
+    """An idle process of a pool waits forever when the command is killed: it has both pipe ends."""
+    command = multiprocessing.parent_process()
+    assert command is not None
+    command.join()
+    os._exit(1)
 
 
 def _make(name: str, severity: int) -> None:

@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +94,23 @@ def test_a_killed_process_leaves_the_rest_to_the_runs(
     with caplog.at_level(logging.WARNING):
         make_absent(Deadly(images_BHWQ=images(), key="a", cache=tmp_path), processes=2)
     assert "a process that corrupted a was killed" in caplog.text
+
+
+@pytest.mark.slow
+def test_idle_processes_end_with_a_killed_command(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, signal
+import numpy as np
+from bench.corruption_cache import CorruptedSets
+from bench.corruption_making import _by_others
+if __name__ == "__main__":
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    sets = CorruptedSets(images_BHWQ=images, key="a", cache=pathlib.Path({str(tmp_path)!r}))
+    made = _by_others(sets, sets.absent()[:2], 2)
+    next(made), next(made)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    # It comes back when the last process that has the command's output is gone.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL
