@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from bench import options as shared
-from bench.datasets import find
-from bench.presets import PRESETS
+from bench.cli import run_options as shared
+from bench.data.table import find
+from bench.runs.presets import PRESETS
 from methods import method_names
 
 _EXAMPLES = """examples:
@@ -59,10 +59,10 @@ def _compare(options: argparse.Namespace) -> int:
 
     shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
-    from bench.context import Context
-    from bench.device import default_device, default_workers
-    from bench.plan import Request, plan
-    from bench.sweep import run_missing, unavailable
+    from bench.executors.device import default_device, default_workers
+    from bench.runs.plan import Request, plan
+    from bench.runs.settings import Context
+    from bench.runs.sweep import run_missing, unavailable
 
     configs = plan(
         Request(
@@ -90,9 +90,13 @@ def _compare(options: argparse.Namespace) -> int:
         retry_failed=options.retry_failed,
         scheduler=options.scheduler,
     )
-    from bench.summary import summarise  # and pandas: no run waits for it
+    from bench.tables.printed import summarise  # and pandas: no run waits for it
 
-    summarise(configs, context, [f"skipped {name}: {reason}" for name, reason in skipped.items()])
+    summarise(
+        [config.run_id for config in configs],
+        context.results,
+        [f"skipped {name}: {reason}" for name, reason in skipped.items()],
+    )
     return shared.SOME_FAILED if failed else shared.OK
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from bench.predictive import Predictive
+from bench.metrics.predictive import Predictive
 
 
 def of_log_probabilities(log_p_BC: npt.ArrayLike, y_B: npt.ArrayLike) -> Predictive:

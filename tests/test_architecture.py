@@ -1,4 +1,4 @@
-"""Imports go one way, concepts have a file each: the shape of the code, read from its source."""
+"""Imports go one way: the packages in their order, read from the import statements themselves."""
 
 import ast
 import sys
@@ -9,14 +9,22 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for top in ("bench", "methods") for path in (ROOT / top).rglob("*.py"))
-LONGEST_FILE = 250
-PRETENDS = {"utils", "util", "misc", "helpers", "helper", "common"}
-RECORD_READERS = (
-    "bench.claims", "bench.figures", "bench.pareto", "bench.report", "bench.selection",
-    "bench.statistics", "bench.tables",
-)  # fmt: skip
-every_file = pytest.mark.parametrize(
-    "path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES]
+NAMELESS = {"utils", "util", "misc", "helpers", "helper", "common"}
+VIEWS = ("bench.claims", "bench.figures", "bench.formatting", "bench.records", "bench.report",
+         "bench.statistics", "bench.tables")  # fmt: skip
+
+# From the ground up: a package imports only packages of lower floors, and never in a circle.
+FLOORS = (
+    {"methods", "bench.errors"},
+    {"bench.cache", "bench.dropped_in", "bench.formatting", "bench.metrics"},
+    {"bench.cost", "bench.data", "bench.executors", "bench.records"},
+    {"bench.shift", "bench.training"},
+    {"bench.runs"},
+    {"bench.cli"},
+    {"bench.statistics"},
+    {"bench.tables", "bench.claims", "bench.figures", "bench.deploy"},
+    {"bench.report", "bench.compare", "bench.export", "bench.latency"},
+    {"bench.search"},
 )
 
 
@@ -42,9 +50,12 @@ def imports(source: str, module: str, *, is_package: bool = False) -> set[str]:
     return found
 
 
-def imports_of(path: Path) -> set[str]:
-    is_package = path.name == "__init__.py"
-    return imports(path.read_text(), module_name(path), is_package=is_package)
+IMPORTS = {
+    module_name(path): imports(
+        path.read_text(), module_name(path), is_package=path.name == "__init__.py"
+    )
+    for path in FILES
+}
 
 
 def below(name: str, *packages: str) -> bool:
@@ -52,26 +63,35 @@ def below(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def breaches(files: list[Path], *forbidden: str) -> list[str]:
+def breaches(modules: Iterator[str] | list[str], *forbidden: str) -> list[str]:
     return [
-        f"{module_name(path)} imports {name}"
-        for path in files
-        for name in sorted(imports_of(path))
+        f"{module} imports {name}"
+        for module in modules
+        for name in sorted(IMPORTS[module])
         if below(name, *forbidden)
     ]
 
 
-def files_below(*packages: str) -> list[Path]:
-    return [path for path in FILES if below(module_name(path), *packages)]
+def modules_below(*packages: str) -> list[str]:
+    return [module for module in IMPORTS if below(module, *packages)]
 
 
-def method_files() -> Iterator[Path]:
-    return (path for path in (ROOT / "methods").glob("*.py") if path.stem != "__init__")
+def method_modules() -> list[str]:
+    return [f"methods.{path.stem}" for path in (ROOT / "methods").glob("[!_]*.py")]
 
 
-def test_the_source_is_there() -> None:
-    assert {"methods.sae", "methods.core.method", "bench.metrics"} <= set(map(module_name, FILES))
-    assert sum(1 for _ in method_files()) >= 5
+def project_modules(names: set[str]) -> set[str]:
+    """The modules of this project among imported names, each as the file that holds it."""
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        ends = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+        found |= {next((end for end in ends if end in IMPORTS), "")}
+    return found - {"", "bench", "methods"}
+
+
+def package_of(name: str) -> str | None:
+    return next((p for floor in FLOORS for p in floor if below(name, p)), None)
 
 
 @pytest.mark.parametrize(
@@ -92,74 +112,73 @@ def test_imports_are_read_from_source(line: str, expected: set[str]) -> None:
     assert imports(line, "p.q", is_package=True) == expected
 
 
-def test_methods_know_nothing_of_the_benchmark() -> None:
-    strangers = ("bench", "fvcore", "imgaug", "medmnist", "pandas", "matplotlib")
-    assert breaches(files_below("methods"), *strangers) == []
+def test_the_source_is_there_and_every_module_has_a_floor() -> None:
+    assert {"methods.sae", "methods.core.method", "bench.metrics.table"} <= set(IMPORTS)
+    assert len(method_modules()) >= 5
+    assert [module for module in IMPORTS if module != "bench" and not package_of(module)] == []
+
+
+def test_packages_import_only_what_lies_below_them() -> None:
+    height = {package: i for i, floor in enumerate(FLOORS) for package in floor}
+    upward = []
+    for module in sorted(set(IMPORTS) - {"bench"}):
+        here = package_of(module)
+        assert here is not None
+        for name in sorted(IMPORTS[module]):
+            there = package_of(name)
+            if there not in (None, here) and height[there] >= height[here]:
+                upward.append(f"{module} imports {name}")
+    assert upward == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: project_modules(names) - {module} for module, names in IMPORTS.items()}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path, module])
+        if module not in done:
+            for name in sorted(graph[module]):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
 
 
 def test_a_method_imports_the_core_the_backbones_and_the_standard_method_only() -> None:
     allowed = ("methods.core", "methods.backbones", "methods.standard", "torch")
     assert [
-        f"{module_name(path)} imports {name}"
-        for path in method_files()
-        for name in sorted(imports_of(path))
+        f"{module} imports {name}"
+        for module in method_modules()
+        for name in sorted(IMPORTS[module])
         if not below(name, *allowed) and name.split(".")[0] not in sys.stdlib_module_names
     ] == []
 
 
-def test_the_core_knows_neither_methods_nor_backbones() -> None:
-    names = [f"methods.{path.stem}" for path in method_files()]
-    assert breaches(files_below("methods.core"), "methods.backbones", *names) == []
-
-
-def test_backbones_know_neither_exits_nor_methods() -> None:
-    names = [f"methods.{path.stem}" for path in method_files()]
+def test_the_core_imports_neither_methods_nor_backbones_nor_backbones_exits() -> None:
+    methods = method_modules()
     exits = ("methods.core.exits", "methods.core.network", "methods.core.method")
-    assert breaches(files_below("methods.backbones"), *exits, *names) == []
+    assert breaches(modules_below("methods.core"), "methods.backbones", *methods) == []
+    assert breaches(modules_below("methods.backbones"), *exits, *methods) == []
 
 
-def test_one_file_imports_imgaug() -> None:
-    others = [path for path in FILES if module_name(path) != "bench.corruptions"]
-    assert breaches(others, "imgaug") == []
+def test_strangers_are_imported_where_they_belong() -> None:
+    strangers = ("bench", "fvcore", "imgaug", "medmnist", "pandas", "matplotlib")
+    assert breaches(modules_below("methods"), *strangers) == []
+    assert breaches([m for m in IMPORTS if m != "bench.shift.table"], "imgaug") == []
 
 
-def test_figures_report_pareto_and_tables_read_records_never_networks() -> None:
-    files = files_below(*RECORD_READERS)
-    assert breaches(files, "torch", "torchvision", "methods") == []
-
-
-def test_what_figures_import_does_not_bring_torch_in_by_the_back_door() -> None:
-    direct = {module_name(path): imports_of(path) for path in FILES}
-
-    def project_modules(names: set[str]) -> set[str]:
-        return {module for module in direct for name in names if below(name, module)}
-
-    reached = {module_name(path) for path in files_below(*RECORD_READERS)}
-    waiting = set(reached)
+def test_views_read_records_and_never_reach_networks() -> None:
+    reached, waiting = set(modules_below(*VIEWS)), modules_below(*VIEWS)
+    assert breaches(sorted(reached), "methods") == []
     while waiting:
-        new = project_modules(direct[waiting.pop()]) - reached
+        new = project_modules(IMPORTS[waiting.pop()]) - reached
         reached |= new
-        waiting |= new
-    assert [
-        f"{module} imports {name}"
-        for module in sorted(reached)
-        for name in sorted(direct[module])
-        if below(name, "torch", "torchvision")
-    ] == []
+        waiting += new
+    assert breaches(sorted(reached), "torch", "torchvision") == []
 
 
-@every_file
-def test_file_names_say_what_is_in_them(path: Path) -> None:
-    assert not {path.stem, path.parent.name} & PRETENDS
-
-
-@every_file
-def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST_FILE
-
-
-@every_file
-def test_every_file_says_what_it_is(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text()))
-    assert docstring
-    assert docstring.strip()
+def test_files_are_named_for_what_they_hold_and_say_what_it_is() -> None:
+    assert [path for path in FILES if {path.stem, path.parent.name} & NAMELESS] == []
+    assert [path for path in FILES if not ast.get_docstring(ast.parse(path.read_text()))] == []

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as oracle  # type: ignore[import-untyped]
 
-from bench.augment import augment, crop_and_flip
+from bench.training.augment import augment, crop_and_flip
 
 
 def pixels(*shape: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from bench.pareto import front, front_line, seed_means, selected
+from bench.records.pareto import front, front_line, seed_means, selected
 
 
 def _front_by_definition(values: npt.NDArray[np.float64], directions: list[str]) -> list[bool]:

@@ -39,7 +39,7 @@ def commands() -> list[str]:
 def test_every_command_of_the_readme_is_understood(
     command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bench.sweep.run_missing", lambda *_, **__: [])
-    monkeypatch.setattr("bench.sweep.unavailable", lambda *_, **__: {})
+    monkeypatch.setattr("bench.runs.sweep.run_missing", lambda *_, **__: [])
+    monkeypatch.setattr("bench.runs.sweep.unavailable", lambda *_, **__: {})
     arguments = shlex.split(command)[3:]
     assert compare([*arguments, "--results", str(tmp_path)]) == 0

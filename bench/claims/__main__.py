@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import record_command
+from bench.cli import record_options
 from bench.errors import UserError
 
 LOG = logging.getLogger("bench.claims")
@@ -25,7 +25,7 @@ docs/claims.md says what each claim is and how it is tested.
 
 def _parser() -> argparse.ArgumentParser:
     description = "Test the paper's statements on the records of finished runs."
-    parser = record_command.parser("bench.claims", description, _EXAMPLES)
+    parser = record_options.parser("bench.claims", description, _EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="name", help="claims to judge (default: all)")
     parser.add_argument("--out", type=Path, help="folder to write to (default: the results folder)")
     return parser
@@ -36,14 +36,14 @@ def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
     from bench.claims import report
     from bench.claims.judging import judge_all
     from bench.claims.paper import CLAIMS
-    from bench.records import storage_errors, write_file
+    from bench.records.store import storage_errors, write_file
 
     by_name = {claim.name: claim for claim in CLAIMS}
     for name in wanted:
         if name not in by_name:
             raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
     claims = [by_name[name] for name in wanted or by_name]
-    frames = record_command.finished_runs(results)
+    frames = record_options.finished_runs(results)
     judged = list(judge_all(claims, frames))
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results
-    return record_command.exit_status(
+    return record_options.exit_status(
         lambda: _judge(options.names, results=options.results, out=out), LOG
     )
 

@@ -9,8 +9,8 @@ import pandas as pd
 from bench.claims.configurations import best, describe, gain, of, task_of, validated
 from bench.claims.evidence import Difference, on_test
 from bench.claims.verdict import Finding, Part, all_of, exact, no_data
-from bench.frames import Frames
-from bench.metrics import label_of
+from bench.metrics.table import label_of
+from bench.records.frames import Frames
 
 SIGNIFICANCE = 0.05
 

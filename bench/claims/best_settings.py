@@ -20,8 +20,8 @@ from bench.claims.configurations import (
 )
 from bench.claims.evidence import Difference, on_test
 from bench.claims.verdict import Finding, Part, Verdict, at_least, exact, no_data
-from bench.frames import Frames
-from bench.metrics import label_of
+from bench.metrics.table import label_of
+from bench.records.frames import Frames
 
 SIGNIFICANCE = 0.05
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.claims.verdict import Finding
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 
 @dataclass(frozen=True, kw_only=True)

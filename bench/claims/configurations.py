@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import direction_of, metrics_for
-from bench.pareto import COSTS, seed_means
+from bench.metrics.table import direction_of, metrics_for
+from bench.records.frames import Frames
+from bench.records.pareto import COSTS, seed_means
 
 SAE_CATEGORIES = ("SE NN", "EE", "MIMO", "MIMMO", "I/B")
 ENSEMBLE = "NN Ensemble"

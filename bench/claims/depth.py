@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.claims.verdict import Finding, Part, all_of, at_least, at_most, no_data
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 # Distributions nearer to uniform than this, in the share of an exit, are "near uniform", and a
 # share of the last exit that exceeds uniform by more is "deep": no records support both.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.claims.configurations import gain
 from bench.claims.verdict import Part, at_least, at_most
-from bench.frames import Frames
-from bench.metrics import label_of
+from bench.metrics.table import label_of
+from bench.records.frames import Frames
 from bench.statistics.intervals import differences
 
 

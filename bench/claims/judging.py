@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.claims.claim import Claim
 from bench.claims.verdict import Finding
-from bench.frames import Frames
-from bench.records import Store
+from bench.records.frames import Frames
+from bench.records.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

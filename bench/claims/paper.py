@@ -12,7 +12,7 @@ from bench.claims import best_point, best_settings, depth, savings, trade_offs
 from bench.claims.claim import Claim
 from bench.claims.trade_offs import Cost, Quality, TradeOff
 from bench.claims.verdict import Finding, Part, any_of
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 PROBLEMS = ("tinyimagenet", "blood", "pneumonia", "retina")
 # Where the paper gives no number. Comparable parameters: up to a tenth more.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.claims.judging import Judged
 from bench.claims.verdict import Part
-from bench.tables.rendering import grid
+from bench.formatting.rendering import grid
 
 LEGEND = (
     "A verdict is about these records, not about the paper's: read the scale of the study with it. "

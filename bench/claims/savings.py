@@ -10,7 +10,7 @@ from bench.claims.configurations import SAE_CATEGORIES
 from bench.claims.trade_offs import Cost, Quality, TradeOff
 from bench.claims.trade_offs import judge as judge_trade_off
 from bench.claims.verdict import Finding, Part, all_of, any_of
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 # What "competitive" means on each problem: the margins of the paper's own statements on it, and
 # of 0.05 nats where it gives none.

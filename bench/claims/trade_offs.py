@@ -23,7 +23,7 @@ from bench.claims.configurations import (
 )
 from bench.claims.evidence import on_test, within
 from bench.claims.verdict import Finding, Part, all_of, exact, no_data
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 FloatSeries: TypeAlias = "pd.Series[float]"
 # The ensemble's costs and validation means, by name.

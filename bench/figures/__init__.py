@@ -2,7 +2,7 @@
 
 A figure module has pure draw functions (data frames in, Matplotlib figure out) and
 
-    figures(frames: bench.frames.Frames) -> Iterator[tuple[str, Figure]]
+    figures(frames: bench.records.frames.Frames) -> Iterator[tuple[str, Figure]]
 
 which yields a file stem and a figure for whatever the records hold. Dropping in a file is the
 registration. One that shows a pair of metrics also has `figures_in_all_pairs`, of the same form:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bench.figures.numbers.cost_axes import CostAxes
-    from bench.frames import Frames
+    from bench.records.frames import Frames
 
     Figures: TypeAlias = Callable[[Frames], Iterator[tuple[str, Figure]]]
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import record_command
+from bench.cli import record_options
 from bench.figures import Pairs, load, names
 
 LOG = logging.getLogger("bench.figures")
@@ -25,8 +25,8 @@ _EXAMPLES = """examples:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Draw figures from the records of finished runs, as PNG and PDF."
-    parser = record_command.parser("bench.figures", description, _EXAMPLES)
-    record_command.add_names(parser, names())
+    parser = record_options.parser("bench.figures", description, _EXAMPLES)
+    record_options.add_names(parser, names())
     parser.add_argument(
         "--pairs", choices=("main", "all"), default="main",
         help="metrics of pareto and heatmap: the main pair, or every one (default: main)",
@@ -60,7 +60,7 @@ def _draw(
     # Before any drawing: a typo in the last name must not cost the time of the first.
     axes = None if costs is None else parse(costs)
     drawers = [load(name, pairs, axes) for name in wanted]
-    frames = record_command.finished_runs(results)
+    frames = record_options.finished_runs(results)
     plots.mkdir(parents=True, exist_ok=True)
     for figures in drawers:
         for stem, figure in figures(frames):
@@ -81,11 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     wanted, results, plots = options.names or names(), options.results, options.plots
-    return record_command.exit_status(
+    return record_options.exit_status(
         lambda: _draw(wanted, options.pairs, options.costs, results=results, plots=plots), LOG
     )
 
 
 if __name__ == "__main__":
-    record_command.show_messages()
+    record_options.show_messages()
     sys.exit(main())

@@ -12,8 +12,8 @@ from matplotlib.patches import Patch
 from bench.figures import style
 from bench.figures.layout import legend_below, scale_axis
 from bench.figures.numbers.costs import by_part
-from bench.frames import Frames
-from bench.selection import chosen_by_category
+from bench.records.frames import Frames
+from bench.records.selection import chosen_by_category
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from bench.figures import style
 from bench.figures.layout import legend_below
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 LOG = logging.getLogger(__name__)
 

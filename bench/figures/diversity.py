@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, point_handles
-from bench.frames import Frames
-from bench.metrics import label_of, metrics_for
-from bench.pareto import quality_of, seed_means
-from bench.search.budget import budget_lines
+from bench.metrics.table import label_of, metrics_for
+from bench.records.frames import Frames
+from bench.records.pareto import quality_of, seed_means
+from bench.records.search_budget import budget_lines
 
 LOG = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bench.figures import style
-from bench.frames import Frames
-from bench.metrics import metrics_for
+from bench.metrics.table import metrics_for
+from bench.records.frames import Frames
 from bench.statistics.effects import SETTINGS, effects
 
 LOG = logging.getLogger(__name__)

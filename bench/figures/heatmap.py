@@ -18,10 +18,10 @@ from matplotlib.patches import Patch, Rectangle
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, three_digits
 from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
-from bench.frames import Frames
-from bench.metrics import direction_of
-from bench.pareto import quality_of
-from bench.search.budget import budget_lines
+from bench.metrics.table import direction_of
+from bench.records.frames import Frames
+from bench.records.pareto import quality_of
+from bench.records.search_budget import budget_lines
 
 Color: TypeAlias = tuple[float, float, float, float]
 

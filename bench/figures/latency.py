@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, point_handles, scale_axis, three_digits
-from bench.frames import Frames
-from bench.latency.columns import HIGH, LOW, MEASURES, machines_of
+from bench.records.frames import Frames
+from bench.records.measurements import HIGH, LOW, MEASURES, machines_of
 
 LOG = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from bench.figures import style
 from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
-from bench.frames import Frames
-from bench.pareto import quality_of
-from bench.search.budget import budget_lines
-from bench.selection import chosen_by_category
+from bench.records.frames import Frames
+from bench.records.pareto import quality_of
+from bench.records.search_budget import budget_lines
+from bench.records.selection import chosen_by_category
 from bench.statistics.intervals import MEAN, intervals, severity_intervals
 
 LOG = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from bench.figures import Pairs, style
 from bench.figures.layout import legend_below, note_below, point_handles, scale_axis
 from bench.figures.numbers.cost_axes import CostAxes
 from bench.figures.numbers.pairs import metric_pairs, stem_of
-from bench.frames import Frames
-from bench.metrics import direction_of
-from bench.pareto import front_line, quality_of, seed_means, selected
-from bench.search.budget import budget_lines
+from bench.metrics.table import direction_of
+from bench.records.frames import Frames
+from bench.records.pareto import front_line, quality_of, seed_means, selected
+from bench.records.search_budget import budget_lines
 
 LOG = logging.getLogger(__name__)
 

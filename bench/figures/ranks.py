@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.figures import style
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.statistics.ranks import RankTest, blocks, rank_test
 
 LOG = logging.getLogger(__name__)

@@ -14,14 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.calibration import N_BINS
 from bench.figures import style
 from bench.figures.layout import legend_below
 from bench.figures.numbers.reliability import curve, tally
-from bench.frames import Frames
-from bench.metrics import label_of
-from bench.predictive import Predictive
-from bench.selection import chosen_by_category
+from bench.metrics.calibration import N_BINS
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import label_of
+from bench.records.frames import Frames
+from bench.records.selection import chosen_by_category
 from bench.statistics.predictions import shifted, stored
 
 LOG = logging.getLogger(__name__)

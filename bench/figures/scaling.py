@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from bench.figures import style
 from bench.figures.layout import legend_below, point_handles, scale_axis
 from bench.figures.numbers.costs import COSTS, configurations, families
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 LOG = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 
 from bench.figures import style
 from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
-from bench.figures.numbers.search_progress import progress
-from bench.frames import Frames
-from bench.pareto import COSTS
-from bench.search.budget import budget_lines
+from bench.records.frames import Frames
+from bench.records.pareto import COSTS
+from bench.records.search_budget import budget_lines
+from bench.records.search_progress import read_progress
 
 LOG = logging.getLogger(__name__)
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset that was searched, and each set of costs."""
-    table = progress(frames.root) if frames.root is not None else pd.DataFrame()
+    table = read_progress(frames.root) if frames.root is not None else pd.DataFrame()
     if table.empty:
         LOG.info("search_progress: nothing to show, the results folder has no trials of a search")
         return
@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figur
     """Hypervolume against the number of trials (left) and core-seconds (right), a line a search.
 
     Args:
-        table: Rows of `numbers.search_progress.progress` of one dataset.
+        table: Rows of `bench.search.progress.progress` of one dataset.
         looks: Style of each method; others take spare looks.
     """
     looks = {**looks, **style.category_styles(set(table["method"]) - set(looks))}

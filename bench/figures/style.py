@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
-from bench.metrics import direction_of, keys_for, label_of
+from bench.metrics.table import direction_of, keys_for, label_of
 
 # Inches of one column and of the text width of a two-column paper. Figures are made at the size
 # they are printed in, so that a font size here is the font size on paper.

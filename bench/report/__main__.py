@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import record_command
+from bench.cli import record_options
 from bench.errors import UserError
 
 LOG = logging.getLogger("bench.report")
@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         "Write one HTML file with everything that the records of finished runs show. "
         "It opens from disk, without a network."
     )
-    parser = record_command.parser("bench.report", description, _EXAMPLES)
+    parser = record_options.parser("bench.report", description, _EXAMPLES)
     parser.add_argument(
         "--out", type=Path, help="file to write (default: report.html in the results folder)"
     )
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(results: Path, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.records import storage_errors, write_file
+    from bench.records.store import storage_errors, write_file
     from bench.report.build import content
     from bench.report.page import render
     from bench.report.study import read_study
@@ -42,7 +42,7 @@ def _write(results: Path, out: Path) -> None:
         raise UserError(f"--out {out}: is a folder; it must be the file to write")
     study = read_study(results) if results.is_dir() else None
     if study is None or study.frames.runs.empty:
-        raise record_command.no_finished_runs(results)
+        raise record_options.no_finished_runs(results)
     page = render(content(study))
     with storage_errors(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results / "report.html"
-    return record_command.exit_status(lambda: _write(options.results, out), LOG)
+    return record_options.exit_status(lambda: _write(options.results, out), LOG)
 
 
 if __name__ == "__main__":
-    record_command.show_messages()
+    record_options.show_messages()
     sys.exit(main())

@@ -6,9 +6,9 @@ from typing import Any
 
 from bench.figures import style
 from bench.figures.heatmap import regions
-from bench.latency.columns import MEASURES
-from bench.metrics import direction_of, keys_for, label_of
-from bench.pareto import quality_of
+from bench.metrics.table import direction_of, keys_for, label_of
+from bench.records.measurements import MEASURES
+from bench.records.pareto import quality_of
 from bench.report import claims, configurations, depth, looks, overview, provenance, shift
 from bench.report.command import PATH
 from bench.report.leaderboards import VALUES, leaderboards, views

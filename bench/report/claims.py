@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bench.claims.paper import CLAIMS
 from bench.claims.verdict import Finding, Part
+from bench.formatting import cells
 from bench.report.study import Study
-from bench.tables import cells
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def command(config: Mapping[str, Any], seeds: Iterable[int], task: str) -> str:
 
 
 def is_own_data(dataset: str) -> bool:
-    """Whether a name is that of one's own data (``bench.own_data``)."""
+    """Whether a name is that of one's own data (``bench.data.own``)."""
     return _OWN_DATA.search(dataset) is not None
 
 

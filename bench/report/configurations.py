@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.latency.columns import MEASURES
-from bench.metrics import keys_for
-from bench.pareto import COSTS, seed_means, selected
+from bench.metrics.table import keys_for
+from bench.records.measurements import MEASURES
+from bench.records.pareto import COSTS, seed_means, selected
+from bench.records.selection import chosen_by_category
 from bench.report.command import command
 from bench.report.depth import histories
 from bench.report.rounding import compact
 from bench.report.study import Study
-from bench.selection import chosen_by_category
 from bench.tables.summary import COLUMNS
 
 SPLITS = ("val", "test", "ood")

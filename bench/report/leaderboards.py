@@ -10,15 +10,15 @@ from typing import cast
 import pandas as pd
 
 from bench.figures.style import metric_label
-from bench.metrics import direction_of
-from bench.pareto import COSTS
+from bench.formatting import cells
+from bench.metrics.table import direction_of
+from bench.records.pareto import COSTS
+from bench.records.selection import chosen_by_category
 from bench.report.rounding import decimals
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
-from bench.selection import chosen_by_category
 from bench.statistics.intervals import differences, intervals
 from bench.statistics.replicates import Split
-from bench.tables import cells
 from bench.tables.summary import COLUMNS
 
 SPLITS: tuple[Split, ...] = ("test", "ood")

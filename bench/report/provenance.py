@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.records.search_budget import budget_lines
 from bench.report.rounding import duration
 from bench.report.study import Study
-from bench.search.budget import budget_lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.formatting import cells
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
 from bench.statistics.ranks import RankTest, blocks, rank_test
-from bench.tables import cells
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from bench.figures.reliability import CLEAN, WORDING, curves
-from bench.metrics import label_of
+from bench.formatting import cells
+from bench.metrics.table import label_of
+from bench.records.selection import chosen_by_category
 from bench.report.rounding import compact
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
-from bench.selection import chosen_by_category
 from bench.statistics.calibration_floor import ece_report
-from bench.tables import cells
 
 _NAMES = {CLEAN: "clean"}
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from typing import Any
 
 from bench.figures.ood import severities
+from bench.records.selection import chosen_by_category
 from bench.report.configurations import corruptions, shift_metrics
 from bench.report.rounding import compact
 from bench.report.study import Study
-from bench.selection import chosen_by_category
 from bench.statistics.intervals import MEAN
 
 Curves = dict[str, dict[str, dict[str, dict[str, list[float]]]]]

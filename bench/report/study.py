@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.frames import Frames, frames_of
-from bench.latency.columns import with_measures
-from bench.records import Record, Store
-from bench.search.budget import budgets
+from bench.records.frames import Frames, frames_of
+from bench.records.measurements import with_measures
+from bench.records.search_budget import budgets
+from bench.records.store import Record, Store
 
 _FACTS = ("run_id", "config_id", "status", "config", "dataset", "environment")
 

@@ -7,13 +7,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench import options as shared
-from bench.datasets import find
-from bench.presets import PRESETS
+from bench.cli import run_options as shared
+from bench.data.table import find
+from bench.runs.presets import PRESETS
 from methods import method_names
 
 if TYPE_CHECKING:
-    from bench.context import Context
+    from bench.runs.settings import Context
     from bench.search.searching import Found
     from bench.search.studies import Search
 
@@ -87,7 +87,7 @@ def _main(options: argparse.Namespace) -> int:
 
     shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
-    from bench.plan import Request
+    from bench.runs.plan import Request
     from bench.search.objectives import Bounds, costs_of
     from bench.search.samplers import check_sampler
     from bench.search.studies import Search
@@ -118,11 +118,11 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _search_and_test(search: Search, options: argparse.Namespace) -> int:
-    from bench.context import Context
-    from bench.device import default_device, default_workers
-    from bench.search.budget import budget_lines, budgets
+    from bench.executors.device import default_device, default_workers
+    from bench.records.search_budget import budget_lines, budgets
+    from bench.runs.settings import Context
+    from bench.runs.sweep import run_missing
     from bench.search.studies import available
-    from bench.sweep import run_missing
 
     final = Context(
         results=options.results,
@@ -141,14 +141,17 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
         scheduler=options.scheduler,
     )
     spent = budget_lines(budgets(options.results))
-    from bench.summary import summarise  # and pandas: no run waits for it
+    from bench.search.progress import save_progress  # and pandas: no run waits for it
+    from bench.tables.printed import summarise
 
-    summarise(found.configs, final, [*skipped, *spent.values(), *found.notes])
+    save_progress(options.results)
+    run_ids = [config.run_id for config in found.configs]
+    summarise(run_ids, options.results, [*skipped, *spent.values(), *found.notes])
     return shared.SOME_FAILED if failed or found.notes else shared.OK
 
 
 def _search(search: Search, context: Context, workers: int, options: argparse.Namespace) -> Found:
-    from bench.execute import engine
+    from bench.runs.execute import engine
     from bench.search.searching import run_studies
     from bench.search.studies import studies
     from bench.search.timed import run_timed

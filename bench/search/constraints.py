@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench import cost
-from bench.config import RunConfig
-from bench.dataset import Dataset
-from bench.run import build
+from bench.data.dataset import Dataset
+from bench.runs.config import RunConfig
+from bench.runs.run import build
 from bench.search.objectives import Bounds
 from bench.search.space import Params, SearchSpace
 from methods.core.backbone import ImageShape

@@ -21,7 +21,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import UserError
-from bench.records import storage_errors
+from bench.records.store import storage_errors
 from bench.search.objectives import Direction
 
 JOURNAL = "trials.journal"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UserError
-from bench.latency.columns import AT_ONCE
-from bench.metrics import metrics_for
-from bench.pareto import COSTS
-from bench.records import Record
+from bench.metrics.table import metrics_for
+from bench.records.measurements import AT_ONCE
+from bench.records.pareto import COSTS
+from bench.records.store import Record
 
 Direction = Literal["minimize", "maximize"]
 
@@ -28,7 +28,8 @@ class Objective:
     """One objective.
 
     Attributes:
-        key: of ``metrics.val`` or of ``cost`` in a record, or of `bench.latency.columns.AT_ONCE`.
+        key: of ``metrics.val`` or of ``cost`` in a record, or of
+            `bench.records.measurements.AT_ONCE`.
         direction: as Optuna writes it.
         is_cost: whether it is a cost: above 0 and spread over decades.
     """

@@ -9,8 +9,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from bench.config import RunConfig
-from bench.execute import Context, Engine, prepare_process
+from bench.runs.config import RunConfig
+from bench.runs.execute import Context, Engine, prepare_process
 from bench.search.history import open_history
 from bench.search.selection import pareto_set
 from bench.search.studies import Search, Study

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.pareto import COSTS, front
+from bench.records.pareto import COSTS, front
 from bench.search.history import OTHER_COSTS
 from bench.search.objectives import Bounds, Objective
 

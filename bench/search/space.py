@@ -19,10 +19,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from bench.config import RunConfig
-from bench.datasets import DatasetRow
+from bench.data.table import DatasetRow
 from bench.errors import UserError
-from bench.plan import groups_of, overrides, row_grid
+from bench.runs.config import RunConfig
+from bench.runs.plan import groups_of, overrides, row_grid
 from methods import load_method
 from methods.core.space import Settings, Space, field_types, spaces
 

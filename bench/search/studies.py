@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.dataset import Dataset
-from bench.datasets import DatasetRow, find
+from bench.data.dataset import Dataset
+from bench.data.table import DatasetRow, find
+from bench.deploy.latency.machine import processor
 from bench.errors import DataUnavailable, UserError
-from bench.execute import Context
-from bench.latency.columns import AT_ONCE
-from bench.latency.machine import processor
-from bench.loaded import load_dataset
-from bench.pareto import COSTS
-from bench.plan import Request, plan
+from bench.records.measurements import AT_ONCE
+from bench.records.pareto import COSTS
+from bench.runs.execute import Context
+from bench.runs.loaded import load_dataset
+from bench.runs.plan import Request, plan
+from bench.runs.sweep import require_same_data
 from bench.search.constraints import Constraints
 from bench.search.design import first_design
 from bench.search.objectives import Bounds, objectives_for
 from bench.search.space import Params, SearchSpace, search_space
 from bench.search.trials import ENUMERATE, Plan
-from bench.sweep import require_same_data
 from methods import load_method
 from methods.core.seeding import derive_seed
 

@@ -1,6 +1,6 @@
 """A run of a search whose objectives are measured: trained, and timed right after, in the worker.
 
-    results/search/latency/<run_id>.json      the times, of the form of `bench.latency.columns`
+    results/search/latency/<run_id>.json      the times, of the form of `bench.records.measurements`
 
 A record says what a run is and never changes; so the times lie beside it, as those of final runs.
 What one machine has measured is not measured again by it: an interrupted search goes on from the
@@ -12,15 +12,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from bench.config import RunConfig
-from bench.context import Context
+from bench.deploy.latency.machine import processor
 from bench.errors import UserError
-from bench.execute import run_and_store
-from bench.latency import columns
-from bench.latency.machine import processor
-from bench.loaded import load_dataset
-from bench.outcome import Outcome
-from bench.records import Record, Store
+from bench.records import measurements
+from bench.records.store import Record, Store
+from bench.runs.config import RunConfig
+from bench.runs.execute import run_and_store
+from bench.runs.loaded import load_dataset
+from bench.runs.outcome import Outcome
+from bench.runs.settings import Context
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def check_alone(costs: Sequence[str], workers: int | None, scheduler: str | None
         workers: processes that the user asks for; None: no wish.
         scheduler: address of the user's, or None.
     """
-    measured = [key for key in costs if key in columns.AT_ONCE]
+    measured = [key for key in costs if key in measurements.AT_ONCE]
     if measured and (scheduler is not None or (workers or 0) > 1):
         asked = f"--workers {workers}" if scheduler is None else f"--scheduler {scheduler}"
         raise UserError(
@@ -69,15 +69,15 @@ def check_alone(costs: Sequence[str], workers: int | None, scheduler: str | None
 
 
 def _is_known(store: Store, run_id: str) -> bool:
-    found = columns.load(store.root, run_id)
+    found = measurements.load(store.root, run_id)
     return found is not None and found["machine"]["cpu"] == processor()
 
 
 def _measure(store: Store, record: Record, context: Context) -> None:
     # Here, because torch and its exporters take seconds and `-h` reads this file too.
-    from bench.export.trained import Trained
-    from bench.latency.objective import measured_at_once
+    from bench.deploy.export.trained import Trained
+    from bench.deploy.latency.objective import measured_at_once
 
     row = context.row(record["config"]["dataset"])
     dataset = load_dataset(row, context.data, context.cache)
-    columns.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))
+    measurements.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))

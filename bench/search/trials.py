@@ -15,10 +15,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.execute import Engine, Outcome
-from bench.latency.columns import measured_values
-from bench.pareto import COSTS
-from bench.records import Record, Store
+from bench.records.measurements import measured_values
+from bench.records.pareto import COSTS
+from bench.records.store import Record, Store
+from bench.runs.execute import Engine, Outcome
 from bench.search.history import OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
 from bench.search.proposals import propose

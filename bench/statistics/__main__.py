@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import record_command
+from bench.cli import record_options
 
 LOG = logging.getLogger("bench.statistics")
 
@@ -22,7 +22,7 @@ docs/statistics.md says what the tables mean.
 
 def _parser() -> argparse.ArgumentParser:
     description = "Intervals, comparisons, ranks and effects of finished runs, as CSV files."
-    return record_command.parser("bench.statistics", description, _EXAMPLES)
+    return record_options.parser("bench.statistics", description, _EXAMPLES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,16 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 where there are no finished runs or files are missing.
     """
     options = _parser().parse_args(argv)
-    return record_command.exit_status(lambda: _write(options.results), LOG)
+    return record_options.exit_status(lambda: _write(options.results), LOG)
 
 
 def _write(results: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.records import storage_errors, write_file
+    from bench.records.store import storage_errors, write_file
     from bench.statistics.ranks import blocks, rank_test
     from bench.statistics.study import summary, tables
 
-    frames = record_command.finished_runs(results)
+    frames = record_options.finished_runs(results)
     folder = results / "statistics"
     with storage_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -60,5 +60,5 @@ def _write(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    record_command.show_messages()
+    record_options.show_messages()
     sys.exit(main())

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bench.predictive import FloatArray
+from bench.metrics.predictive import FloatArray
 
 N_RESAMPLES = 1000
 LEVEL = 0.95

@@ -15,8 +15,8 @@ from types import ModuleType
 
 import numpy as np
 
-from bench.npz_file import write_npz
-from bench.predictive import FloatArray
+from bench.cache import write_npz
+from bench.metrics.predictive import FloatArray
 
 _log = logging.getLogger(__name__)
 

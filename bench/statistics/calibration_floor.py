@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import foldnorm
 
-from bench.calibration import N_BINS, bin_gaps, equal_width_bins, top_label
-from bench.counted import blocks, group_sums
-from bench.frames import Frames
-from bench.predictive import FloatArray, Predictive
+from bench.metrics.calibration import N_BINS, bin_gaps, equal_width_bins, top_label
+from bench.metrics.predictive import FloatArray, Predictive
+from bench.metrics.weighted import blocks, group_sums
+from bench.records.frames import Frames
 from bench.statistics.bootstrap import LEVEL, N_RESAMPLES, generator
 from bench.statistics.configurations import Configuration, configurations, results_folder
 from bench.statistics.intervals import intervals

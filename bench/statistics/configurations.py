@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.statistics.replicates import Split
 
 

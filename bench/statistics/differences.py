@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import keys_for
+from bench.metrics.table import keys_for
+from bench.records.frames import Frames
 from bench.statistics import replicates
-from bench.statistics.ahead import keep_replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, p_value, seed_weights
 from bench.statistics.configurations import (
     Configuration,
@@ -22,6 +21,7 @@ from bench.statistics.configurations import (
     run_ids,
 )
 from bench.statistics.holm import holm
+from bench.statistics.prefetch import keep_replicates
 from bench.statistics.replicates import Split
 
 DIFFERENCE_COLUMNS = (

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import ConstantInputWarning, bootstrap, pearsonr, rankdata
 
-from bench.frames import Frames
-from bench.metrics import keys_for
-from bench.pareto import seed_means
-from bench.predictive import FloatArray
+from bench.metrics.predictive import FloatArray
+from bench.metrics.table import keys_for
+from bench.records.frames import Frames
+from bench.records.pareto import seed_means
 from bench.statistics.bootstrap import LEVEL, N_RESAMPLES, generator
 from bench.statistics.cache import Arrays, cached
 

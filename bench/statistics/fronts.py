@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import direction_of
-from bench.pareto import COSTS, quality_of, selected
-from bench.predictive import FloatArray
+from bench.metrics.predictive import FloatArray
+from bench.metrics.table import direction_of
+from bench.records.frames import Frames
+from bench.records.pareto import COSTS, quality_of, selected
 
 HYPERVOLUME_COLUMNS = ("dataset", "category", "seed", "hypervolume")
 ATTAINMENT_COLUMNS = ("category", "level", "x", "y")
@@ -31,9 +31,10 @@ REFERENCE = 1.1
 def hypervolumes(frames: Frames) -> pd.DataFrame:
     """The hypervolume of each category's front in each seed, in `HYPERVOLUME_COLUMNS`.
 
-    The objectives are performance, calibration, FLOPs and parameters (``bench.pareto``). Each is
-    scaled to [0, 1], best to worst, over the points of all fronts and seeds of the dataset, costs
-    on a logarithmic scale: half as many FLOPs are worth the same everywhere. The reference point is
+    The objectives are performance, calibration, FLOPs and parameters
+    (``bench.records.pareto``). Each is scaled to [0, 1], best to worst, over the points of all
+    fronts and seeds of the dataset, costs on a logarithmic scale: half as many FLOPs are worth
+    the same everywhere. The reference point is
     1.1 on each and the volume is divided by 1.1^4: 1 is a point that is the best of the dataset on
     all four at once. An objective on which all points are equal is left out. NaN where a run of the
     front is missing in a seed: without it the front would look worse than it is.

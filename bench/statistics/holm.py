@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bench.predictive import FloatArray
+from bench.metrics.predictive import FloatArray
 
 
 def holm(p_T: npt.ArrayLike) -> FloatArray:

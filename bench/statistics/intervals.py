@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import keys_for
-from bench.predictive import FloatArray
+from bench.metrics.predictive import FloatArray
+from bench.metrics.table import keys_for
+from bench.records.frames import Frames
 from bench.statistics import replicates
-from bench.statistics.ahead import keep_replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
 from bench.statistics.configurations import (
     Configuration,
@@ -24,6 +23,7 @@ from bench.statistics.configurations import (
     run_ids,
 )
 from bench.statistics.differences import differences
+from bench.statistics.prefetch import keep_replicates
 from bench.statistics.replicates import Split
 
 __all__ = ["differences", "intervals", "severity_intervals"]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.errors import UserError
-from bench.predictive import Predictive
-from bench.records import Record, read_run
+from bench.metrics.predictive import Predictive
+from bench.records.store import Record, read_run
 
 Split = Literal["val", "test"]
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
-from bench.frames import Frames
-from bench.metrics import TASKS, TEMPERATURE_SUFFIX, direction_of, keys_for
-from bench.pareto import seed_means
-from bench.selection import chosen_by_category
+from bench.metrics.table import TASKS, TEMPERATURE_SUFFIX, direction_of, keys_for
+from bench.records.frames import Frames
+from bench.records.pareto import seed_means
+from bench.records.selection import chosen_by_category
 
 ALPHA = 0.05
 # SciPy's Friedman test takes three treatments or more; two would be a sign test.

@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from bench import calibration, counted, diversity, equal_mass, metrics, predictive, scores
 from bench.errors import UserError
-from bench.metrics import applications, keys_for
-from bench.predictive import FloatArray, Predictive
-from bench.records import Record
+from bench.metrics import adaptive_ece, calibration, diversity, predictive, scores, weighted
+from bench.metrics import table as metrics
+from bench.metrics.predictive import FloatArray, Predictive
+from bench.metrics.table import applications, keys_for
+from bench.records.store import Record
 from bench.statistics import bootstrap, predictions
 from bench.statistics.bootstrap import N_RESAMPLES, example_counts
 from bench.statistics.cache import Arrays, cached, path_of
@@ -24,8 +25,8 @@ Split = Literal["val", "test", "ood"]
 BySeverity = dict[tuple[str, int, str], FloatArray]
 # The code that the values depend on.
 _SOURCES = (
-    bootstrap, calibration, counted, diversity, equal_mass, metrics, predictions, predictive,
-    scores,
+    adaptive_ece, bootstrap, calibration, diversity, metrics, predictions, predictive, scores,
+    weighted,
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def evaluate_resamples(
     counts_RB: npt.NDArray[np.generic],
     keys: Collection[str] | None = None,
 ) -> Arrays:
-    """``bench.metrics.evaluate`` of each resample: values of shape (R,) for each key.
+    """``bench.metrics.table.evaluate`` of each resample: values of shape (R,) for each key.
 
     Args:
         split: the predictions.
@@ -44,7 +45,7 @@ def evaluate_resamples(
         keys: which of ``evaluate``'s keys to compute; None computes all.
     """
     found: dict[str, list[FloatArray]] = {}
-    for rows_RB in counted.blocks(counts_RB):
+    for rows_RB in weighted.blocks(counts_RB):
         # Converted once for all metrics, to what they read fastest.
         block_RB = rows_RB.astype(np.float64, order="F", copy=False)
         for key, metric, scaled in applications(split, temperature):

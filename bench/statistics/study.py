@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.pareto import quality_of
-from bench.selection import chosen_by_category
+from bench.records.frames import Frames
+from bench.records.pareto import quality_of
+from bench.records.selection import chosen_by_category
 from bench.statistics.calibration_floor import ece_report
 from bench.statistics.effects import effects
 from bench.statistics.fronts import attainment, hypervolumes

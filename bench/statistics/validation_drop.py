@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import keys_for
-from bench.selection import chosen_by_category
+from bench.metrics.table import keys_for
+from bench.records.frames import Frames
+from bench.records.selection import chosen_by_category
 from bench.statistics import replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
 from bench.statistics.configurations import Configuration, configurations, results_folder

@@ -2,7 +2,7 @@
 
 A table module has
 
-    tables(frames: bench.frames.Frames) -> Iterator[bench.tables.table.Table]
+    tables(frames: bench.records.frames.Frames) -> Iterator[bench.formatting.table.Table]
 
 which yields a table for whatever the records hold. Dropping in a file is the registration. This
 file imports nothing heavy, so that `python -m bench.tables -h` is instant.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from bench.dropped_in import DroppedIn
 
 if TYPE_CHECKING:
-    from bench.frames import Frames
-    from bench.tables.table import Table
+    from bench.formatting.table import Table
+    from bench.records.frames import Frames
 
     Tables: TypeAlias = Callable[[Frames], Iterator[Table]]
 
@@ -25,7 +25,7 @@ _TABLES = DroppedIn(
     package=__name__,
     function="tables",
     kind="table",
-    others=frozenset({"__main__", "cells", "rendering", "table"}),
+    others=frozenset({"__main__", "printed"}),
 )
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import record_command
+from bench.cli import record_options
 from bench.tables import load, names
 
 LOG = logging.getLogger("bench.tables")
@@ -22,8 +22,8 @@ _EXAMPLES = """examples:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Write tables of the records of finished runs, as CSV, Markdown and LaTeX."
-    parser = record_command.parser("bench.tables", description, _EXAMPLES)
-    record_command.add_names(parser, names())
+    parser = record_options.parser("bench.tables", description, _EXAMPLES)
+    record_options.add_names(parser, names())
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: tables/ in the results folder)"
     )
@@ -35,10 +35,10 @@ def _write(wanted: Sequence[str], *, results: Path, out: Path) -> None:
     makers = [load(name) for name in wanted]
 
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.records import storage_errors, write_file
-    from bench.tables.rendering import FORMATS
+    from bench.formatting.rendering import FORMATS
+    from bench.records.store import storage_errors, write_file
 
-    frames = record_command.finished_runs(results)
+    frames = record_options.finished_runs(results)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for tables in makers:
@@ -60,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     wanted, out = options.names or names(), options.out or options.results / "tables"
-    return record_command.exit_status(lambda: _write(wanted, results=options.results, out=out), LOG)
+    return record_options.exit_status(lambda: _write(wanted, results=options.results, out=out), LOG)
 
 
 if __name__ == "__main__":
-    record_command.show_messages()
+    record_options.show_messages()
     sys.exit(main())

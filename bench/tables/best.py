@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import direction_of, label_of, metrics_for
-from bench.pareto import COSTS, seed_means
+from bench.formatting import cells
+from bench.formatting.table import Table
+from bench.metrics.table import direction_of, label_of, metrics_for
+from bench.records.frames import Frames
+from bench.records.pareto import COSTS, seed_means
 from bench.statistics.intervals import intervals
-from bench.tables import cells
-from bench.tables.table import Table
 
 LOG = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.network_parts import PARTS, part_of
-from bench.selection import chosen_by_category
-from bench.tables import cells
-from bench.tables.table import Table
+from bench.formatting import cells
+from bench.formatting.table import Table
+from bench.records.frames import Frames
+from bench.records.network_parts import PARTS, part_of
+from bench.records.selection import chosen_by_category
 
 LOG = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def flops_by_part(parts: pd.DataFrame) -> pd.DataFrame:
     Seeds can differ: which of SAE's exits stay active is learned.
 
     Args:
-        parts: the ``parts`` frame of ``bench.frames``.
+        parts: the ``parts`` frame of ``bench.records.frames``.
 
     Returns:
         Columns dataset, backbone, category, config_id, label, one for each of ``PARTS`` (0 where a

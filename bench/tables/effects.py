@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import label_of, metrics_for
+from bench.formatting import cells
+from bench.formatting.table import Table
+from bench.metrics.table import label_of, metrics_for
+from bench.records.frames import Frames
 from bench.statistics.effects import FEWEST, SETTINGS, effects
-from bench.tables import cells
-from bench.tables.table import Table
 
 LOG = logging.getLogger(__name__)
 

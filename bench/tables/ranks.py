@@ -1,7 +1,8 @@
 """Mean rank of each method over all its Pareto points, datasets and metrics: the paper's ranking.
 
 For each dataset and category, its Pareto points are the configurations on the category's own
-validation front over performance, calibration, FLOPs and parameters (``bench.pareto.selected``).
+validation front over performance, calibration, FLOPs and parameters
+(``bench.records.pareto.selected``).
 For each dataset, metric and split, the points of all categories are ranked together by their mean
 over seeds: 1 is best, equal values share their mean rank, a point without a value is last. A
 category's mean rank is the plain mean over all of its points, datasets and metrics, and the
@@ -19,12 +20,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import direction_of, metrics_for
-from bench.pareto import seed_means, selected
+from bench.formatting import cells
+from bench.formatting.table import Table
+from bench.metrics.table import direction_of, metrics_for
+from bench.records.frames import Frames
+from bench.records.pareto import seed_means, selected
 from bench.statistics.ranks import blocks, rank_test
-from bench.tables import cells
-from bench.tables.table import Table
 
 LOG = logging.getLogger(__name__)
 

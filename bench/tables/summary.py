@@ -11,13 +11,13 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.frames import Frames
-from bench.metrics import direction_of, label_of
-from bench.pareto import selected
-from bench.records import write_file
-from bench.selection import chosen_by_category
-from bench.tables import cells
-from bench.tables.table import Table
+from bench.formatting import cells
+from bench.formatting.table import Table
+from bench.metrics.table import direction_of, label_of
+from bench.records.frames import Frames
+from bench.records.pareto import selected
+from bench.records.selection import chosen_by_category
+from bench.records.store import write_file
 
 # (split, metric) columns of each task.
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(

@@ -7,6 +7,6 @@ def rectifier() -> nn.ReLU:
     """ReLU of a layer's output that nothing else reads, which it overwrites.
 
     Maps are larger than a core's cache: predicting with a VGG takes less time so
-    (`python -m benchmarks.speed choices` has the ratio).
+    (`python -m perf.speed choices` has the ratio).
     """
     return nn.ReLU(inplace=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.frames import DEPTH_KEYS, Frames
+from bench.records.frames import DEPTH_KEYS, Frames
 
 TASKS = {"retina": "regression"}
 # What a metric is where a configuration does not say it.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.metrics import evaluate
-from bench.predictive import Predictive
-from bench.records import FORMAT, Store
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import evaluate
+from bench.records.store import FORMAT, Store
 
 N_TEST = 200
 _CORRUPTION = "noise"

@@ -8,7 +8,7 @@ import pytest
 from bench.claims.evidence import on_test
 from bench.claims.judging import judge_all, scale_of
 from bench.claims.paper import CLAIMS
-from bench.frames import load_frames
+from bench.records.frames import load_frames
 from claims.stored_study import N_TEST, predictive, save
 
 BLOOD = next(claim for claim in CLAIMS if claim.name == "blood-ib")

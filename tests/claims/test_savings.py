@@ -3,7 +3,7 @@
 import pytest
 
 from bench.claims.savings import COMPETITIVE, judge
-from bench.frames import Frames
+from bench.records.frames import Frames
 from claims.conftest import Width
 from claims.hand_made import Made, frames, joined
 

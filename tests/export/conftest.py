@@ -9,12 +9,12 @@ import pytest
 import torch
 from settled import settle
 
-from bench import corruptions
-from bench.config import RunConfig
-from bench.execute import prepare_process
-from bench.export.trained import Trained
-from bench.records import Record, Store
-from bench.run import run_one
+from bench.deploy.export.trained import Trained
+from bench.records.store import Record, Store
+from bench.runs.config import RunConfig
+from bench.runs.execute import prepare_process
+from bench.runs.run import run_one
+from bench.shift import table as corruptions
 from methods import load_method
 from methods.backbones import load_backbone
 from methods.core.backbone import ImageShape

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.export.check import Differs, Outputs, agreement, difference, outputs_on_test
-from bench.export.runtimes import Run, torch_run
-from bench.export.shipped import Shipped, default_masks, masks_shape
-from bench.export.trained import Trained
+from bench.deploy.export.check import Differs, Outputs, agreement, difference, outputs_on_test
+from bench.deploy.export.runtimes import Run, torch_run
+from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
+from bench.deploy.export.trained import Trained
 
 Load = Callable[[str], Trained]
 METHODS = ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae")

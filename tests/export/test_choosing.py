@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.deploy.export.choosing import Wish, best, named
 from bench.errors import UserError
-from bench.export.choosing import Wish, best, named
-from bench.records import Record, Store
+from bench.records.store import Record, Store
 
 FAILED = {"type": "RuntimeError", "message": "loss is nan", "traceback": ""}
 

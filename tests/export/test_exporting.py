@@ -13,15 +13,15 @@ import pytest
 import safetensors.numpy
 import torch
 
-from bench.export import exporting, formats
-from bench.export.__main__ import main
-from bench.export.check import Differs
-from bench.export.exporting import export
-from bench.export.runtimes import onnx_run, pt2_run, torch_run
-from bench.export.shipped import Shipped, default_masks, masks_shape
-from bench.export.trained import Trained
-from bench.inputs import Normalise
-from bench.records import Record
+from bench.deploy.export import exporting, formats
+from bench.deploy.export.__main__ import main
+from bench.deploy.export.check import Differs
+from bench.deploy.export.exporting import export
+from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
+from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
+from bench.deploy.export.trained import Trained
+from bench.records.store import Record
+from bench.training.inputs import Normalise
 from export.conftest import SHAPE, a_method
 
 METHODS = ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae")
@@ -232,7 +232,7 @@ def test_bad_input_is_answered(
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from bench.export.__main__ import _parser; _parser().format_help(); "
+        "import sys; from bench.deploy.export.__main__ import _parser; _parser().format_help(); "
         "print([m for m in ('torch', 'numpy', 'pandas', 'onnx') if m in sys.modules])"
     )
     answer = subprocess.run(

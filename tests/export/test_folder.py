@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.deploy.export.folder import MARK, whole
 from bench.errors import UserError
-from bench.export.folder import MARK, whole
 
 
 def write(target: Path, text: str, *, force: bool = False) -> None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from figures.study import make_study
 
 

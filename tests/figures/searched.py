@@ -5,8 +5,8 @@ from pathlib import Path
 
 from optuna.distributions import FloatDistribution
 
-from bench.pareto import COSTS
-from bench.records import FORMAT, Store, search_folder
+from bench.records.pareto import COSTS
+from bench.records.store import FORMAT, Store, search_folder
 from bench.search.history import open_history
 from bench.search.objectives import objectives_for
 

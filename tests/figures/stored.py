@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, logsumexp
 
-from bench.metrics import evaluate
-from bench.predictive import Predictive
-from bench.records import FORMAT, Store
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import evaluate
+from bench.records.store import FORMAT, Store
 
 N_IMAGES, N_CLASSES, DEPTH = 40, 3, 2
 CORRUPTIONS = ("blur", "noise")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.frames import DEPTH_KEYS, Frames
+from bench.records.frames import DEPTH_KEYS, Frames
 
 CATEGORIES = (
     "Standard NN", "NN Ensemble", "MC Dropout", "BatchEnsemble", "SE NN", "EE", "MIMO", "MIMMO",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.figures import depth
-from bench.frames import Frames
+from bench.records.frames import Frames
 from figures.study import legend_labels, xy
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from bench.figures import ood, style
-from bench.frames import Frames, load_frames
-from bench.search import budget
+from bench.records import search_budget
+from bench.records.frames import Frames, load_frames
 from bench.statistics.intervals import MEAN
 from figures.stored import write_study
 from figures.study import CATEGORIES, legend_labels, xy
@@ -74,7 +74,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Frames:
 
 def test_it_says_what_a_search_has_cost(stored: Frames) -> None:
     row = ("retina", "sae", 2, 0, 1211.0)
-    spent = pd.DataFrame([row], columns=list(budget.COLUMNS))
+    spent = pd.DataFrame([row], columns=list(search_budget.COLUMNS))
     notes = [
         figure.legends[0].get_title().get_text().replace("\n", " ")
         for _, figure in ood.figures(dataclasses.replace(stored, budgets=spent))

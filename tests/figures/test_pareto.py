@@ -7,7 +7,7 @@ import pytest
 from bench.errors import UserError
 from bench.figures import pareto, style
 from bench.figures.numbers.cost_axes import CostAxes, parse
-from bench.latency.columns import MEASURES
+from bench.records.measurements import MEASURES
 from figures.study import CATEGORIES, frames, legend_labels, make_study, markers, segments, xy
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.figures import ranks
-from bench.frames import load_frames
+from bench.records.frames import load_frames
 from bench.statistics.ranks import RankTest, blocks, rank_test
 from figures.stored import write_study
 from figures.study import xy

@@ -6,9 +6,9 @@ import pytest
 from predictives import HAND, mixed_regressor, of_gaussians, of_probabilities, sharp_classifier
 from scipy.stats import beta
 
-from bench import calibration
 from bench.figures import reliability
 from bench.figures.numbers.reliability import curve, tally
+from bench.metrics import calibration
 from figures.study import legend_labels, xy
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bench.figures import search_progress, style
-from bench.figures.numbers.search_progress import hypervolumes, progress
-from bench.records import search_folder
+from bench.records.store import search_folder
+from bench.search.progress import hypervolumes, progress, save_progress
 from figures.searched import BEST, MIDDLE, WORST, write_search
 from figures.study import frames, legend_labels, make_study, xy
 
@@ -78,7 +78,7 @@ def test_two_searches_of_a_method_are_two_lines(results: Path) -> None:
 def test_a_search_of_other_objectives_is_left_out(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    module = "bench.figures.numbers.search_progress.objectives_for"
+    module = "bench.search.progress.objectives_for"
     monkeypatch.setattr(module, lambda *_: [])
     assert progress(results).empty
     assert "other objectives" in caplog.text
@@ -94,6 +94,7 @@ def test_searches_that_minimise_other_costs_have_a_figure_of_their_own(results: 
     )
     mine = table[table["costs"] == "flops,eager_latency_ms"]
     np.testing.assert_allclose(mine["hypervolume"], [1, 1])
+    save_progress(results)
     drawn = replace(make_study(["digits"]), root=results)
     stems = [stem for stem, _ in search_progress.figures(drawn)]
     assert sorted(stems) == [

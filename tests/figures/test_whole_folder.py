@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from bench.figures import load, names, style
 from bench.figures.numbers.order import in_order
 from bench.figures.numbers.pairs import metric_pairs, stem_of
-from bench.frames import Frames, load_frames
+from bench.records.frames import Frames, load_frames
+from bench.search.progress import save_progress
 from figures.searched import BEST, MIDDLE, write_search
 from figures.stored import write_study
 from figures.study import make_study
@@ -24,6 +25,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Frames:
     """Classification with corruptions and a search."""
     root = write_study(tmp_path_factory.mktemp("whole"), datasets=["digits"])
     write_search(root, "sae", [("a", MIDDLE, 1.0), ("b", BEST, 2.0)])
+    save_progress(root)
     return load_frames(root)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.latency.energy import meter
+from bench.deploy.latency.energy import meter
 
 
 def zone(root: Path, name: str, kind: str, value: int, turn: int = 999) -> Path:

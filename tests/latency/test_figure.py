@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.figures import latency, style
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 
 def a_row(config: str, seed: int, flops: float, ms: float, **other: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import latency_table
-from benchmarks.latency_verdicts import cases, counted, misordered, unpruned, verdict
+from perf import latency_table
+from perf.latency_verdicts import cases, counted, misordered, unpruned, verdict
 
 
 def times(runtime: str, ms: float, spread: float = 0.1) -> dict[str, float]:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.deploy.latency import measuring
+from bench.deploy.latency.__main__ import main
+from bench.deploy.latency.measuring import Protocol, measure
+from bench.deploy.latency.selection import chosen_records
 from bench.errors import UserError
-from bench.latency import measuring
-from bench.latency.__main__ import main
-from bench.latency.columns import MEASURES, flat
-from bench.latency.measuring import Protocol, measure
-from bench.latency.selection import chosen_records
-from bench.records import Store
+from bench.records.measurements import MEASURES, flat
+from bench.records.store import Store
 
 KEYS = ("format", "run_id", "config_id", "category", "label")
 
@@ -69,7 +69,7 @@ def test_energy_is_that_of_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
             return 6.0
 
     clock = iter(np.arange(0, 100, 0.4))
-    monkeypatch.setattr("bench.latency.measuring.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("bench.deploy.latency.measuring.time.perf_counter", lambda: next(clock))
     fake = Fake()
     found = dict(measuring._energy(fake, Protocol(batch=4), Meter()))  # type: ignore[arg-type]
     # Two calls of 4 images begin within the second: 6 J / 8.

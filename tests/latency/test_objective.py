@@ -6,14 +6,14 @@ import pytest
 import torch
 from export.conftest import a_method
 
-from bench.dataset import Dataset, Split
-from bench.datasets import DATASETS
-from bench.export.runtimes import torch_run
-from bench.export.trained import Trained
-from bench.inputs import Normalise
-from bench.latency import columns
-from bench.latency.measuring import Protocol
-from bench.latency.objective import eager_times, measured_at_once
+from bench.data.dataset import Dataset, Split
+from bench.data.table import DATASETS
+from bench.deploy.export.runtimes import torch_run
+from bench.deploy.export.trained import Trained
+from bench.deploy.latency.measuring import Protocol
+from bench.deploy.latency.objective import eager_times, measured_at_once
+from bench.records import measurements
+from bench.training.inputs import Normalise
 
 
 def a_dataset() -> Dataset:
@@ -41,7 +41,7 @@ def test_both_times_of_the_lean_network(name: str, monkeypatch: pytest.MonkeyPat
 
         return noted
 
-    monkeypatch.setattr("bench.latency.objective.torch_run", spy)
+    monkeypatch.setattr("bench.deploy.latency.objective.torch_run", spy)
     deployed = a_method(name, "fc").deployed()
     before = {key: values.clone() for key, values in deployed.state_dict().items()}
     normalise = Normalise(a_dataset(), torch.device("cpu"))
@@ -61,7 +61,7 @@ def test_a_measurement_has_what_a_search_can_minimise_and_no_more() -> None:
         normalise=Normalise(a_dataset(), torch.device("cpu")),
     )
     found = measured_at_once(trained, Protocol(batch=2, rounds=9, memory=False))
-    measured = {key for key in columns.flat(found) if key in columns.MEASURES}
-    assert measured == set(columns.AT_ONCE)
+    measured = {key for key in measurements.flat(found) if key in measurements.MEASURES}
+    assert measured == set(measurements.AT_ONCE)
     assert (found["run_id"], found["machine"]["threads"]) == ("toy-s0", 1)
     assert found["protocol"] == {"threads": 1, "batch": 2, "rounds": 9, "memory": False}

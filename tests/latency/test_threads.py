@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from bench.latency.threads import threads
+from bench.deploy.latency.threads import threads
 
 
 @pytest.mark.parametrize("before", [None, "1"])

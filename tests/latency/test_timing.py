@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from bench.latency import timing
-from bench.latency.timing import interleaved, median_interval
+from bench.deploy.latency import timing
+from bench.deploy.latency.timing import interleaved, median_interval
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("bench.latency.timing.time.perf_counter", clock.perf_counter)
+    monkeypatch.setattr("bench.deploy.latency.timing.time.perf_counter", clock.perf_counter)
     return clock
 
 

@@ -102,7 +102,7 @@ def takes_a_step(method: Method, problem: Problem, n_rows: int) -> None:
 
 
 def a_short_last_batch_trains(method_type: type[Method], problem: Problem) -> None:
-    # The fewest rows that training gives a method (bench/train.py), and an odd number.
+    # The fewest rows that training gives a method (bench/training/loop.py), and an odd number.
     for n_rows in (2, 7):
         takes_a_step(build(method_type, problem), problem, n_rows)
 

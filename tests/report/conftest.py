@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.frames import Frames
-from bench.records import Store
+from bench.records.frames import Frames
+from bench.records.store import Store
 from bench.report.build import content
 from bench.report.page import Content, render
 from bench.report.study import Study, read_study

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from bench.config import RunConfig
-from bench.metrics import evaluate
-from bench.predictive import Predictive
-from bench.records import FORMAT, Record, Store
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import evaluate
+from bench.records.store import FORMAT, Record, Store
+from bench.runs.config import RunConfig
 
 CORRUPTIONS = ("gaussian_noise", "jpeg")
 SEVERITIES = (1, 2)

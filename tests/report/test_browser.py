@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.pareto import front_line
+from bench.records.pareto import front_line
 from bench.report.page import SECTIONS
 
 pytest.importorskip("selenium", reason="selenium is not installed")

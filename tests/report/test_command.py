@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from bench.cli.run_options import seeds as read_seeds
 from bench.compare import _parser
-from bench.config import RunConfig
-from bench.dataset_row import DatasetRow
-from bench.datasets import DATASETS
-from bench.options import seeds as read_seeds
-from bench.own_data import load_own_npz
-from bench.plan import Request, plan
+from bench.data.own import load_own_npz
+from bench.data.row import DatasetRow
+from bench.data.table import DATASETS
 from bench.report.command import PATH, command, is_own_data
+from bench.runs.config import RunConfig
+from bench.runs.plan import Request, plan
 from methods import method_names
 from report.studies import CONFIGURATIONS, run_config
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.frames import Frames
-from bench.latency.columns import save
-from bench.records import Store
+from bench.records.frames import Frames
+from bench.records.measurements import save
+from bench.records.store import Store
 from bench.report.build import content
 from bench.report.configurations import (
     configurations,

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
+from bench.records.selection import chosen_by_category
 from bench.report.leaderboards import Board, _gaps, _values, leaderboards, views
 from bench.report.study import Study
-from bench.selection import chosen_by_category
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 

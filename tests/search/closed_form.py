@@ -10,11 +10,11 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from bench.config import RunConfig
-from bench.datasets import DATASETS
-from bench.execute import Context, Engine, Outcome
-from bench.records import Store
-from bench.run import identity
+from bench.data.table import DATASETS
+from bench.records.store import Store
+from bench.runs.config import RunConfig
+from bench.runs.execute import Context, Engine, Outcome
+from bench.runs.run import identity
 from bench.search.design import first_design
 from bench.search.history import History
 from bench.search.objectives import Objective

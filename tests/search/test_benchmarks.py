@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import search_asks, search_hypervolume
-from benchmarks.closed_form import Problem, branin_currin, dtlz2
+from perf import search_asks, search_hypervolume
+from perf.closed_form import Problem, branin_currin, dtlz2
 from search.spaces import SMALL
 
 

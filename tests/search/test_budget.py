@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from bench_runs.tiny_runs import config
+from runs.tiny_runs import config
 
 from bench.figures import heatmap, pareto
-from bench.frames import load_frames
-from bench.records import Store, search_folder
-from bench.search.budget import budget_lines, budgets, no_budgets
+from bench.records.frames import load_frames
+from bench.records.search_budget import budget_lines, budgets, no_budgets
+from bench.records.store import Store, search_folder
 from search.closed_form import closed_form_record
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench import cost
-from bench.datasets import DATASETS, load
-from bench.run import build
+from bench.data.table import DATASETS, load
+from bench.runs.run import build
 from bench.search.constraints import Constraints
 from bench.search.objectives import Bounds
 from bench.search.space import search_space

@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 import pytest
-from bench_runs.tiny_runs import ROOT, folder_bytes, without_circumstances
+from runs.tiny_runs import ROOT, folder_bytes, without_circumstances
 
-from bench.records import Store, search_folder
-from benchmarks.speed.memory import workers_below
+from bench.records.store import Store, search_folder
+from perf.speed.memory import workers_below
 from search.test_search_runs import journal
 
 SEARCH = (

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from bench_runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
+from runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
 
-from bench import corruptions, loaded
-from bench import run as run_module
-from bench.dataset import Dataset, Split
-from bench.datasets import DATASETS, DatasetRow, load_digits
-from bench.frames import load_frames
-from bench.latency import columns
-from bench.records import Store, search_folder
-from bench.run import run_one
+from bench.data.dataset import Dataset, Split
+from bench.data.table import DATASETS, DatasetRow, load_digits
+from bench.records import measurements
+from bench.records.frames import load_frames
+from bench.records.search_budget import budgets
+from bench.records.store import Store, search_folder
+from bench.runs import loaded
+from bench.runs import run as run_module
+from bench.runs.run import run_one
 from bench.search.__main__ import main
-from bench.search.budget import budgets
 from bench.search.history import JOURNAL
+from bench.shift import table as corruptions
 
 TINY = (
     "--preset", "smoke", "--set", "epochs=1", "--set", "width=4,8", "--set", "depth=2",
@@ -186,7 +187,7 @@ def test_a_search_that_measures(cli: Cli, tmp_path: Path) -> None:
     before = journal(tmp_path / "timed")
     for trials in before.values():
         for trial in trials:
-            values = columns.measured_values(other.root, trial.user_attrs["run_id"])
+            values = measurements.measured_values(other.root, trial.user_attrs["run_id"])
             assert values is not None
             assert trial.values[-1] == values["eager_latency_ms"]
             assert set(trial.user_attrs["other_costs"]) == {"params"}

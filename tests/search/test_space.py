@@ -3,7 +3,7 @@
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from bench.datasets import DATASETS
+from bench.data.table import DATASETS
 from bench.errors import UserError
 from bench.search.space import SearchSpace, search_space
 from methods import method_names

@@ -10,12 +10,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from bench.config import RunConfig
 from bench.errors import UserError
-from bench.execute import Context, Outcome
-from bench.latency import columns
-from bench.pareto import COSTS
-from bench.records import Store, search_folder
+from bench.records import measurements
+from bench.records.pareto import COSTS
+from bench.records.store import Store, search_folder
+from bench.runs.config import RunConfig
+from bench.runs.execute import Context, Outcome
 from bench.search import timed
 from bench.search.history import OTHER_COSTS, History, open_history
 from bench.search.objectives import CHOICES, Bounds, Objective, costs_of, objectives_for, values_of
@@ -31,7 +31,7 @@ OBJECTIVES = (
 DIRECTIONS = [objective.direction for objective in OBJECTIVES]
 
 
-def a_measurement(run_id: str, ms: float, cpu: str = "Abacus") -> columns.Measurement:
+def a_measurement(run_id: str, ms: float, cpu: str = "Abacus") -> measurements.Measurement:
     return {
         "run_id": run_id, "machine": {"cpu": cpu}, "network": {},
         "timings": {"eager": {"latency_ms": [ms, ms, ms], "image_ms": [ms / 4, None, None]}},
@@ -40,7 +40,7 @@ def a_measurement(run_id: str, ms: float, cpu: str = "Abacus") -> columns.Measur
 
 def test_costs_are_read_in_one_order() -> None:
     assert costs_of("eager_image_ms,params,flops,params") == ("flops", "params", "eager_image_ms")
-    assert set(CHOICES) - set(COSTS) <= set(columns.MEASURES)
+    assert set(CHOICES) - set(COSTS) <= set(measurements.MEASURES)
     keys = [one.key for one in objectives_for("regression", ("eager_latency_ms",))]
     assert keys == ["mse", "nll", "coverage_error", "eager_latency_ms"]
 
@@ -74,7 +74,7 @@ class TimedEngine(ClosedFormEngine):
 
     def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
         done = super().submit(config)
-        if columns.load(self.store.root, config.run_id) is not None:
+        if measurements.load(self.store.root, config.run_id) is not None:
             return done
         if self.unmeasurable(config):
             future: Future[Outcome] = Future()
@@ -82,7 +82,9 @@ class TimedEngine(ClosedFormEngine):
             future.set_result(reason)
             return future
         TimedEngine.measured += 1
-        columns.save(self.store.root, a_measurement(config.run_id, float(TimedEngine.measured)))
+        measurements.save(
+            self.store.root, a_measurement(config.run_id, float(TimedEngine.measured))
+        )
         return done
 
 
@@ -166,11 +168,11 @@ def test_a_run_is_measured_beside_its_record_and_once(
     store = Store(search_folder(context.results))
     assert run(context) == Outcome(run_id=CONFIG.run_id, status="done")
     record = (store.folder(CONFIG.run_id) / "record.json").read_bytes()
-    found = columns.load(store.root, CONFIG.run_id)
+    found = measurements.load(store.root, CONFIG.run_id)
     assert found is not None
-    values = columns.measured_values(store.root, CONFIG.run_id)
+    values = measurements.measured_values(store.root, CONFIG.run_id)
     assert values is not None
-    assert set(values) == set(columns.AT_ONCE)
+    assert set(values) == set(measurements.AT_ONCE)
 
     def never(*_: Any) -> None:
         raise AssertionError("measured again")
@@ -180,9 +182,9 @@ def test_a_run_is_measured_beside_its_record_and_once(
         run(context)
     # Another machine's times are none of this one's; the record stays as it is.
     elsewhere = {**found, "machine": {**found["machine"], "cpu": "Difference Engine"}}
-    columns.save(store.root, elsewhere)
+    measurements.save(store.root, elsewhere)
     run(context)
-    again = columns.load(store.root, CONFIG.run_id)
+    again = measurements.load(store.root, CONFIG.run_id)
     assert again is not None
     assert again["machine"]["cpu"] == found["machine"]["cpu"]
     assert (store.folder(CONFIG.run_id) / "record.json").read_bytes() == record
@@ -194,7 +196,7 @@ def test_what_can_not_be_measured_is_said_and_a_users_error_is_raised(
 ) -> None:
     run(context)
     store = Store(search_folder(context.results))
-    (columns.folder(store.root) / f"{CONFIG.run_id}.json").unlink()
+    (measurements.folder(store.root) / f"{CONFIG.run_id}.json").unlink()
 
     def raises(error: Exception) -> Callable[..., None]:
         def measure(*_: Any) -> None:

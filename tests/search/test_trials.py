@@ -11,8 +11,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from bench.config import RunConfig
-from bench.execute import Outcome
+from bench.runs.config import RunConfig
+from bench.runs.execute import Outcome
 from bench.search import proposals
 from bench.search import trials as trials_module
 from bench.search.history import open_history

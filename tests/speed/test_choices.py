@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.local_cluster import local
-from benchmarks.speed import choices
-from benchmarks.speed.memory import workers_below
-from benchmarks.speed.stacked_fc import StackedFC
+from bench.executors.local_cluster import local
+from perf.speed import choices
+from perf.speed.memory import workers_below
+from perf.speed.stacked_fc import StackedFC
 
 
 def test_stacked_networks_are_those_one_by_one() -> None:

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import torch
 
-from bench.inputs import Inputs, Normalise
-from bench.run import build
-from bench.train import train
-from benchmarks.speed import __main__ as speed
-from benchmarks.speed import problems, processes, whole_job
-from benchmarks.speed.exponents import exponent
-from benchmarks.speed.job import Job, answer_command_line
-from benchmarks.speed.part import Measured, Records
-from benchmarks.speed.row import Row, number, table
-from benchmarks.speed.step import NETWORKS, flops_of_step, random_dataset
-from benchmarks.speed.step_marks import PARTS, MarkedNormalise, Marks, marked
+from bench.runs.run import build
+from bench.training.inputs import Inputs, Normalise
+from bench.training.loop import train
 from methods.sae import SAE
+from perf.speed import __main__ as speed
+from perf.speed import problems, processes, whole_job
+from perf.speed.exponents import exponent
+from perf.speed.job import Job, answer_command_line
+from perf.speed.part import Measured, Records
+from perf.speed.row import Row, number, table
+from perf.speed.step import NETWORKS, flops_of_step, random_dataset
+from perf.speed.step_marks import PARTS, MarkedNormalise, Marks, marked
 
 CPU = torch.device("cpu")
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.inputs import Inputs, Normalise
-from bench.run import build
-from benchmarks.speed.problems import configs
-from benchmarks.speed.products import Product, floor, products_of, within
-from benchmarks.speed.step import NETWORKS, _step, flops_of_step, random_dataset
+from bench.runs.run import build
+from bench.training.inputs import Inputs, Normalise
 from methods.sae import SAE
+from perf.speed.problems import configs
+from perf.speed.products import Product, floor, products_of, within
+from perf.speed.step import NETWORKS, _step, flops_of_step, random_dataset
 
 CPU = torch.device("cpu")
 _ATEN = torch.ops.aten

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from bench import metrics
-from bench.dataset import Dataset
-from bench.evaluate import predict_split
-from bench.inputs import Inputs, Normalise
-from bench.loaded import load_dataset
-from bench.run import build
-from benchmarks.speed import our_job, plain_job, problems, usual_data
-from benchmarks.speed.job import Job
-from benchmarks.speed.usual_training import network, scores
+from bench.data.dataset import Dataset
+from bench.metrics import table as metrics
+from bench.runs.loaded import load_dataset
+from bench.runs.run import build
+from bench.training.inputs import Inputs, Normalise
+from bench.training.predict import predict_split
 from methods.core.backbone import ImageShape
+from perf.speed import our_job, plain_job, problems, usual_data
+from perf.speed.job import Job
+from perf.speed.usual_training import network, scores
 
 CPU = torch.device("cpu")
 JOB = Job(problem="pneumonia", epochs=1, seeds=1)
@@ -54,7 +54,7 @@ def test_lightning_has_our_loss_on_a_batch(pneumonia: Dataset) -> None:
     # It warns of its own dependencies while it is imported: no concern of ours.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from benchmarks.speed.lightning_job import LightningSAE
+        from perf.speed.lightning_job import LightningSAE
 
         model = LightningSAE(JOB, 0, ImageShape(1, 28, 28), 11)
     transform = usual_data.usual_transform("pneumonia")

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, logsumexp
 
-from bench.metrics import evaluate
-from bench.predictive import Predictive
-from bench.records import FORMAT, Store
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import evaluate
+from bench.records.store import FORMAT, Store
 
 CORRUPTIONS = ("blur", "noise")
 Splits = Mapping[str, Predictive]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from stored_study import classifier, save
 
-from bench.statistics import ahead, replicates
-from bench.statistics.ahead import keep_replicates
+from bench.statistics import prefetch, replicates
+from bench.statistics.prefetch import keep_replicates
 from bench.statistics.replicates import Split
 
 R = 20
@@ -34,7 +34,7 @@ def kept(root: Path) -> dict[str, bytes]:
 def test_any_number_of_processes_keeps_the_same_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "MIN_WORK", 1)
+    monkeypatch.setattr(prefetch, "MIN_WORK", 1)
     found = []
     for workers in (1, 2, 3):
         root = tmp_path / str(workers)
@@ -55,9 +55,9 @@ def test_any_number_of_processes_keeps_the_same_files(
 def test_little_work_starts_no_process(
     n_runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "_processes", None)  # calling it would fail
+    monkeypatch.setattr(prefetch, "_processes", None)  # calling it would fail
     if n_runs == 1:
-        monkeypatch.setattr(ahead, "MIN_WORK", 1)
+        monkeypatch.setattr(prefetch, "MIN_WORK", 1)
     keep_replicates(tmp_path, study(tmp_path)[:n_runs], ["ood"], R, workers=4)
     assert kept(tmp_path) == {}
 
@@ -76,7 +76,7 @@ def test_work_is_counted_and_what_is_kept_is_none(tmp_path: Path) -> None:
 def test_a_run_that_is_missing_is_left_to_its_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "MIN_WORK", 1)
+    monkeypatch.setattr(prefetch, "MIN_WORK", 1)
     ids = study(tmp_path)
     (tmp_path / "runs" / ids[0] / "predictions.npz").unlink()
     keep_replicates(tmp_path, ["nobody", *ids], ["test"], R, workers=2)
@@ -89,8 +89,8 @@ def test_processes_that_die_leave_the_work_to_this_one(
     def broken(*_: object, **__: object) -> None:
         raise BrokenProcessPool("killed")
 
-    monkeypatch.setattr(ahead, "MIN_WORK", 1)
-    monkeypatch.setattr(ahead, "as_completed", broken)
+    monkeypatch.setattr(prefetch, "MIN_WORK", 1)
+    monkeypatch.setattr(prefetch, "as_completed", broken)
     caplog.set_level(logging.WARNING)
     keep_replicates(tmp_path, study(tmp_path), ["test"], R, workers=2)
     assert "going on in this one" in caplog.text

@@ -10,8 +10,8 @@ import pytest
 from predictives import of_probabilities
 from scipy.stats import binom, norm
 
-from bench.calibration import ece
-from bench.predictive import FloatArray, Predictive
+from bench.metrics.calibration import ece
+from bench.metrics.predictive import FloatArray, Predictive
 from bench.statistics.bootstrap import (
     centred,
     example_counts,

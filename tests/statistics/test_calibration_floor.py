@@ -11,9 +11,9 @@ from predictives import of_probabilities
 from scipy.stats import binom, norm
 from stored_study import classifier, regressor, save
 
-from bench.calibration import ece
-from bench.frames import load_frames
-from bench.predictive import Predictive
+from bench.metrics.calibration import ece
+from bench.metrics.predictive import Predictive
+from bench.records.frames import load_frames
 from bench.statistics.bootstrap import generator
 from bench.statistics.calibration_floor import debiased_ece, ece_report, floor_draws
 

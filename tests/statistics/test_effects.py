@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from bench.frames import Frames
-from bench.metrics import keys_for
+from bench.metrics.table import keys_for
+from bench.records.frames import Frames
 from bench.statistics.effects import FEWEST, effects, importances, rank_correlation
 
 RNG = np.random.default_rng(0)

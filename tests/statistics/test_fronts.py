@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.statistics.fronts import REFERENCE, attainment, front_points, hypervolumes
 
 # config_id, category, flops, params, validation (accuracy, ece), test (accuracy, ece) of each seed.

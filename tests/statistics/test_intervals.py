@@ -11,10 +11,10 @@ from scipy.stats import norm
 from stored_study import classifier, regressor, save, with_labels
 
 from bench.errors import UserError
-from bench.frames import Frames, load_frames
-from bench.metrics import evaluate, keys_for
-from bench.predictive import Predictive
-from bench.records import FORMAT, Store
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import evaluate, keys_for
+from bench.records.frames import Frames, load_frames
+from bench.records.store import FORMAT, Store
 from bench.statistics.intervals import MEAN, differences, intervals, severity_intervals
 from bench.statistics.predictions import shifted, stored
 from bench.statistics.replicates import of_run

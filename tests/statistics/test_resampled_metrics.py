@@ -11,9 +11,9 @@ from predictives import of_probabilities
 from scipy.special import log_softmax, logsumexp
 from stored_study import classifier, regressor
 
-from bench.counted import Counted, blocks, group_sums, means
-from bench.metrics import METRICS, applications, evaluate, keys_for, lookup
-from bench.predictive import Predictive
+from bench.metrics.predictive import Predictive
+from bench.metrics.table import METRICS, applications, evaluate, keys_for, lookup
+from bench.metrics.weighted import Counted, blocks, group_sums, means
 from bench.statistics.replicates import evaluate_resamples
 
 TEMPERATURE = 1.7
@@ -146,7 +146,7 @@ def test_blocks_do_not_change_the_values(monkeypatch: pytest.MonkeyPatch) -> Non
     n_samples = len(predictive.y_B)
     counts_RB = np.stack([counts_of(rows, n_samples) for rows in draws(n_samples)])
     whole = evaluate_resamples(predictive, TEMPERATURE, counts_RB)
-    monkeypatch.setattr("bench.counted._BLOCK", 3 * n_samples)
+    monkeypatch.setattr("bench.metrics.weighted._BLOCK", 3 * n_samples)
     assert [len(block) for block in blocks(counts_RB)] == [3, 3, 3, 1]
     for key, values_R in evaluate_resamples(predictive, TEMPERATURE, counts_RB).items():
         np.testing.assert_allclose(values_R, whole[key], rtol=1e-12, atol=1e-15)

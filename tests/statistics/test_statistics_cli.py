@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from stored_study import classifier, regressor, save
 
-from bench.frames import load_frames
-from bench.records import Store
+from bench.records.frames import load_frames
+from bench.records.store import Store
 from bench.statistics.__main__ import main
 from bench.statistics.intervals import intervals
 

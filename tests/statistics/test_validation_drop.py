@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import norm
 from stored_study import classifier, save
 
-from bench.frames import load_frames
-from bench.metrics import keys_for, lookup
+from bench.metrics.table import keys_for, lookup
+from bench.records.frames import load_frames
 from bench.statistics.validation_drop import drops
 
 

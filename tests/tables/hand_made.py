@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.frames import PART_KEYS, Frames
+from bench.records.frames import PART_KEYS, Frames
 
 METRICS = {
     "classification": {

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.tables import best
 from bench.tables.best import best_by_metric, best_with_intervals, tables
 from tables.hand_made import METRICS, frames, rows

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.tables import cells
+from bench.formatting import cells
 
 NAN = math.nan
 

@@ -12,9 +12,9 @@ from claims.stored_study import predictive, save
 
 from bench import tables as registry
 from bench.errors import UserError
-from bench.frames import Frames
+from bench.formatting.table import Table
+from bench.records.frames import Frames
 from bench.tables.__main__ import main
-from bench.tables.table import Table
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("best", "costs", "effects", "ranks", "summary")
@@ -48,8 +48,8 @@ def test_an_unknown_table_lists_the_choices() -> None:
 
 def test_a_module_without_the_function_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_TABLES", replace(registry._TABLES, others=frozenset()))
-    with pytest.raises(ValueError, match=r"cells\.py has no function tables\(frames\)"):
-        registry.load("cells")
+    with pytest.raises(ValueError, match=r"printed\.py has no function tables\(frames\)"):
+        registry.load("printed")
 
 
 def test_a_table_is_written_in_every_format(results: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.frames import PART_KEYS
-from bench.network_parts import PARTS, part_of
+from bench.records.frames import PART_KEYS
+from bench.records.network_parts import PARTS, part_of
 from bench.tables.costs import (
     chosen_flops,
     flops_by_part,

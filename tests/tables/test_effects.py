@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.tables import effects
 from bench.tables.effects import tables
 from tables.hand_made import frames, rows

@@ -9,9 +9,9 @@ import pytest
 from claims.stored_study import predictive, save
 
 from bench import tables as registry
-from bench.frames import load_frames
-from bench.tables.rendering import latex
-from bench.tables.table import Table
+from bench.formatting.rendering import latex
+from bench.formatting.table import Table
+from bench.records.frames import load_frames
 
 PDFLATEX = shutil.which("pdflatex")
 pytestmark = pytest.mark.skipif(PDFLATEX is None, reason="needs pdflatex")

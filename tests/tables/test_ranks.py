@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 from bench.tables import ranks
 from bench.tables.ranks import mean_ranks, pareto_points, point_ranks, tables
 from tables.hand_made import frames, rows

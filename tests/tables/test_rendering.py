@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from bench.tables.rendering import FORMATS, csv, escaped, latex, markdown
-from bench.tables.table import Table
+from bench.formatting.rendering import FORMATS, csv, escaped, latex, markdown
+from bench.formatting.table import Table
 
 SPECIAL = r"50% of $5 & #1_a {x} ~ ^ \ < > |"
 

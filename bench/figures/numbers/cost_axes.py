@@ -10,8 +10,8 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.figures import style
-from bench.latency.columns import MEASURES, machines_of
-from bench.pareto import COSTS
+from bench.records.measurements import MEASURES, machines_of
+from bench.records.pareto import COSTS
 
 # What can be an axis, with its label. Lower is better for all.
 LABELS: Mapping[str, str] = MappingProxyType(

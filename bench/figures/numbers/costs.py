@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.frames import SETTINGS
-from bench.network_parts import part_of, stage_of
+from bench.records.frames import SETTINGS
+from bench.records.network_parts import part_of, stage_of
 
 COSTS = ("flops", "params")
 

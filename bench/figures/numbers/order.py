@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.frames import Frames
+from bench.records.frames import Frames
 
 # What tells two rows of a frame apart, whichever frame it is.
 _IDENTITY = (

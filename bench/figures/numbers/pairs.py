@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.metrics import metrics_for
-from bench.pareto import quality_of
+from bench.metrics.table import metrics_for
+from bench.records.pareto import quality_of
 
 Pair = tuple[str, str]
 

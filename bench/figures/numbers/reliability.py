@@ -13,14 +13,14 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import beta
 
-from bench.calibration import (
+from bench.metrics.calibration import (
     COVERAGE_LEVELS,
     N_BINS,
     equal_width_bins,
     standardised_residuals,
     top_label,
 )
-from bench.predictive import FloatArray, Predictive
+from bench.metrics.predictive import FloatArray, Predictive
 from bench.statistics.bootstrap import LEVEL
 
 

@@ -2,7 +2,7 @@
 
 /**
  * Corners of the staircase between what the points dominate and what they do not, from the best x
- * to the best y and on to the worst of each: `bench.pareto.front_line` in the browser, because the
+ * to the best y and on to the worst of each: `bench.records.pareto.front_line` in the browser, because the
  * axes are chosen here.
  */
 function frontLine(points, directions) {

@@ -1,0 +1,1 @@
+"""Options and exit codes shared by the commands."""

@@ -1,0 +1,134 @@
+"""The command line options that comparing and searching share. Standard library only: see -h."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from bench.data.table import DATASETS
+from bench.errors import UserError
+from bench.runs.presets import PRESETS
+from methods import method_names
+from methods.backbones import backbone_names
+
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def names(text: str) -> list[str]:
+    """The names in a list with commas, each once."""
+    return list(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def add_request_options(parser: argparse.ArgumentParser) -> None:
+    """What is run: datasets, methods, seeds, preset, settings."""
+    add = parser.add_argument
+    add("--datasets", type=names, metavar="A,B", help=f"{', '.join(DATASETS)} (default: preset's)")
+    add(
+        "--task",
+        choices=("classification", "regression"),
+        help="of your own data, for example --datasets file.npz or --datasets ./folder",
+    )
+    add("--methods", type=names, metavar="A,B", help=f"{', '.join(method_names())} (default: all)")
+    add("--preset", default="quick", help=f"{', '.join(PRESETS)} (default: quick)")
+    add("--backbone", help=f"{', '.join(backbone_names())} (default: the dataset's own)")
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """Where it runs and where it is kept."""
+    add = parser.add_argument
+    add(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="data folder (default: SAE_BENCH_DATA, medmnist's)",
+    )
+    add(
+        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="(default: results)"
+    )
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="worker processes; 0 = in this one (default: cores)",
+    )
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="use the workers of a running Dask scheduler, e.g. tcp://10.0.0.1:8786",
+    )
+    add(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, ... (default: auto; elsewhere: cpu)",
+    )
+    add("--retry-failed", action="store_true", help="run recorded failures again")
+
+
+def check_names(options: argparse.Namespace) -> None:
+    """Raise UserError where a preset, dataset or method is none, or a list is empty."""
+    if options.preset not in PRESETS:
+        raise UserError(f"unknown preset {options.preset!r}; choices: {', '.join(PRESETS)}")
+    for option in ("datasets", "methods"):
+        if getattr(options, option) == []:
+            raise UserError(f"--{option}: must name at least one; leave it out for the default")
+    for method in options.methods or ():
+        if method not in method_names():
+            raise UserError(f"unknown method {method!r}; choices: {', '.join(method_names())}")
+
+
+def seeds(text: str) -> list[int]:
+    """Read ``--seeds``.
+
+    Raises:
+        UserError: not whole numbers of at least 0, or none.
+    """
+    try:
+        found = list(dict.fromkeys(int(word) for word in names(text)))
+    except ValueError:
+        raise UserError(f"--seeds {text}: must be integers, for example 0,1,2") from None
+    if not found or min(found) < 0:
+        raise UserError(f"--seeds {text}: must be integers >= 0, for example 0,1,2")
+    return found
+
+
+def check_workers(n_workers: int | None, scheduler: str | None) -> None:
+    """Raise UserError where there can not be so many, or a scheduler has its own."""
+    if n_workers is not None and n_workers < 0:
+        raise UserError(f"--workers {n_workers}: must be >= 0 (0 = in this process)")
+    if n_workers is not None and scheduler is not None:
+        raise UserError("--workers and --scheduler exclude each other: the scheduler has workers")
+
+
+def begin_workers(options: argparse.Namespace) -> None:
+    """Have imported what runs need, in another process, while this one plans."""
+    if options.workers != 0 and options.scheduler is None:
+        from bench.executors import fork_server  # not for -h
+
+        fork_server.start()
+
+
+def answer(command: Callable[[], int], logger: str = "bench") -> int:
+    """Run a command and turn what goes wrong into one message and an exit code."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger(logger).setLevel(logging.INFO)  # libraries: warnings only
+    try:
+        return command()
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "interrupted: finished runs are kept; the same command goes on where this one stopped\n"
+        )
+        return INTERRUPTED
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, without the interpreter's search for garbage in all of torch."""
+    gc.freeze()
+    sys.exit(code)

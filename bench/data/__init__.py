@@ -1,0 +1,1 @@
+"""Datasets: three checked splits of uint8 images with targets."""

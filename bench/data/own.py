@@ -1,0 +1,155 @@
+"""One's own data as a dataset row: an npz in MedMNIST's layout, or a folder of images.
+
+Regression targets are scaled by the training split's least and greatest one; those of val and test
+may lie beyond [0, 1]. The name ends in a digest of task and content: results of other content, or
+of the same content for another task, are never taken for these.
+"""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.data import image_folder
+from bench.data.dataset import Dataset
+from bench.data.file_tree import FileTree, open_tree
+from bench.data.image_folder import class_names, read_image_folder, read_targets
+from bench.data.medmnist_npz import flat_labels, read_arrays, read_medmnist_npz
+from bench.data.row import DatasetRow, Loader
+from bench.data.split_cache import cached_splits
+from bench.data.task import Task
+from bench.errors import UserError
+
+_LONGEST_STEM = 24
+_DIGEST_DIGITS = 10
+
+
+def own_dataset(spec: str, *, task: Task) -> DatasetRow:
+    """Describe one's own data; it is hashed, but no image is decoded yet.
+
+    Args:
+        spec: path of a .npz file in the layout of `bench.data.medmnist_npz`, or of a folder in
+            that of `bench.data.image_folder`.
+        task: what is predicted.
+
+    Returns:
+        A row whose name has only a-z, 0-9 and "-"; n_classes and target_range are those of the
+        training split; the backbone is "fc".
+
+    Raises:
+        UserError: nothing is there, the layout is another one, class labels are not 0..C-1, or
+            all training targets are equal.
+    """
+    if task not in get_args(Task):
+        raise UserError(f"{spec}: no task {task!r}; choices: {', '.join(get_args(Task))}")
+    path = Path(spec).expanduser().resolve()
+    if path.is_dir():
+        with open_tree(path) as tree:
+            classes, target_range = _folder_labels(tree, task)
+        loader: Loader = load_own_folder
+    elif path.is_file() and path.suffix == ".npz":
+        classes, target_range = _npz_labels(path, task)
+        loader = load_own_npz
+    else:
+        state = "is neither a folder nor a .npz file" if path.exists() else "does not exist"
+        raise UserError(
+            f"own data {spec}: {path} {state}: it must be a .npz file in MedMNIST's layout or a "
+            "folder with train, val and test"
+        )
+    return DatasetRow(
+        name=_name(path, task),
+        task=task,
+        n_classes=classes,
+        backbone="fc",
+        source=str(path),
+        citation="own data",
+        loader=loader,
+        target_range=target_range,
+    )
+
+
+def load_own_npz(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
+    """Load the file of a row that `own_dataset` made.
+
+    Raises:
+        UserError: the content has changed since, or breaks a rule of the layout.
+    """
+    _require_unchanged(row)
+    return read_medmnist_npz(Path(row.source), row)
+
+
+def load_own_folder(row: DatasetRow, _data: Path | None, cache: Path | None) -> Dataset:
+    """Load the folder of a row that `own_dataset` made; decoded once if there is a cache.
+
+    Raises:
+        UserError: the content has changed since, breaks a rule of the layout, or cannot be read.
+    """
+    _require_unchanged(row)
+    with open_tree(Path(row.source)) as tree:
+        splits = cached_splits(
+            lambda: read_image_folder(tree, target_range=row.target_range),
+            cache=cache,
+            name=row.name,
+            source=[row.name],  # it has the digest of the content, just checked
+            code=[image_folder, sys.modules[__name__]],
+        )
+    return row.dataset(splits)
+
+
+def _npz_labels(path: Path, task: Task) -> tuple[int, tuple[float, float] | None]:
+    labels = read_arrays(path, ["train_labels"])["train_labels"]
+    try:
+        labels_B = flat_labels(labels, task)
+    except ValueError as error:
+        raise UserError(f"{path}: split 'train': {error}") from error
+    if task == "regression":
+        return 0, _target_range(labels_B, path)
+    found = np.unique(labels_B)
+    if len(found) < 2 or (found != np.arange(len(found))).any():
+        shown = ", ".join(str(label) for label in found[:10])
+        raise UserError(
+            f"{path}: the training labels are {shown or 'none'}{', ...' * (len(found) > 10)}: they "
+            "must be 0..C-1, 2 classes or more, each of them at least once"
+        )
+    return len(found), None
+
+
+def _folder_labels(tree: FileTree, task: Task) -> tuple[int, tuple[float, float] | None]:
+    if task == "classification":
+        return len(class_names(tree)), None
+    return 0, _target_range(np.array([*read_targets(tree, "train").values()]), tree.where)
+
+
+def _target_range(targets_B: npt.NDArray[Any], path: Path) -> tuple[float, float]:
+    finite = targets_B.size > 0 and bool(np.isfinite(targets_B).all())
+    if not finite or targets_B.min() == targets_B.max():
+        raise UserError(
+            f"{path}: the training targets must be finite and not all the same: they are scaled "
+            "by the least and the greatest one"
+        )
+    return float(targets_B.min()), float(targets_B.max())
+
+
+def _name(path: Path, task: Task) -> str:
+    if path.is_dir():
+        with open_tree(path) as tree:
+            content = tree.content_digest()
+    else:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    stem = re.sub("[^a-z0-9]+", "-", path.stem.lower())[:_LONGEST_STEM].strip("-") or "own"
+    return f"{stem}-{hashlib.sha256(f'{task} {content}'.encode()).hexdigest()[:_DIGEST_DIGITS]}"
+
+
+def _require_unchanged(row: DatasetRow) -> None:
+    path = Path(row.source)
+    if not path.exists():
+        raise UserError(f"{path} of dataset '{row.name}' is gone")
+    if _name(path, row.task) != row.name:
+        raise UserError(
+            f"{path} has changed since the runs of dataset '{row.name}' were planned: start again"
+        )

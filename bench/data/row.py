@@ -1,0 +1,89 @@
+"""A row of the table of datasets: the facts of a dataset that are needed before it is loaded.
+
+Module level imports are the standard library only: see `bench.data.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.data.task import Task, require_task
+
+if TYPE_CHECKING:
+    from bench.data.dataset import Dataset, Split
+
+Loader = Callable[["DatasetRow", Path | None, Path | None], "Dataset"]
+"""Turns a row, the data folder (`--data`) and the cache folder into a Dataset."""
+
+Augmentation = Literal["none", "flip", "crop_flip"]
+"""Kinds of training augmentation: see `bench.training.augment`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRow:
+    """The facts of a dataset that are needed before it is loaded; it can be pickled and hashed.
+
+    Attributes:
+        name: CLI name.
+        task: what is predicted.
+        n_classes: number of classes; 0 for regression.
+        backbone: default backbone, the paper's pairing.
+        source: file in the data folder, the package that embeds the data, or a path of one's own.
+        citation: licence and reference.
+        loader: reads it.
+        target_range: regression only: the constants that are scaled to [0, 1].
+        augment: default augmentation of the training images.
+        smoke, quick: settings of these presets on this dataset, written as for ``--set`` with
+            their group, where the preset's own would take hours.
+        shift_images: number of test images that are corrupted; None: all of them.
+
+    Raises:
+        ValueError: task, n_classes and target_range disagree.
+    """
+
+    name: str
+    task: Task
+    n_classes: int
+    backbone: str
+    source: str
+    citation: str
+    loader: Loader
+    target_range: tuple[float, float] | None = None
+    augment: Augmentation = "none"
+    smoke: tuple[str, ...] = ()
+    quick: tuple[str, ...] = ()
+    shift_images: int | None = None
+
+    def __post_init__(self) -> None:
+        require_task(self.task, self.n_classes)
+        if (self.target_range is None) != (self.task == "classification"):
+            raise ValueError(
+                f"target_range is {self.target_range} for {self.task}: regression takes "
+                "(low, high), classification none"
+            )
+
+    def preset_settings(self, preset: str) -> tuple[str, ...]:
+        """What a preset sets on this dataset instead of its own grid."""
+        return {"smoke": self.smoke, "quick": self.quick}.get(preset, ())
+
+    def dataset(self, splits: Mapping[str, Split]) -> Dataset:
+        """Return the dataset of this row that has these splits.
+
+        Raises:
+            ValueError: splits and row do not fit: see `Dataset`.
+        """
+        from bench.data.dataset import Dataset
+
+        return Dataset(
+            name=self.name,
+            task=self.task,
+            n_classes=self.n_classes,
+            train=splits["train"],
+            val=splits["val"],
+            test=splits["test"],
+            target_range=self.target_range,
+            shift_images=self.shift_images,
+        )

@@ -1,0 +1,1 @@
+"""A found network as files (`export`) and its measured speed (`latency`)."""

@@ -1,0 +1,1 @@
+"""Where calls execute: in this process, in local workers, on a cluster."""

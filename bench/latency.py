@@ -1,0 +1,6 @@
+"""Measure deployed networks: `python -m bench.latency`, see `bench.deploy.latency`."""
+
+from bench.deploy.latency.__main__ import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,183 @@
+"""Records as flat pandas tables: what tables, figures and summary.csv are made of. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.metrics.table import TASKS, keys_for
+from bench.records.measurements import with_measures
+from bench.records.search_budget import budgets, no_budgets
+from bench.records.store import Record, Store
+
+# The columns that every row of `runs` begins with; metrics and settings follow.
+KEYS = (
+    "run_id", "config_id", "dataset", "task", "method", "category", "label", "backbone", "seed",
+    "split", "corruption", "severity", "flops", "params",
+)  # fmt: skip
+SETTINGS = ("width", "depth", "n_inputs", "n_exits", "n_members")
+RUN_KEYS = ("run_id", "config_id", "dataset", "category", "label", "seed")
+TIMINGS = ("train_s", "evaluate_s", "train_cpu_s", "evaluate_cpu_s")
+PART_KEYS = (*RUN_KEYS, "backbone", "part", "flops")
+DEPTH_KEYS = (
+    "run_id", "config_id", "dataset", "category", "seed", "n_inputs", "n_exits", "depth", "epoch",
+    "progress", "input", "exit", "theta",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """All records of a results folder.
+
+    Attributes:
+        runs: one row a finished run and split. ``split`` is "val", "test", "ood" (the mean over
+            corruptions and severities) or "corruption" (one of them); then the costs of the
+            deployed network, the settings by name and one column a metric, NaN where it does not
+            apply.
+        depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
+            exit (1-based).
+        failures: one row a failed run: ``RUN_KEYS`` and error.
+        parts: what each part of a deployed network costs, one row a run and part: ``RUN_KEYS``,
+            backbone, part (a module path, see ``bench.cost``), flops.
+        timings: one row a finished run: ``RUN_KEYS`` and ``TIMINGS`` in seconds.
+        budgets: what was spent on a search, one row per dataset and method
+            (``bench.records.search_budget``).
+        root: the results folder, for what is not in the records (predictions); None for frames
+            that were not read from one.
+    """
+
+    runs: pd.DataFrame
+    depth: pd.DataFrame
+    failures: pd.DataFrame
+    parts: pd.DataFrame = field(default_factory=lambda: _frame([], PART_KEYS))
+    timings: pd.DataFrame = field(default_factory=lambda: _frame([], (*RUN_KEYS, *TIMINGS)))
+    budgets: pd.DataFrame = field(default_factory=no_budgets)
+    root: Path | None = None
+
+
+def load_frames(results: Path) -> Frames:
+    """Read every record below ``results``, and what a search there has spent."""
+    frames = frames_of(Store(results).records())
+    runs = with_measures(frames.runs, results)
+    return replace(frames, runs=runs, budgets=budgets(results), root=results)
+
+
+def frames_of(records: Iterable[Record]) -> Frames:
+    """Flatten records."""
+    runs: list[dict[str, Any]] = []
+    depth: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
+    timings: list[dict[str, Any]] = []
+    for record in records:
+        if record["status"] == "failed":
+            failures.append(_failure(record))
+            continue
+        runs.extend(_split_rows(record))
+        depth.extend(_depth_rows(record))
+        parts.extend(_part_rows(record))
+        timings.append({**_run(record), **record["timings"]})
+    return Frames(
+        runs=_runs_frame(runs),
+        depth=_frame(depth, DEPTH_KEYS),
+        failures=_frame(failures, (*RUN_KEYS, "error")),
+        parts=_frame(parts, PART_KEYS),
+        timings=_frame(timings, (*RUN_KEYS, *TIMINGS)),
+    )
+
+
+def _frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    lead = [*KEYS, *SETTINGS]
+    frame = frame.reindex(columns=[*lead, *(c for c in frame.columns if c not in lead)])
+    metrics = {key for task in TASKS for key in keys_for(task)} & set(frame.columns)
+    for column in ("severity", "flops", "params", *SETTINGS, *sorted(metrics)):
+        frame[column] = pd.to_numeric(frame[column])  # null in a record is NaN here
+    return frame
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    config = record["config"]
+    return {
+        "run_id": record["run_id"],
+        "config_id": record["config_id"],
+        "dataset": config["dataset"],
+        "task": record["dataset"]["task"],
+        "method": config["method"]["name"],
+        "category": record["category"],
+        "label": record["label"],
+        "backbone": config["backbone"]["name"],
+        "seed": config["seed"],
+        "flops": record["cost"]["flops"],
+        "params": record["cost"]["params"],
+        **config["backbone"]["settings"],
+        **config["method"]["settings"],
+        **config["training"],
+    }
+
+
+def _split_rows(record: Record) -> Iterator[dict[str, Any]]:
+    facts, metrics = _facts(record), record["metrics"]
+    for split in ("val", "test"):
+        if split in metrics:  # a search has validation alone
+            yield {**facts, "split": split, **metrics[split]}
+    shifted = [
+        {"corruption": name, "severity": int(severity), **values}
+        for name, by_severity in metrics.get("corruptions", {}).items()
+        for severity, values in by_severity.items()
+    ]
+    if shifted:
+        yield {**facts, "split": "ood", **{name: _mean(shifted, name) for name in metrics["test"]}}
+    for row in shifted:
+        yield {**facts, "split": "corruption", **row}
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> float:
+    """The mean of a metric over rows; NaN if one of them leaves it undefined or infinite."""
+    values = [row[name] for row in rows]
+    return math.nan if None in values else math.fsum(values) / len(values)
+
+
+def _depth_rows(record: Record) -> Iterator[dict[str, Any]]:
+    facts = _facts(record)
+    for entry in record["history"]:
+        for n, theta_D in enumerate(entry.get("theta", ())):
+            for d, theta in enumerate(theta_D, start=1):
+                position = {
+                    "epoch": entry["epoch"],
+                    "progress": entry["progress"],
+                    "input": n,
+                    "exit": d,
+                    "theta": theta,
+                }
+                yield {**{k: facts[k] for k in DEPTH_KEYS if k in facts}, **position}
+
+
+def _part_rows(record: Record) -> Iterator[dict[str, Any]]:
+    backbone = record["config"]["backbone"]["name"]
+    for part, flops in record["cost"]["flops_by_part"].items():
+        yield {**_run(record), "backbone": backbone, "part": part, "flops": flops}
+
+
+def _failure(record: Record) -> dict[str, Any]:
+    error = record["error"]
+    return {**_run(record), "error": f"{error['type']}: {error['message']}"}
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """``RUN_KEYS`` of a record."""
+    config = record["config"]
+    return {
+        **{key: record[key] for key in ("run_id", "config_id", "category", "label")},
+        "dataset": config["dataset"],
+        "seed": config["seed"],
+    }

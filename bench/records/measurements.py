@@ -1,0 +1,153 @@
+"""Measured numbers beside the records, and as columns of the `runs` frame. No torch.
+
+    results/latency/<run_id>.json      what bench.latency measured of a run, and on which machine
+
+A record says what a run is and never changes; what a machine makes of it lies beside. The schema is
+in docs/latency.md. A run that is measured anew gets a new file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from bench.records.store import storage_errors, write_file
+
+Measurement = dict[str, Any]
+
+# How a network is run, in the order of its way out of the benchmark.
+RUNTIMES: Mapping[str, str] = MappingProxyType(
+    {
+        "full": "Trained network",
+        "deployed": "Deployed network",
+        "eager": "Lean network",
+        "pt2": "torch.export",
+        "onnx": "ONNX Runtime",
+    }
+)
+_PER_RUNTIME: Mapping[str, str] = MappingProxyType(
+    {
+        "latency_ms": "one image (ms)",
+        "image_ms": "an image of a batch (ms)",
+        "memory_mib": "peak memory (MiB)",
+        "image_mj": "energy of an image (mJ)",
+    }
+)
+_OF_THE_NETWORK: Mapping[str, str] = MappingProxyType(
+    {
+        "onnx_mib": "ONNX file (MiB)",
+        "pt2_mib": "torch.export file (MiB)",
+        "weights_mib": "Weights (MiB)",
+        "lean_flops": "FLOPs of the exported network",
+        "lean_params": "Parameters of the exported network",
+    }
+)
+
+# Every measured number that can be an axis or an objective, with its label. Lower is better.
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {
+        f"{runtime}_{key}": f"{name}, {label}"
+        for runtime, name in RUNTIMES.items()
+        for key, label in _PER_RUNTIME.items()
+    }
+    | dict(_OF_THE_NETWORK)
+)
+LOW, HIGH = "_low", "_high"
+
+# What a search can measure right after a training, and so have as objectives: no file is needed.
+AT_ONCE = ("eager_latency_ms", "eager_image_ms")
+
+
+def folder(results: Path) -> Path:
+    """Where the measurements of a results folder lie."""
+    return results / "latency"
+
+
+def save(results: Path, measurement: Measurement) -> Path:
+    """Write one run's measurement, whole or not at all.
+
+    Raises:
+        StorageError: the folder can not be written.
+    """
+    with storage_errors(results):
+        folder(results).mkdir(exist_ok=True)
+    path = _path(results, measurement["run_id"])
+    write_file(path, (json.dumps(measurement, indent=1) + "\n").encode())
+    return path
+
+
+def load(results: Path, run_id: str) -> Measurement | None:
+    """One run's measurement; None where it was not measured."""
+    path = _path(results, run_id)
+    with storage_errors(results):
+        if not path.is_file():
+            return None
+        measurement: Measurement = json.loads(path.read_bytes())
+    return measurement
+
+
+def measurements(results: Path) -> list[Measurement]:
+    """All measurements of a results folder, by run id; none where none were made."""
+    with storage_errors(results):
+        return [json.loads(path.read_bytes()) for path in sorted(folder(results).glob("*.json"))]
+
+
+def measured_values(results: Path, run_id: str) -> dict[str, float] | None:
+    """`MEASURES` of one run, by key; None where it was not measured."""
+    measurement = load(results, run_id)
+    if measurement is None:
+        return None
+    return {key: value for key, value in flat(measurement).items() if key in MEASURES}
+
+
+def _path(results: Path, run_id: str) -> Path:
+    return folder(results) / f"{run_id}.json"
+
+
+def flat(measurement: Measurement) -> dict[str, Any]:
+    """One measurement as columns: run_id, machine, `MEASURES` with their `LOW` and `HIGH`."""
+    row: dict[str, Any] = {
+        "run_id": measurement["run_id"],
+        "machine": measurement["machine"]["cpu"],
+    }
+    for runtime, timings in measurement["timings"].items():
+        for key, (median, low, high) in timings.items():
+            name = f"{runtime}_{key}"
+            row |= {name: median, f"{name}{LOW}": low, f"{name}{HIGH}": high}
+    for what in ("memory_mib", "image_mj"):
+        for runtime, value in measurement.get(what, {}).items():
+            row[f"{runtime}_{what}"] = value
+    return {**row, **measurement["network"]}
+
+
+def machines_of(rows: pd.DataFrame) -> str:
+    """The machines that measured these rows, for a caption."""
+    return ", ".join(sorted(rows["machine"].dropna().astype(str).unique()))
+
+
+def with_measures(runs: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """The `runs` frame with what was measured as further columns.
+
+    A run that was not measured takes the numbers of a measured one of its configuration, if both
+    cost the same FLOPs and parameters: other weights do not change the time.
+
+    Args:
+        runs: see `bench.records.frames`.
+        results: the results folder.
+
+    Returns:
+        The same rows; without measurements the same frame.
+    """
+    rows = [flat(measurement) for measurement in measurements(results)]
+    if not rows or runs.empty:
+        return runs
+    measured = pd.DataFrame(rows).drop_duplicates("run_id")
+    merged = runs.merge(measured, on="run_id", how="left", sort=False)
+    new = [column for column in measured.columns if column != "run_id"]
+    same = merged.groupby(["config_id", "flops", "params"], sort=False)[new].transform("first")
+    return merged.assign(**merged[new].fillna(same)).set_axis(runs.index)

@@ -1,0 +1,60 @@
+"""What a search has cost: trials and core-seconds by method, from its records. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.records.store import Store, search_folder
+
+COLUMNS = ("dataset", "method", "trained", "failed", "core_seconds")
+
+
+def budgets(results: Path) -> pd.DataFrame:
+    """What was trained to search, one row a dataset and method, sorted.
+
+    Args:
+        results: the results folder, of which the search's records are a part.
+
+    Returns:
+        ``COLUMNS``: networks trained (a point that is proposed twice is trained once), those that
+        failed, and CPU seconds of training and validation. Empty where nothing was searched.
+    """
+    folder = search_folder(results)
+    records = Store(folder).records() if folder.is_dir() else ()
+    rows = [
+        {
+            "dataset": record["config"]["dataset"],
+            "method": record["config"]["method"]["name"],
+            "trained": 1,
+            "failed": int(record["status"] == "failed"),
+            "core_seconds": sum(
+                seconds
+                for name, seconds in record.get("timings", {}).items()
+                if name.endswith("_cpu_s")
+            ),
+        }
+        for record in records
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.groupby(["dataset", "method"], as_index=False, sort=True).sum()
+
+
+def no_budgets() -> pd.DataFrame:
+    """The table of a comparison that was not searched."""
+    return pd.DataFrame(columns=list(COLUMNS))
+
+
+def budget_lines(found: pd.DataFrame) -> dict[str, str]:
+    """What was spent on each dataset in a sentence, for tables and figures."""
+    return {str(dataset): _line(str(dataset), rows) for dataset, rows in found.groupby("dataset")}
+
+
+def _line(dataset: str, rows: pd.DataFrame) -> str:
+    methods = ", ".join(
+        f"{row['method']} {row['trained']} ({row['core_seconds']:,.0f} core-seconds"
+        + (f", {row['failed']} failed)" if row["failed"] else ")")
+        for row in rows.to_dict("records")
+    )
+    return f"Searched on {dataset}, on validation alone; networks trained: {methods}."

@@ -1,0 +1,84 @@
+"""A run's configuration: the whole truth of what is trained and how."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from bench.training.loop import TrainingSettings
+from methods import load_method
+from methods.backbones import load_backbone
+from methods.core.backbone import BackboneSettings
+from methods.core.space import Settings, label
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training: a method on a backbone on a dataset, with one seed.
+
+    Raises:
+        ValueError: a negative seed, or settings that do not fit each other (K > D).
+    """
+
+    dataset: str
+    method: str
+    settings: Settings
+    backbone: str
+    backbone_settings: BackboneSettings
+    training: TrainingSettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: must be >= 0")
+        load_method(self.method).check(self.settings, self.backbone_settings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as JSON values; ``from_dict`` is the inverse."""
+        return {
+            "dataset": self.dataset,
+            "method": {"name": self.method, "settings": self.settings.as_dict()},
+            "backbone": {"name": self.backbone, "settings": self.backbone_settings.as_dict()},
+            "training": self.training.as_dict(),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what :meth:`as_dict` wrote."""
+        method, backbone = values["method"], values["backbone"]
+        return cls(
+            dataset=values["dataset"],
+            method=method["name"],
+            settings=load_method(method["name"]).settings_type.from_dict(method["settings"]),
+            backbone=backbone["name"],
+            backbone_settings=load_backbone(backbone["name"]).from_dict(backbone["settings"]),
+            training=TrainingSettings.from_dict(values["training"]),
+            seed=values["seed"],
+        )
+
+    @cached_property
+    def config_id(self) -> str:
+        """Digest of everything but the seed: runs that differ in the seed alone share it."""
+        identity = {key: value for key, value in self.as_dict().items() if key != "seed"}
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run's folder: readable, and unique by the digest."""
+        return f"{self.dataset}-{self.method}-{self.config_id}-s{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """Short text for tables: what is varied, in the paper's letters."""
+        return f"{label(self.settings)} {label(self.backbone_settings)}".strip()
+
+    @property
+    def category(self) -> str:
+        """The method's name in legends."""
+        return load_method(self.method).category(self.settings, self.backbone_settings)

@@ -1,0 +1,246 @@
+"""Where runs execute: in this process, in local worker processes, or on a cluster.
+
+Runs are submitted and waited for as ``concurrent.futures`` does it, wherever they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Protocol
+
+from bench.errors import UserError
+from bench.executors.allocator import keep_freed_memory
+from bench.executors.device import gpus
+from bench.executors.in_process import InThisProcess
+from bench.runs.config import RunConfig
+from bench.runs.outcome import Outcome, Run
+from bench.runs.settings import Context
+
+if TYPE_CHECKING:
+    from bench.executors.cluster import Cluster
+
+__all__ = ["Context", "Engine", "Outcome", "engine", "execute"]
+
+_log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
+_MOST_AT_ONCE = 1000  # runs of one coordinator: a thread waits for each
+
+
+class Slots(Protocol):
+    """Workers that come and go."""
+
+    @property
+    def slots(self) -> int:
+        """How many calls they take at once, as of now; may be 0."""
+
+
+class Engine:
+    """Takes runs, and says how many of them can be in progress at once.
+
+    Args:
+        run: makes a run that is missing; called with a configuration and ``context``.
+        context: folders and device.
+        executor: where ``run`` is called.
+        workers: what a run waits for.
+    """
+
+    def __init__(self, run: Run, context: Context, executor: Executor, workers: Slots) -> None:
+        self._run, self._context, self._executor, self._workers = run, context, executor, workers
+
+    @property
+    def slots(self) -> int:
+        """How many runs can be in progress at once, at least 1; grows as workers join a cluster."""
+        return max(1, self._workers.slots)
+
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+        """Run what the store does not have yet; more than ``slots`` runs wait in line.
+
+        Args:
+            config: the run.
+            wait_for_others: wait for a run that another process is busy with, rather than come
+                back with the outcome "busy".
+
+        Returns:
+            The outcome to come; its exception is a UserError if the data or the results folder
+            fails.
+        """
+        return self._executor.submit(
+            self._run, config, self._context, wait_for_others=wait_for_others
+        )
+
+
+@contextlib.contextmanager
+def engine(
+    context: Context, *, workers: int, scheduler: str | None = None, run: Run | None = None
+) -> Iterator[Engine]:
+    """Where runs execute; at the end of the block, those in progress are dropped.
+
+    Args:
+        context: folders and device.
+        workers: processes of this machine; 0 = in this process, at once when submitted.
+        scheduler: address of a running Dask scheduler, whose workers are used instead.
+        run: a function of a module, called instead of `run_and_store` and as it is.
+
+    Raises:
+        UserError: the scheduler does not answer.
+    """
+    if workers == 0 and scheduler is None:
+        prepare_process()
+        here = InThisProcess()
+        yield Engine(run or run_and_store, context, here, here)
+        return
+    context = context.absolute()  # a worker may have another working directory
+    with _cluster(context, workers, scheduler) as cluster:
+        threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="run")
+        try:
+            there = functools.partial(_run_on, cluster, run=run)
+            yield Engine(there, context, threads, cluster)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            cluster.close()  # wakes the threads: none outlives the block
+            threads.shutdown(wait=True)
+
+
+def _cluster(
+    context: Context, workers: int, scheduler: str | None
+) -> contextlib.AbstractContextManager[Cluster]:
+    # Imported here: Dask takes half a second, which runs in this process need not wait for.
+    if scheduler is not None:
+        from bench.executors.cluster import remote
+
+        return remote(scheduler, uses_gpu=context.uses_gpu)
+    from bench.executors.local_cluster import local
+
+    return local(workers, gpus(context.device))
+
+
+def execute(
+    configs: Sequence[RunConfig],
+    context: Context,
+    *,
+    workers: int,
+    scheduler: str | None = None,
+) -> Generator[Outcome, None, None]:
+    """Run what the store does not have yet; yields an outcome as each run ends.
+
+    Runs that another process is busy with come last: then this one waits for it.
+
+    Args:
+        configs: the runs.
+        context: folders and device.
+        workers: see :func:`engine`.
+        scheduler: see :func:`engine`.
+
+    Raises:
+        UserError: the data or the results folder fails; no further run is started.
+    """
+    if not configs:
+        return
+    by_id = {config.run_id: config for config in configs}
+    with engine(context, workers=min(workers, len(configs)), scheduler=scheduler) as chosen:
+        busy = []
+        for outcome in _sweep(configs, chosen, wait_for_others=False):
+            if outcome.status == "busy":
+                busy.append(by_id[outcome.run_id])
+            else:
+                yield outcome
+        if busy:
+            _log.info("waiting for %d runs of another process", len(busy))
+            yield from _sweep(busy, chosen, wait_for_others=True)
+
+
+def _sweep(
+    configs: Sequence[RunConfig], chosen: Engine, *, wait_for_others: bool
+) -> Iterator[Outcome]:
+    todo = deque(configs)
+    running: set[Future[Outcome]] = set()
+    while todo or running:
+        # No more than can run: after an error of the user's, none is started.
+        while todo and len(running) < chosen.slots:
+            running.add(chosen.submit(todo.popleft(), wait_for_others=wait_for_others))
+        done, running = wait(running, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+    """One run under its lock, unless the store has it by now; a failure is recorded."""
+    # Imported here, with scipy and fvcore: a command whose workers run need not wait for them.
+    from bench.runs.run import failure, run_one
+
+    store = context.store
+    with store.lock(config.run_id, wait=wait_for_others) as held:
+        if not held:
+            return Outcome(run_id=config.run_id, status="busy")
+        record = store.load(config.run_id)
+        if record is None:
+            files: dict[str, bytes] = {}
+            try:
+                import torch
+
+                device = torch.device(context.device)
+                record, files = run_one(
+                    config,
+                    data=context.data,
+                    cache=context.cache,
+                    device=device,
+                    row=context.row(config.dataset),
+                    stage=context.stage,
+                )
+            except UserError:
+                raise  # of the data or the store, not of this run
+            except Exception as error:  # whatever it is, the sweep goes on
+                record = failure(config, error)
+            store.save(record, files)
+        return Outcome(run_id=config.run_id, status=record["status"])
+
+
+def _run_on(
+    cluster: Cluster, config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None
+) -> Outcome:
+    """One run in a worker; a death of two workers is recorded as the run's failure."""
+    from bench.executors.cluster import WorkerDied
+
+    try:
+        task = functools.partial(run_in_worker, run=run)
+        return cluster.call(task, config, context, wait_for_others=wait_for_others)
+    except WorkerDied as death:
+        return _record_death(config, context, death)
+
+
+def run_in_worker(
+    config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None = None
+) -> Outcome:
+    """Prepare the worker's thread, to which flushing of denormals is bound, and run."""
+    prepare_process()
+    return (run or run_and_store)(config, context, wait_for_others=wait_for_others)
+
+
+def _record_death(config: RunConfig, context: Context, death: Exception) -> Outcome:
+    from bench.runs.run import failure
+
+    store = context.store
+    with store.lock(config.run_id, wait=True):
+        record = store.load(config.run_id)
+        if record is None:
+            record = failure(config, death)
+            store.save(record, {})
+    return Outcome(run_id=config.run_id, status=record["status"])
+
+
+def prepare_process() -> None:
+    """One thread, so that the same seed gives the same bits; no denormals, which crawl.
+
+    And memory that is kept: see ``bench.executors.allocator``.
+    """
+    import torch
+
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)

@@ -1,0 +1,73 @@
+"""Data that a process has read once and keeps for all of its runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.data import table as datasets
+from bench.data.dataset import Dataset
+from bench.data.table import DatasetRow
+from bench.errors import UserError
+from bench.records.store import storage_errors
+from bench.shift.corrupted_sets import CorruptedSets
+from bench.shift.parallel import make_absent
+from bench.shift.table import CORRUPTIONS, SEVERITIES
+
+Shifted = tuple[str, int, npt.NDArray[np.uint8]]
+
+# Corrupted sets above this size are read anew for each run: they would crowd out the workers.
+KEEP_MIB = 256
+
+
+@functools.lru_cache(maxsize=2)
+def load_dataset(
+    dataset: str | DatasetRow, data: Path | None, cache: Path | None = None
+) -> Dataset:
+    """A dataset of the table or a row; see ``bench.data.table.load``."""
+    return datasets.load(dataset, data=data, cache=cache)
+
+
+def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
+    """The test images under every corruption and severity: (name, 1..5, images).
+
+    Raises:
+        UserError: the images are too small to be corrupted.
+        StorageError: the results folder, in which the cache lies, can not be written.
+    """
+    size = dataset.shift_test.images_BHWQ.nbytes * len(CORRUPTIONS) * len(SEVERITIES)
+    if size > KEEP_MIB * 2**20:
+        return _corrupted(dataset, cache)
+    return _kept(dataset, cache)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
+    return list(_corrupted(dataset, cache))
+
+
+def _corrupted(dataset: Dataset, cache: Path) -> Iterator[Shifted]:
+    with storage_errors(cache.parent):  # while sets are read and kept, not only at the start
+        yield from _sets(dataset, cache)
+
+
+def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) -> None:
+    """Make the sets of `corrupted_tests` that the cache lacks; see ``make_absent``.
+
+    Raises:
+        UserError, StorageError: as `corrupted_tests`.
+    """
+    with storage_errors(cache.parent):
+        make_absent(_sets(dataset, cache), processes=processes)
+
+
+def _sets(dataset: Dataset, cache: Path) -> CorruptedSets:
+    images_BHWQ = dataset.shift_test.images_BHWQ
+    try:
+        return CorruptedSets(images_BHWQ=images_BHWQ, key=dataset.name, cache=cache)
+    except ValueError as error:  # images that can not be corrupted
+        raise UserError(f"dataset {dataset.name}: {error}") from error

@@ -1,0 +1,132 @@
+"""A sweep: the planned runs that can be run, and running those that are missing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from bench.data.dataset import Dataset
+from bench.errors import DataUnavailable, UserError
+from bench.records.store import Record, Store
+from bench.runs.config import RunConfig
+from bench.runs.execute import Context, execute
+from bench.runs.loaded import load_dataset, prepare_corrupted_tests
+from methods.core.backbone import ImageShape
+
+_log = logging.getLogger(__name__)
+
+
+def unavailable(
+    configs: Sequence[RunConfig], context: Context, *, required: bool
+) -> dict[str, str]:
+    """The datasets that can not be had, with the reason.
+
+    Raises:
+        DataUnavailable: one is ``required``.
+        UserError: its data are damaged, or do not fit a configuration's backbone.
+    """
+    reasons: dict[str, str] = {}
+    for name in dict.fromkeys(config.dataset for config in configs):
+        mine = [config for config in configs if config.dataset == name]
+        try:
+            dataset = load_dataset(context.row(name), context.data, context.cache)
+        except DataUnavailable as error:
+            if required:
+                raise
+            reasons[name] = str(error)
+            continue
+        height, width, channels = dataset.image_shape
+        for config in mine:
+            try:
+                config.backbone_settings.check(ImageShape(channels, height, width))
+            except ValueError as error:
+                raise UserError(f"dataset {name}: {error}") from error
+    return reasons
+
+
+def require_same_data(store: Store, dataset: Dataset) -> None:
+    """TinyImageNet and a part of it bear one name: their runs must not share a folder.
+
+    One finished run speaks for all: none of other data was let in before it.
+    """
+    records = (store.load(run_id) for run_id in store.run_ids(dataset.name))
+    done = (
+        record
+        for record in records
+        # The ids of one's own digits.npz, "digits-<digest>-...", begin as those of digits.
+        if record is not None
+        and record["status"] == "done"
+        and record["config"]["dataset"] == dataset.name
+    )
+    record = next(done, None)
+    if record is not None and record["dataset"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"{store.root} has runs on other data of the name {dataset.name!r}, for example "
+            f"{record['run_id']} (fingerprint {record['dataset']['fingerprint'][:12]}, now "
+            f"{dataset.fingerprint[:12]}): pass another --results FOLDER, or the --data FOLDER "
+            "that they were made on"
+        )
+
+
+def run_missing(
+    configs: Sequence[RunConfig],
+    context: Context,
+    workers: int,
+    *,
+    retry_failed: bool,
+    scheduler: str | None = None,
+) -> list[str]:
+    """Run what the store lacks under a progress bar; the run ids of all failures, old and new.
+
+    Raises:
+        UserError: the store has runs on other data of the same name.
+    """
+    store = Store(context.results)
+    for name in dict.fromkeys(config.dataset for config in configs):
+        require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
+    missing, failed = [], []
+    for config in configs:
+        record = store.load(config.run_id)
+        if record is not None and record["status"] == "failed" and retry_failed:
+            record = _without_failure(store, config.run_id)
+        if record is None:
+            missing.append(config)
+        elif record["status"] == "failed":
+            failed.append(config.run_id)
+    n_there = len(configs) - len(missing)
+    _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
+    _prepare_corruptions(missing, context, workers if scheduler is None else 1)
+    with (
+        tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
+        # Closed at once on Ctrl-C, so that no worker outlives this call.
+        contextlib.closing(
+            execute(missing, context, workers=workers, scheduler=scheduler)
+        ) as outcomes,
+    ):
+        for outcome in outcomes:
+            bar.update()
+            if outcome.status == "failed":
+                failed.append(outcome.run_id)
+                bar.write(f"failed: {outcome.run_id}", file=sys.stderr)
+    return failed
+
+
+def _without_failure(store: Store, run_id: str) -> Record | None:
+    """Forget a recorded failure; the record that another process has made meanwhile, if any."""
+    with store.lock(run_id, wait=True):
+        record = store.load(run_id)
+        if record is not None and record["status"] == "failed":
+            store.remove(run_id)
+            return None
+        return record
+
+
+def _prepare_corruptions(missing: Sequence[RunConfig], context: Context, processes: int) -> None:
+    """Once, here, rather than by every worker at the same time."""
+    for name in dict.fromkeys(config.dataset for config in missing):
+        dataset = load_dataset(context.row(name), context.data, context.cache)
+        prepare_corrupted_tests(dataset, context.cache, processes=processes)

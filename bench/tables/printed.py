@@ -1,0 +1,31 @@
+"""The table at the end of a command, for reading and as files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from bench.records.frames import load_frames
+from bench.tables.summary import summary_markdown, write_summary
+
+
+def summarise(run_ids: Collection[str], results: Path, notes: Sequence[str]) -> None:
+    """Write summary.csv (all records) and summary.md, and print the table of these runs.
+
+    Args:
+        run_ids: runs in the printed table.
+        results: results folder.
+        notes: put below the table, before the runs that failed.
+    """
+    frames = load_frames(results)
+    asked = set(run_ids)
+    failures = frames.failures[frames.failures["run_id"].isin(asked)]
+    failed = [f"failed {row.run_id} ({row.label}): {row.error}" for row in failures.itertuples()]
+    mine = frames.runs[frames.runs["run_id"].isin(asked)]
+    text = summary_markdown(mine, [*notes, *failed])
+    write_summary(results, frames.runs, text)
+    sys.stdout.write("\n" + text)
+    sys.stdout.write(
+        f"\nall configurations: {results / 'summary.csv'}; figures: python -m bench.figures\n"
+    )

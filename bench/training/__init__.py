@@ -1,0 +1,1 @@
+"""Fit a network and predict with it."""

@@ -1,0 +1,115 @@
+"""Records of as many runs as asked for, without training: what a large study weighs."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.metrics.table import keys_for
+from bench.records.store import FORMAT, Record, Store
+from bench.runs.config import RunConfig
+
+DATASET, TASK = "pneumonia", "classification"
+CORRUPTIONS = tuple(f"corruption_{i}" for i in range(1, 17))
+SEVERITIES = (1, 2, 3, 4, 5)
+N_IMAGES, N_CLASSES, DEPTH, EPOCHS = 200, 2, 4, 10
+METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("standard", {}),
+    *(("ensemble", {"n_members": count}) for count in (2, 3, 4)),
+    *(("mc_dropout", {"rate": rate}) for rate in (0.1, 0.2)),
+    *(("batch_ensemble", {"n_members": count}) for count in (2, 4)),
+    *(
+        ("sae", {"n_inputs": n_inputs, "n_exits": n_exits})
+        for n_inputs in range(1, 5)
+        for n_exits in range(1, DEPTH + 1)
+    ),
+)
+
+
+def write_study(root: Path, n_runs: int) -> None:
+    """So many configurations of one dataset, with one run each: the most points a plot can have."""
+    store, rng = Store(root), np.random.default_rng(0)
+    files = {"predictions.npz": _predictions(rng), "weights.safetensors": b""}
+    for config in itertools.islice(_configs(), n_runs):
+        store.save(_record(config, rng), files)
+
+
+def _configs() -> Iterator[RunConfig]:
+    for width in itertools.count(8):
+        for method, settings in METHODS:
+            yield RunConfig.from_dict(
+                {
+                    "dataset": DATASET,
+                    "method": {"name": method, "settings": settings},
+                    "backbone": {"name": "fc", "settings": {"width": width, "depth": DEPTH}},
+                    "training": {"epochs": EPOCHS},
+                    "seed": 0,
+                }
+            )
+
+
+def _record(config: RunConfig, rng: np.random.Generator) -> Record:
+    flops = int(rng.lognormal(13, 1))
+    corrupted = {name: {str(level): _metrics(rng) for level in SEVERITIES} for name in CORRUPTIONS}
+    parts = ("network.backbone.stem", *(f"network.backbone.stages.{i}" for i in range(DEPTH)))
+    return {
+        "format": FORMAT, "run_id": config.run_id, "config_id": config.config_id,
+        "category": config.category, "label": config.label, "config": config.as_dict(),
+        "status": "done", "stage": "final", "temperature": 1.5,
+        "dataset": {
+            "name": DATASET, "task": TASK, "n_classes": N_CLASSES, "shape": [28, 28, 1],
+            "sizes": {"train": 4000, "val": N_IMAGES, "test": N_IMAGES}, "augment": "none",
+            "shift_images": N_IMAGES, "target_range": None, "fingerprint": "f" * 64,
+            "corruptions": ["c" * 64, "imaug"],
+        },
+        "history": list(_history(config, rng)),
+        "metrics": {"val": _metrics(rng), "test": _metrics(rng), "corruptions": corrupted},
+        "cost": {
+            "flops": flops, "params": int(flops * rng.uniform(1, 2)),
+            "flops_by_part": {part: flops // len(parts) for part in parts},
+        },
+        "timings": {"train_s": 2.0, "train_cpu_s": 1.5, "evaluate_s": 1.0, "evaluate_cpu_s": 0.5},
+        "environment": {
+            "python": "3.12", "packages": {}, "git_commit": "0", "device": "cpu",
+            "machine": "x86_64", "threads": 1, "peak_memory_mib": 500,
+        },
+    }  # fmt: skip
+
+
+def _metrics(rng: np.random.Generator) -> dict[str, float]:
+    keys = list(keys_for(TASK))
+    return dict(zip(keys, rng.uniform(0.1, 0.9, len(keys)).tolist(), strict=True))
+
+
+def _history(config: RunConfig, rng: np.random.Generator) -> Iterator[Mapping[str, Any]]:
+    n_inputs = config.settings.as_dict().get("n_inputs")
+    for epoch in range(EPOCHS):
+        entry: dict[str, Any] = {"epoch": epoch, "progress": (epoch + 1) / EPOCHS, "val": {}}
+        if n_inputs is not None:
+            entry["theta"] = rng.dirichlet(np.ones(DEPTH), n_inputs).tolist()
+        yield entry
+
+
+def _predictions(rng: np.random.Generator) -> bytes:
+    """The same for all runs: a page shows numbers of records, and of few runs what is stored."""
+    y_B = rng.integers(0, N_CLASSES, N_IMAGES)
+
+    def mixed_BC() -> npt.NDArray[np.float32]:
+        p_B = np.clip(rng.normal(0.2 + 0.6 * y_B, 0.25), 0.02, 0.98)
+        return np.log(np.stack([1 - p_B, p_B], axis=1)).astype(np.float32)
+
+    arrays: dict[str, Any] = {"weights": np.ones(1, dtype=np.float32), "ood/y": y_B}
+    for split in ("val", "test"):
+        mixed = mixed_BC()
+        arrays |= {f"{split}/mixed": mixed, f"{split}/members": mixed[:, None], f"{split}/y": y_B}
+    for name, level in itertools.product(CORRUPTIONS, SEVERITIES):
+        arrays[f"ood/{name}/{level}"] = mixed_BC()
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,18 @@
+"""`python -m bench.compare` with two corruptions and the methods of extra_methods/.
+
+Worker processes import the main script too, so what stands at module level holds in them as well.
+"""
+
+import sys
+from pathlib import Path
+
+import methods
+from bench.compare import main
+from bench.shift import table as corruptions
+from runs.tiny_runs import FEW_CORRUPTIONS
+
+corruptions.CORRUPTIONS = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
+methods.__path__.append(str(Path(__file__).parent / "extra_methods"))
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The command line: its table, exit codes, and no work done twice. In this process."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.records.store import Record, Store
+from bench.runs import run as run_module
+from bench.runs.config import RunConfig
+from bench.runs.run import failure, run_one
+from runs.tiny_runs import ROOT, config
+
+Run = Callable[..., tuple[Record, dict[str, bytes]]]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = (
+        "import sys\n"
+        "from bench.compare import main\n"
+        "try: main(['-h'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = 'torch pandas sklearn scipy matplotlib medmnist imgaug tqdm'.split()\n"
+        "print('imported:', *(name for name in heavy if name in sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "imported:"
+    for text in ("digits", "pneumonia", "sae", "mc_dropout", "smoke", "--retry-failed", "fc"):
+        assert text in done.stdout
+
+
+def test_a_comparison_prints_and_writes_its_table(
+    cli: Cli, results: Path, trained: list[str]
+) -> None:
+    code, out, err = cli(methods="standard,ensemble")
+    assert code == 0
+    assert len(trained) == 2
+    rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert rows == ["Method", "Standard NN", "NN Ensemble"]
+    assert "## digits (2 configurations, 2 runs)" in out
+    assert f"2 runs, 0 of them already in {results}" in err
+    assert (results / "summary.md").read_text() in out
+    summary = pd.read_csv(results / "summary.csv")
+    assert set(summary["run_id"]) == set(trained)
+    assert set(summary["split"]) == {"val", "test", "ood", "corruption"}
+
+
+def test_the_second_call_trains_nothing_and_says_the_same(cli: Cli, trained: list[str]) -> None:
+    first = cli()
+    trained.clear()
+    second = cli()
+    assert trained == []
+    assert second[:2] == first[:2]
+    assert "1 runs, 1 of them already in" in second[2]
+
+
+def test_only_what_is_missing_is_run(cli: Cli, trained: list[str]) -> None:
+    cli()
+    trained.clear()
+    code, out, err = cli("--seeds", "0,1")
+    assert (code, trained) == (0, [config(seed=1).run_id])
+    assert "2 runs, 1 of them already in" in err
+    assert "(1 configurations, 2 runs)" in out
+
+
+def test_the_table_is_of_what_was_asked_for_and_the_file_of_everything(
+    cli: Cli, results: Path
+) -> None:
+    cli(methods="ensemble")
+    _, out, _ = cli()
+    assert "NN Ensemble" not in out
+    assert set(pd.read_csv(results / "summary.csv")["category"]) == {"NN Ensemble", "Standard NN"}
+
+
+def test_a_damaged_run_is_run_again(cli: Cli, results: Path, trained: list[str]) -> None:
+    cli()
+    (results / "runs" / config().run_id / "weights.safetensors").unlink()
+    trained.clear()
+    assert cli()[0] == 0
+    assert trained == [config().run_id]
+
+
+def test_a_run_that_diverges_is_listed_and_the_others_are_done(
+    cli: Cli, results: Path, trained: list[str]
+) -> None:
+    code, out, err = cli("--set", "learning_rate=0.001,1e30", "--set", "epochs=2")
+    assert code == 1
+    assert len(trained) == 2
+    assert "(1 configurations, 1 runs)" in out
+    (record,) = [r for r in Store(results).records() if r["status"] == "failed"]
+    assert record["config"]["training"]["learning_rate"] == 1e30
+    assert record["error"]["type"] == "TrainingDiverged"
+    assert re.fullmatch(r"the training loss became \S+ in epoch [01]", record["error"]["message"])
+    assert f"failed {record['run_id']} (W=8 D=2): TrainingDiverged: the training loss" in out
+    assert f"failed: {record['run_id']}" in err
+    # It is neither forgotten nor tried again.
+    trained.clear()
+    code, again, _ = cli("--set", "learning_rate=0.001,1e30", "--set", "epochs=2")
+    assert (code, trained) == (1, [])
+    assert again == out
+
+
+def test_if_every_run_fails_there_is_the_list_alone(cli: Cli) -> None:
+    code, out, _ = cli("--set", "learning_rate=1e30", "--set", "epochs=2")
+    assert code == 1
+    assert out.startswith("\nfailed digits-standard-")
+    assert "|" not in out
+
+
+def test_a_recorded_failure_is_tried_again_only_if_asked(
+    cli: Cli, results: Path, trained: list[str]
+) -> None:
+    Store(results).save(failure(config(), ZeroDivisionError("no luck")), {})
+    code, out, _ = cli()
+    assert (code, trained) == (1, [])
+    assert "ZeroDivisionError: no luck" in out
+    code, out, _ = cli("--retry-failed")
+    assert (code, trained) == (0, [config().run_id])
+    assert "no luck" not in out
+
+
+@pytest.mark.parametrize("other", ["removed it", "finished it"])
+def test_a_failure_that_another_process_tries_again_at_the_same_time(
+    cli: Cli, results: Path, run: Run, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    store = Store(results)
+    store.save(failure(config(), ZeroDivisionError("no luck")), {})
+    load, pending = Store.load, [True]
+
+    def load_then_lose(self: Store, run_id: str) -> Record | None:
+        record = load(self, run_id)
+        if pending:  # between this look and the lock the other process has been at work
+            pending.clear()
+            self.remove(run_id)
+            if other == "finished it":
+                self.save(*run())
+        return record
+
+    monkeypatch.setattr(Store, "load", load_then_lose)
+    code, _, err = cli("--retry-failed")
+    assert code == 0, err
+    record = store.load(config().run_id)
+    assert record is not None
+    if other == "finished it":
+        assert record["timings"] == run()[0]["timings"]
+
+
+def test_ctrl_c_in_this_process(cli: Cli, monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
+    def interrupted(chosen: RunConfig, **options: Any) -> Any:
+        if chosen.seed == 1:
+            raise KeyboardInterrupt
+        return run_one(chosen, **options)
+
+    monkeypatch.setattr(run_module, "run_one", interrupted)
+    code, out, err = cli("--seeds", "0,1,2")
+    assert (code, out) == (130, "")
+    assert err.endswith("the same command goes on where this one stopped\n")
+    assert [record["config"]["seed"] for record in Store(results).records()] == [0]

@@ -1,0 +1,131 @@
+"""What a user can get wrong on the command line, and what may be missing."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.compare import main
+from bench.data import medmnist_files
+from bench.records.store import Record
+from bench.runs.loaded import load_dataset
+from runs.tiny_runs import config
+
+Run = Callable[..., tuple[Record, dict[str, bytes]]]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def refuse(flag: str, folder: Path) -> None:
+        raise RuntimeError("URLError: <urlopen error [Errno -3] Temporary failure>")
+
+    monkeypatch.setattr(medmnist_files, "_medmnist_download", refuse)
+    load_dataset.cache_clear()
+    yield
+    load_dataset.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, mc_"),
+        (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, pneumonia"),
+        (["--preset", "big"], "unknown preset 'big'; choices: smoke, quick, paper"),
+        (["--backbone", "cnn"], "unknown backbone 'cnn'; choices: fc"),
+        (["--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; choices: train.epochs, "),
+        (["--set", "width=0"], "fc.width=0: must be >= 1"),
+        (["--set", "learning_rate=nan"], "train.learning_rate=nan: must be a finite number"),
+        (["--methods", "sae", "--set", "sae.n_inputs=0"], "sae.n_inputs=0: must be >= 1"),
+        (["--methods", "sae", "--set", "sae.temperature_end=0"], "sae.temperature_end=0: must be"),
+        (["--methods", "sae", "--set", "sae.n_exits=5"], "sae.n_exits=5: K must be <= D, and "),
+        (["--seeds=-1"], "--seeds -1: must be integers >= 0, for example 0,1,2"),
+        (["--seeds", "-1"], "--seeds -1: must be integers >= 0, for example 0,1,2"),
+        (["--seeds", "a"], "--seeds a: must be integers, for example 0,1,2"),
+        (["--seeds", "0,1.5"], "--seeds 0,1.5: must be integers, for example 0,1,2"),
+        (["--seeds", ""], "--seeds : must be integers >= 0, for example 0,1,2"),
+        (["--workers", "-1"], "--workers -1: must be >= 0 (0 = in this process)"),
+        (["--device", "nonsense"], "--device nonsense: not usable here ("),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_trains_nothing(
+    cli: Cli, trained: list[str], arguments: list[str], message: str
+) -> None:
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+    assert trained == []
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "two"], ["--nonsense"], ["--seeds"]])
+def test_what_argparse_refuses_has_the_same_exit_code(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+
+
+@pytest.mark.parametrize("option", ["--datasets", "--methods"])
+def test_an_empty_list_is_not_the_default(cli: Cli, option: str, trained: list[str]) -> None:
+    code, _, err = cli(option, ",")
+    assert (code, trained) == (2, [])
+    assert option in err
+
+
+def test_a_seed_written_twice_is_one_seed(cli: Cli, trained: list[str]) -> None:
+    code, _, err = cli("--seeds", "0,00,+0")
+    assert code == 0
+    assert trained == [config().run_id]
+    assert "1 runs, 0 of them already in" in err
+
+
+def test_data_that_was_asked_for_and_can_not_be_had(
+    cli: Cli, trained: list[str], tmp_path: Path, no_network: None
+) -> None:
+    code, out, err = cli("--datasets", "digits,pneumonia", "--data", str(tmp_path))
+    assert (code, out, trained) == (2, "", [])
+    (message,) = [line for line in err.splitlines() if not line.startswith("downloading")]
+    assert message.startswith(
+        "error: dataset 'pneumonia' is not available: looked for pneumoniamnist.npz in "
+        f"{tmp_path} (from --data); tried to download it with medmnist: URLError"
+    )
+    assert "Put the official file there, or pass --data FOLDER, or set SAE_BENCH_DATA" in message
+    assert list(tmp_path.glob("*.npz")) == []
+
+
+def test_data_of_a_preset_that_can_not_be_had_is_skipped_with_the_reason(
+    cli: Cli, trained: list[str], results: Path, tmp_path: Path, no_network: None
+) -> None:
+    arguments = ["--preset", "quick", "--seeds", "0", "--data", str(tmp_path)]
+    code, out, _ = cli(*arguments)
+    assert code == 0
+    assert {run_id.partition("-")[0] for run_id in trained} == {"digits"}
+    assert "skipped pneumonia: dataset 'pneumonia' is not available: looked for" in out
+    assert "skipped pneumonia" in (results / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file", "no rights"])
+def test_results_that_can_not_be_written(
+    cli: Cli, trained: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    target = tmp_path / "target"
+    if place == "no rights":
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    else:
+        target.write_text("")
+    chosen = target / "below" if place == "below a file" else target
+    code, out, err = cli("--results", str(chosen))
+    assert (code, out, trained) == (2, "", [])
+    assert err.startswith(f"error: results folder {chosen}: ")
+    assert "pass --results FOLDER" in err
+    assert err.count("\n") == 1
+
+
+def test_a_cache_that_can_not_be_written_is_the_users_to_mend(
+    cli: Cli, results: Path, trained: list[str]
+) -> None:
+    (results / ".cache").unlink()
+    (results / ".cache").write_text("a file in the place of the folder")
+    code, _, err = cli()
+    assert (code, trained) == (2, [])
+    assert f"error: results folder {results}: File exists; make room or rights there" in err

@@ -1,0 +1,71 @@
+"""Workers come from one process that has imported what a run needs."""
+
+from __future__ import annotations
+
+import multiprocessing.forkserver
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench.executors import fork_server
+from bench.executors.local_cluster import local
+
+# Of no module of the project, so that looking does not import one.
+_LOADED = "'bench.runs.run' in __import__('sys').modules"
+
+
+def test_it_starts_once_and_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    fork_server.start()
+    pid = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    fork_server.start()
+    assert pid is not None
+    assert multiprocessing.forkserver._forkserver._forkserver_pid == pid  # type: ignore[attr-defined]
+    assert dict(os.environ) == before
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
+def test_workers_are_its_children_and_have_imported() -> None:
+    with local(1, []) as cluster:
+        server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+        assert cluster.call(os.getppid) == server
+        assert cluster.call(eval, _LOADED) is True
+
+
+def test_a_command_imports_nothing_that_only_runs_and_tables_need() -> None:
+    code = """
+import sys
+from bench.executors import fork_server
+from bench import compare
+from bench.search import __main__
+import bench.runs.settings, bench.executors.device, bench.runs.plan, bench.runs.sweep
+import bench.runs.execute, bench.executors.local_cluster
+unneeded = {"scipy", "pandas", "fvcore", "imgaug", "bokeh"}
+unneeded |= {"bench.runs.run", "bench.tables.printed"}
+assert "torch" in sys.modules
+assert not unneeded & set(sys.modules), unneeded & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_optimiser_and_the_official_facts_import_no_more_than_they_need() -> None:
+    code = """
+import sys, torch
+from bench.training.adam import ClippedAdam
+from bench.data.folder import medmnist_info
+weight = torch.nn.Parameter(torch.ones(2))
+optimiser = ClippedAdam([{"params": [weight]}], lr=0.1)
+weight.grad = torch.ones(2)
+optimiser.step()
+facts = medmnist_info()
+assert not {"torch._dynamo", "sympy", "medmnist", "pandas", "sklearn"} & set(sys.modules)
+import medmnist
+assert facts.INFO == medmnist.INFO
+assert facts.DEFAULT_ROOT == medmnist.info.DEFAULT_ROOT
+assert medmnist_info() is medmnist.info
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,189 @@
+"""Real command lines and worker processes: killed, interrupted, and two at a time."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import methods
+from bench.compare import main
+from bench.records.store import Record, Store
+from runs.tiny_runs import (
+    HERE,
+    TINY,
+    config,
+    folder_bytes,
+    start,
+    without_circumstances,
+)
+
+Run = Callable[..., tuple[Record, dict[str, bytes]]]
+PATIENCE_S = 180.0
+
+
+def until(reached: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (a dead one may wait for its parent to take note)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def group_members(group: int) -> list[int]:
+    """The processes of a process group that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+        # Its last helper closes its pipes a moment before it is gone.
+        until(lambda: group_members(process.pid) == [], "a process of the command lives on")
+    finally:
+        for pid in group_members(process.pid):  # only if the test fails
+            os.kill(pid, signal.SIGKILL)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def extra_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The methods of the driver in this process too."""
+    places = [*methods.__path__, str(HERE / "extra_methods")]
+    monkeypatch.setattr(methods, "__path__", places)
+
+
+def is_deaf_to_ctrl_c(pid: int) -> bool:
+    """Whether SIGINT (bit 1) is blocked or ignored by a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = dict(line.split(":") for line in status.splitlines() if line.startswith("Sig"))
+    return any(int(masks[name], 16) >> (signal.SIGINT - 1) & 1 for name in ("SigBlk", "SigIgn"))
+
+
+def assert_whole(store: Store, run: Run, *known: tuple[str, dict[str, Any]]) -> None:
+    """The stored runs are bit by bit those of this process."""
+    for method, options in known:
+        record, files = run(method, **options)
+        stored = store.load(config(method, **options).run_id)
+        assert stored is not None
+        on_disk = folder_bytes(store.folder(stored["run_id"]))
+        assert on_disk.keys() == files.keys()
+        # By name: a diff of their bytes would take pytest minutes.
+        assert [name for name in files if on_disk[name] != files[name]] == []
+        del stored["files"]
+        assert without_circumstances(stored) == without_circumstances(record)
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_bits_and_a_dying_run_is_recorded(
+    results: Path, run: Run, tmp_path: Path
+) -> None:
+    store = Store(results)
+    code, out, err = finish(
+        start(
+            *TINY, "--results", str(results), "--workers", "2", "--set", "sae.n_inputs=2",
+            "--set", "sae.n_exits=2", "--methods", "dying,sae,standard",
+            DYING_STORE=str(results / "runs"), DYING_RUNS="2", DYING_LOG=str(tmp_path / "deaths"),
+        )
+    )  # fmt: skip
+    assert code == 1, err
+    # The worker is killed after the other two runs are there; its run is tried once more.
+    assert (tmp_path / "deaths").read_text() == "died\n" * 2
+    dying = [record for record in store.records() if record["status"] == "failed"]
+    assert [record["config"]["method"]["name"] for record in dying] == ["dying"]
+    assert dying[0]["error"]["message"].startswith("its worker process died ")
+    assert f"failed {dying[0]['run_id']} (W=8 D=2): WorkerDied: its worker process died" in out
+    assert "3 runs, 0 of them already in" in err
+    assert_whole(store, run, ("standard", {}), ("sae", {"n_inputs": 2, "n_exits": 2}))
+    assert list((results / ".partial").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strike", ["interrupt", "kill"])
+def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
+    results: Path,
+    run: Run,
+    tmp_path: Path,
+    extra_methods: None,
+    monkeypatch: pytest.MonkeyPatch,
+    strike: str,
+) -> None:
+    mark, store = tmp_path / "mark", Store(results)
+    arguments = [*TINY, "--results", str(results), "--methods", "standard,sleepy"]
+    sweep = start(*arguments, "--workers", "1", SLEEPY_MARK=str(mark), SLEEPY_SECONDS="60")
+    until(mark.exists, "the second run has not begun")
+    until(lambda: mark.read_text() != "", "the second run has not begun")
+    worker = int(mark.read_text())
+    assert worker != sweep.pid
+    assert is_deaf_to_ctrl_c(worker)
+    assert not is_deaf_to_ctrl_c(sweep.pid)
+    assert [record["config"]["method"]["name"] for record in store.records()] == ["standard"]
+    if strike == "interrupt":
+        os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
+    else:
+        sweep.kill()
+    struck = time.monotonic()
+    code, out, err = finish(sweep)
+    until(lambda: not alive(worker), "the worker lives on")
+    assert time.monotonic() - struck < 10  # all of its group: see finish
+    if strike == "interrupt":
+        assert (code, out) == (130, "")
+        assert err.endswith(
+            "interrupted: finished runs are kept; the same command goes on where this one stopped\n"
+        )
+        assert "Traceback" not in err
+    else:
+        assert code == -signal.SIGKILL
+    assert_whole(store, run, ("standard", {}))
+    # The same command, this time without a nap.
+    before = store.folder(config().run_id).stat().st_mtime_ns
+    assert main([*arguments, "--workers", "0"]) == 0
+    assert [r["config"]["method"]["name"] for r in store.records()] == ["sleepy", "standard"]
+    assert store.folder(config().run_id).stat().st_mtime_ns == before
+    assert list((results / ".partial").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_two_sweeps_on_one_folder_lose_and_double_nothing(results: Path, run: Run) -> None:
+    # The real command line, all corruptions; the driver of the other tests beside it.
+    arguments = [*TINY, "--results", str(results), "--workers", "0", "--methods", "standard"]
+    seeds = ["--seeds", "0,1,2,3"]
+    sweeps = [start(*arguments, *seeds), start(*arguments, *seeds)]
+    ends = [finish(sweep) for sweep in sweeps]
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    store = Store(results)
+    assert [record["config"]["seed"] for record in store.records()] == [0, 1, 2, 3]
+    assert {record["status"] for record in store.records()} == {"done"}
+    # Nothing was set aside, replaced or left over, and both saw everything.
+    assert not (results / "set-aside").exists()
+    assert list((results / ".partial").iterdir()) == []
+    tables = {out[: out.index("all configurations")] for _, out, _ in ends}
+    assert len(tables) == 1
+    assert "(1 configurations, 4 runs)" in tables.pop()
+    assert_whole(store, run, ("standard", {}), ("standard", {"seed": 3}))
+
+
+def test_the_module_is_the_command_line(tmp_path: Path) -> None:
+    code, out, err = finish(start("--methods", "sea", script=None))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: unknown method 'sea'; choices: batch_ensemble, ensemble, ")
+    assert err.count("\n") == 1
