@@ -28,7 +28,7 @@ from bench.runs.loaded import corrupted_tests, load_dataset
 from bench.shift import corrupted_sets
 from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import train
-from bench.training.predict import predict_split
+from bench.training.predict import kept_weights, predict_split
 from methods import load_method
 from methods.core.backbone import ImageShape
 from methods.core.likelihood import likelihood_for
@@ -156,7 +156,7 @@ def _evaluate(
     temperature = calibration.fit_temperature(val)
     found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
     arrays: dict[str, npt.NDArray[Any]] = {
-        "weights": val.weights_M.astype(np.float32),
+        "weights": kept_weights(deployed.weights()),
         **_arrays("val", val),
     }
     if stage == "search":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -48,17 +49,29 @@ def batch_size(predictor: Predictor) -> int:
 def predictive(
     likelihood: Likelihood, outputs_BMC: Tensor, weights_M: Tensor, y_B: npt.NDArray[Any]
 ) -> Predictive:
-    """What the metrics read: members and mixture, in double precision."""
-    outputs_BMC, weights_M = outputs_BMC.double(), weights_M.detach().cpu().double()
-    # Float32 weights sum to 1 within 1e-7; in double they should do so within 1e-16.
-    weights_M = weights_M / weights_M.sum()
+    """What the metrics read: members and mixture, mixed in double and kept in single precision.
+
+    Single precision is what a record stores: its metrics can be recomputed from it to the last bit.
+    """
+    outputs_BMC, weights_M = outputs_BMC.double(), _normalised(weights_M)
     return Predictive(
         task=likelihood.task,
-        mixed_BC=likelihood.mix(outputs_BMC, weights_M).numpy(),
-        members_BMC=likelihood.members(outputs_BMC).numpy(),
-        weights_M=weights_M.numpy(),
+        mixed_BC=likelihood.mix(outputs_BMC, weights_M).float().numpy(),
+        members_BMC=likelihood.members(outputs_BMC).float().numpy(),
+        weights_M=kept_weights(weights_M),
         y_B=y_B,
     )
+
+
+def kept_weights(weights_M: Tensor) -> npt.NDArray[np.float32]:
+    """The members' weights as a record stores them, (M,)."""
+    return _normalised(weights_M).float().numpy()
+
+
+def _normalised(weights_M: Tensor) -> Tensor:
+    """Weights in double precision: in single they sum to 1 within 1e-7 alone."""
+    weights_M = weights_M.detach().cpu().double()
+    return weights_M / weights_M.sum()
 
 
 def predict_split(

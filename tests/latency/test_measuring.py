@@ -121,11 +121,16 @@ def test_what_can_not_be_measured(tmp_path: Path) -> None:
     [
         (["--rounds", "0"], "--rounds 0: must be >= 1"),
         (["--batch", "-1"], "--batch -1: must be >= 1"),
-        (["--results", "/nowhere"], "there are no runs in it"),
+        (["--results", "empty"], "there are no runs in it"),
     ],
 )
 def test_bad_input_is_answered(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
