@@ -126,7 +126,11 @@ def _study() -> pd.DataFrame:
             _row("b", 0, "val", accuracy=0.9),
             _row("b", 1, "val", accuracy=0.6),
             _row("c", 0, "val", accuracy=0.8, params=11.0),
-            _row("d", 0, "val", accuracy=0.1, flops=9.0),  # poor, but nothing is cheaper
+            _row("c", 1, "val", accuracy=0.8, params=11.0),
+            # Poor, but nothing is cheaper.
+            _row("d", 0, "val", accuracy=0.1, flops=9.0),
+            _row("d", 1, "val", accuracy=0.1, flops=9.0),
+            _row("e", 0, "val", accuracy=1.0, flops=1.0),  # its other seed failed
             _row("b", 0, "test", accuracy=1.0, ece=0.0, flops=1.0, params=1.0),
             _row("r", 0, "val", dataset="retina", task="regression", mse=0.1, nll=-1.0),
         ]

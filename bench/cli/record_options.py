@@ -42,15 +42,29 @@ def add_names(made: argparse.ArgumentParser, choices: Iterable[str]) -> None:
     )
 
 
-def finished_runs(results: Path) -> Frames:
+def add_select(made: argparse.ArgumentParser) -> None:
+    """Add `--select`: which validation metric chooses the configuration of each method."""
+    made.add_argument(
+        "--select", metavar="METRIC", default="nll",
+        help="choose each method's configuration by this validation metric, such as accuracy or "
+        "ece; a task that does not have it uses the NLL (default: nll)",
+    )  # fmt: skip
+
+
+def finished_runs(results: Path, select: str = "nll") -> Frames:
     """The frames of a results folder.
 
+    Args:
+        results: the folder.
+        select: the metric of `--select`.
+
     Raises:
-        UserError: it has no finished runs.
+        UserError: it has no finished runs, or no task has the metric.
     """
     from bench.records.frames import load_frames
+    from bench.records.selection import checked
 
-    frames = load_frames(results) if results.is_dir() else None
+    frames = load_frames(results, checked(select)) if results.is_dir() else None
     if frames is None or frames.runs.empty:
         raise no_finished_runs(results)
     return frames

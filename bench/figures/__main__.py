@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import record_options
-from bench.figures import Pairs, load, names
+from bench.figures import load, names
 
 LOG = logging.getLogger("bench.figures")
 
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     description = "Draw figures from the records of finished runs, as PNG and PDF."
     parser = record_options.parser("bench.figures", description, _EXAMPLES)
     record_options.add_names(parser, names())
+    record_options.add_select(parser)
     parser.add_argument(
         "--pairs", choices=("main", "all"), default="main",
         help="metrics of pareto and heatmap: the main pair, or every one (default: main)",
@@ -50,17 +51,16 @@ def _write(path: Path, content: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _draw(
-    wanted: Sequence[str], pairs: Pairs, costs: str | None, *, results: Path, plots: Path
-) -> None:
+def _draw(options: argparse.Namespace) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
     from bench.figures.numbers.cost_axes import parse
 
     # Before any drawing: a typo in the last name must not cost the time of the first.
-    axes = None if costs is None else parse(costs)
-    drawers = [load(name, pairs, axes) for name in wanted]
-    frames = record_options.finished_runs(results)
+    axes = None if options.costs is None else parse(options.costs)
+    drawers = [load(name, options.pairs, axes) for name in options.names or names()]
+    frames = record_options.finished_runs(options.results, options.select)
+    plots: Path = options.plots
     plots.mkdir(parents=True, exist_ok=True)
     for figures in drawers:
         for stem, figure in figures(frames):
@@ -80,10 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 for an unknown figure or cost, or when there are no finished runs.
     """
     options = _parser().parse_args(argv)
-    wanted, results, plots = options.names or names(), options.results, options.plots
-    return record_options.exit_status(
-        lambda: _draw(wanted, options.pairs, options.costs, results=results, plots=plots), LOG
-    )
+    return record_options.exit_status(lambda: _draw(options), LOG)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from bench.figures import style
 from bench.figures.layout import legend_below, scale_axis
 from bench.figures.numbers.costs import by_part
 from bench.records.frames import Frames
-from bench.records.selection import chosen_by_category
 
 LOG = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ LOG = logging.getLogger(__name__)
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset with validation results."""
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
-        chosen = chosen_by_category(runs)
+        chosen = frames.chosen(runs)
         parts = frames.parts[frames.parts["config_id"].isin(chosen["config_id"])]
         if parts.empty:
             LOG.info("cost_parts: nothing to show for %s, no cost by part is known", dataset)

@@ -16,7 +16,6 @@ from bench.figures.layout import legend_below, line_handle, note_below, scale_ax
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
 from bench.records.search_budget import budget_lines
-from bench.records.selection import chosen_by_category
 from bench.statistics.intervals import MEAN, intervals, severity_intervals
 
 LOG = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     looks = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
-        chosen = list(chosen_by_category(runs)["config_id"])
+        chosen = list(frames.chosen(runs)["config_id"])
         shown = runs[runs["config_id"].isin(chosen)]
         if frames.root is None or not (shown["split"] == "corruption").any():
             LOG.info("ood: nothing to show for %s, it has no results under corruptions", dataset)

@@ -21,7 +21,6 @@ from bench.metrics.calibration import N_BINS
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import label_of
 from bench.records.frames import Frames
-from bench.records.selection import chosen_by_category
 from bench.statistics.predictions import shifted, stored
 
 LOG = logging.getLogger(__name__)
@@ -61,19 +60,19 @@ WORDING: Mapping[str, Wording] = MappingProxyType(
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset whose predictions are stored."""
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
-        table = curves(runs, frames.root)
+        table = curves(frames, runs)
         if table.empty:
             LOG.info("reliability: nothing to show for %s, no predictions are stored", dataset)
             continue
         yield f"reliability_{dataset}", draw(table, str(runs["task"].iloc[0]))
 
 
-def curves(runs: pd.DataFrame, root: Path | None) -> pd.DataFrame:
+def curves(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """Reliability curves of each category's configuration, pooled over its seeds.
 
     Args:
-        runs: The runs frame of one dataset, all splits.
-        root: The results folder, which has the predictions.
+        frames: All records, with their predictions.
+        runs: The rows of ``frames.runs`` of one dataset.
 
     Returns:
         Columns dataset, category, series (`CLEAN`, `SHIFT`), error (mean over seeds of the
@@ -83,15 +82,15 @@ def curves(runs: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     task = str(runs["task"].iloc[0])
     error = WORDING[task].error
     parts = []
-    for category, config_id in chosen_by_category(runs).itertuples(index=False):
+    for category, config_id in frames.chosen(runs).itertuples(index=False):
         rows = runs[runs["config_id"] == config_id]
         for series, split in ((CLEAN, "test"), (SHIFT, "ood")):
             some = rows[rows["split"] == split]
-            if root is None or some.empty:
+            if frames.root is None or some.empty:
                 continue
             run_ids = sorted(some["run_id"].unique())
             parts.append(
-                curve(tally(_predictions(root, run_ids, split))).assign(
+                curve(tally(_predictions(frames.root, run_ids, split))).assign(
                     dataset=str(runs["dataset"].iloc[0]),
                     category=category,
                     series=series,

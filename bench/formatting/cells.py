@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MISSING = "-"
 _FACTORS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -38,18 +38,36 @@ def cost(value: float) -> str:
     return f"{value:.0f}"
 
 
+def cost_range(values: Iterable[float], times: float = math.nan) -> str:
+    """The costs of the seeds, as a range where they differ, and how many times ``times`` that is.
+
+    SAE learns which exits it keeps, so that two seeds may be networks of different costs.
+    """
+    low, high = min(values := list(values)), max(values)
+    text = "-".join(dict.fromkeys((cost(low), cost(high))))
+    if math.isnan(times):
+        return text
+    return f"{text} ({'-'.join(dict.fromkeys((f'{low / times:.2f}', f'{high / times:.2f}')))}x)"
+
+
 def seeds(count: int, expected: int) -> str:
     """How many seeds stand behind a row; fewer than the most complete configuration's are said."""
     return str(count) if count >= expected else f"{count} of {expected} seeds"
 
 
-def starred(texts: Sequence[str], values: Sequence[float], direction: str) -> list[str]:
-    """The texts; those that begin with the best value, as printed, end in a star.
+def starred(
+    texts: Sequence[str], values: Sequence[float], direction: str, competing: Sequence[bool]
+) -> list[str]:
+    """The texts; those of competing rows that begin with the best value, as printed, end in a star.
 
     Compared as printed: two values that read the same are equally best to the reader.
     """
-    measured = [value for value in values if not math.isnan(value)]
+    pairs = zip(values, competing, strict=True)
+    measured = [value for value, competes in pairs if competes and not math.isnan(value)]
     if not measured:
         return list(texts)
     best = number(max(measured) if direction == "higher" else min(measured))
-    return [f"{text} *" if text.split(" ")[0] == best else text for text in texts]
+    return [
+        f"{text} *" if competes and text.split(" ")[0] == best else text
+        for text, competes in zip(texts, competing, strict=True)
+    ]

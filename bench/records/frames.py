@@ -13,6 +13,7 @@ import pandas as pd
 from bench.metrics.table import TASKS, keys_for
 from bench.records.measurements import with_measures
 from bench.records.search_budget import budgets, no_budgets
+from bench.records.selection import SELECTION_METRIC, chosen_by_category
 from bench.records.store import Record, Store
 
 # The columns that every row of `runs` begins with; metrics and settings follow.
@@ -49,6 +50,7 @@ class Frames:
             (``bench.records.search_budget``).
         root: the results folder, for what is not in the records (predictions); None for frames
             that were not read from one.
+        select: the metric whose validation value chooses (``bench.records.selection``).
     """
 
     runs: pd.DataFrame
@@ -58,13 +60,22 @@ class Frames:
     timings: pd.DataFrame = field(default_factory=lambda: _frame([], (*RUN_KEYS, *TIMINGS)))
     budgets: pd.DataFrame = field(default_factory=no_budgets)
     root: Path | None = None
+    select: str = SELECTION_METRIC
+
+    def chosen(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """``chosen_by_category`` of one dataset's rows of ``runs``, by ``select``."""
+        return chosen_by_category(runs, self.select)
 
 
-def load_frames(results: Path) -> Frames:
+def load_frames(results: Path, select: str = SELECTION_METRIC) -> Frames:
     """Read every record below ``results``, and what a search there has spent."""
-    frames = frames_of(Store(results).records())
+    return completed(frames_of(Store(results).records()), results, select)
+
+
+def completed(frames: Frames, results: Path, select: str = SELECTION_METRIC) -> Frames:
+    """The frames of a folder's records with what lies beside them: measurements and budgets."""
     runs = with_measures(frames.runs, results)
-    return replace(frames, runs=runs, budgets=budgets(results), root=results)
+    return replace(frames, runs=runs, budgets=budgets(results), root=results, select=select)
 
 
 def frames_of(records: Iterable[Record]) -> Frames:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.metrics.table import direction_of
+from bench.records.seeds import competing
 
 # (performance, calibration) of each task: the two quality objectives that selection and the
 # figures use unless told otherwise. The paper's Figure 2 has the same two axes.
@@ -98,7 +99,7 @@ def selected(
     """Configurations on the validation front over performance, calibration, FLOPs, parameters.
 
     Reads the rows with split == "val" alone, averaged over seeds: test and OOD numbers cannot
-    reach the selection.
+    reach the selection. Only configurations with a run for every seed compete.
 
     Args:
         runs: The `runs` frame of `bench.records.frames.load_frames`.
@@ -116,7 +117,8 @@ def selected(
         task = str(rows["task"].iloc[0])
         metrics = quality_of(task, quality)
         directions = [direction_of(task, key) for key in metrics] + ["lower"] * len(COSTS)
-        means = seed_means(rows, [*metrics, *COSTS]).droplevel("dataset")
+        whole = rows[rows["config_id"].isin(competing(rows))]
+        means = seed_means(whole, [*metrics, *COSTS]).droplevel("dataset")
         mask_R = front(means.to_numpy(dtype=float), directions)
         chosen[str(dataset)] = frozenset(map(str, means.index[mask_R]))
     return chosen

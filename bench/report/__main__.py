@@ -25,14 +25,16 @@ def _parser() -> argparse.ArgumentParser:
         "It opens from disk, without a network."
     )
     parser = record_options.parser("bench.report", description, _EXAMPLES)
+    record_options.add_select(parser)
     parser.add_argument(
         "--out", type=Path, help="file to write (default: report.html in the results folder)"
     )
     return parser
 
 
-def _write(results: Path, out: Path) -> None:
+def _write(results: Path, select: str, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
+    from bench.records.selection import checked
     from bench.records.store import storage_errors, write_file
     from bench.report.build import content
     from bench.report.page import render
@@ -40,7 +42,7 @@ def _write(results: Path, out: Path) -> None:
 
     if out.is_dir():
         raise UserError(f"--out {out}: is a folder; it must be the file to write")
-    study = read_study(results) if results.is_dir() else None
+    study = read_study(results, checked(select)) if results.is_dir() else None
     if study is None or study.frames.runs.empty:
         raise record_options.no_finished_runs(results)
     page = render(content(study))
@@ -61,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results / "report.html"
-    return record_options.exit_status(lambda: _write(options.results, out), LOG)
+    return record_options.exit_status(lambda: _write(options.results, options.select, out), LOG)
 
 
 if __name__ == "__main__":

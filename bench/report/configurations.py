@@ -11,7 +11,6 @@ import pandas as pd
 from bench.metrics.table import keys_for
 from bench.records.measurements import MEASURES
 from bench.records.pareto import COSTS, seed_means, selected
-from bench.records.selection import chosen_by_category
 from bench.report.command import command
 from bench.report.depth import histories
 from bench.report.rounding import compact
@@ -55,7 +54,7 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
     task, keys = str(runs["task"].iloc[0]), metric_keys(runs)
     measured = measured_keys(runs)
     on_front = selected(runs).get(dataset, frozenset())
-    chosen = set(chosen_by_category(runs)["config_id"])
+    chosen = set(study.frames.chosen(runs)["config_id"])
     values, spreads = _by_split(runs, keys)
     shifts, parts, seconds = _shifts(runs), _parts(study), _seconds(study)
     thetas, configs = histories(study.frames.depth, dataset), study.configs()

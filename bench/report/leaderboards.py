@@ -13,7 +13,6 @@ from bench.figures.style import metric_label
 from bench.formatting import cells
 from bench.metrics.table import direction_of
 from bench.records.pareto import COSTS
-from bench.records.selection import chosen_by_category
 from bench.report.rounding import decimals
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
@@ -41,7 +40,7 @@ class Board:
 def leaderboards(study: Study, dataset: str) -> Iterator[Board]:
     """For each split the values, and the differences to each reference that was run."""
     runs = study.runs(dataset)
-    chosen = chosen_by_category(runs)
+    chosen = study.frames.chosen(runs)
     ids = list(chosen["config_id"])
     measured = intervals(study.frames, ids, splits=SPLITS)
     for split in SPLITS:

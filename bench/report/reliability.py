@@ -9,7 +9,6 @@ import pandas as pd
 from bench.figures.reliability import CLEAN, WORDING, curves
 from bench.formatting import cells
 from bench.metrics.table import label_of
-from bench.records.selection import chosen_by_category
 from bench.report.rounding import compact
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
@@ -28,10 +27,10 @@ def diagrams(study: Study, dataset: str) -> dict[str, Any]:
     """
     runs = study.runs(dataset)
     task = str(runs["task"].iloc[0])
-    wording, table = WORDING[task], curves(runs, study.frames.root)
+    wording, table = WORDING[task], curves(study.frames, runs)
     panels = []
     if not table.empty:
-        for category in chosen_by_category(runs)["category"]:
+        for category in study.frames.chosen(runs)["category"]:
             rows = table[table["category"] == category]
             series = [_series(str(name), some) for name, some in rows.groupby("series", sort=True)]
             panels.append({"category": category, "series": series})
@@ -55,7 +54,7 @@ def ece_table(study: Study, dataset: str) -> Table | None:
     runs = study.runs(dataset)
     if str(runs["task"].iloc[0]) != "classification" or study.frames.root is None:
         return None
-    report = ece_report(study.frames, list(chosen_by_category(runs)["config_id"]))
+    report = ece_report(study.frames, list(study.frames.chosen(runs)["config_id"]))
     if report.empty:
         return None
     rows = [

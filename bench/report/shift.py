@@ -6,7 +6,6 @@ from collections import defaultdict
 from typing import Any
 
 from bench.figures.ood import severities
-from bench.records.selection import chosen_by_category
 from bench.report.configurations import corruptions, shift_metrics
 from bench.report.rounding import compact
 from bench.report.study import Study
@@ -28,7 +27,7 @@ def shifted(study: Study, dataset: str) -> dict[str, Any]:
     curves: Curves = defaultdict(lambda: defaultdict(dict))
     if levels and study.frames.root is not None:
         metrics = tuple(shift_metrics(str(runs["task"].iloc[0])))
-        chosen = list(chosen_by_category(runs)["config_id"])
+        chosen = list(study.frames.chosen(runs)["config_id"])
         points = severities(study.frames, chosen, metrics)
         for key, rows in points.groupby(["metric", "corruption", "category"], sort=False):
             metric, corruption, category = map(str, key)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.records.frames import Frames, frames_of
-from bench.records.measurements import with_measures
-from bench.records.search_budget import budgets
+from bench.records.frames import Frames, completed, frames_of
+from bench.records.selection import SELECTION_METRIC
 from bench.records.store import Record, Store
 
 _FACTS = ("run_id", "config_id", "status", "config", "dataset", "environment")
@@ -50,12 +49,10 @@ class Study:
         return [fact for fact in done if fact["config"]["dataset"] == dataset]
 
 
-def read_study(results: Path) -> Study:
+def read_study(results: Path, select: str = SELECTION_METRIC) -> Study:
     """Read every record below ``results``, what was measured and what a search has spent."""
     study = study_of(Store(results).records())
-    runs = with_measures(study.frames.runs, results)
-    frames = replace(study.frames, runs=runs, budgets=budgets(results), root=results)
-    return replace(study, frames=frames)
+    return replace(study, frames=completed(study.frames, results, select))
 
 
 def study_of(records: Iterable[Record]) -> Study:

@@ -15,7 +15,6 @@ from scipy.stats import friedmanchisquare, rankdata, studentized_range
 from bench.metrics.table import TASKS, TEMPERATURE_SUFFIX, direction_of, keys_for
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
-from bench.records.selection import chosen_by_category
 
 ALPHA = 0.05
 # SciPy's Friedman test takes three treatments or more; two would be a sign test.
@@ -68,7 +67,7 @@ def blocks(frames: Frames) -> pd.DataFrame:
             for key, metric in keys_for(task).items()
             if metric.kind != "diversity" and not key.endswith(TEMPERATURE_SUFFIX)
         ]
-        choice = chosen_by_category(runs)
+        choice = frames.chosen(runs)
         means = seed_means(runs[runs["split"] == "test"], keys).loc[dataset]
         values = means.reindex(choice["config_id"]).set_axis(choice["category"]).T
         values.index = pd.MultiIndex.from_product([[dataset], keys], names=["dataset", "metric"])

@@ -8,7 +8,6 @@ import pandas as pd
 
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
-from bench.records.selection import chosen_by_category
 from bench.statistics.calibration_floor import ece_report
 from bench.statistics.effects import effects
 from bench.statistics.fronts import attainment, hypervolumes
@@ -30,7 +29,7 @@ def tables(frames: Frames) -> Iterator[tuple[str, pd.DataFrame]]:
         UserError: predictions that are missing.
     """
     chosen = {
-        str(dataset): chosen_by_category(runs)
+        str(dataset): frames.chosen(runs)
         for dataset, runs in frames.runs.groupby("dataset", sort=True)
     }
     ids = [config_id for choice in chosen.values() for config_id in choice["config_id"]]

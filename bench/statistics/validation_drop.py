@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames
-from bench.records.selection import chosen_by_category
 from bench.statistics import replicates
 from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
 from bench.statistics.configurations import Configuration, configurations, results_folder
@@ -39,7 +38,7 @@ def drops(frames: Frames, *, n_resamples: int = N_RESAMPLES) -> pd.DataFrame:
     rows = [
         {**config.facts, **row}
         for _, runs in frames.runs.groupby("dataset", sort=True)
-        for config in configurations(frames, chosen_by_category(runs)["config_id"])
+        for config in configurations(frames, frames.chosen(runs)["config_id"])
         for row in _of(root, config, n_resamples)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -16,6 +16,7 @@ LOG = logging.getLogger("bench.tables")
 _EXAMPLES = """examples:
   python -m bench.tables                               all tables, results/ -> results/tables/
   python -m bench.tables best ranks                    only these two
+  python -m bench.tables summary --select ece          what validation ECE would choose
   python -m bench.tables --results results --out /tmp/tables
 """
 
@@ -24,13 +25,14 @@ def _parser() -> argparse.ArgumentParser:
     description = "Write tables of the records of finished runs, as CSV, Markdown and LaTeX."
     parser = record_options.parser("bench.tables", description, _EXAMPLES)
     record_options.add_names(parser, names())
+    record_options.add_select(parser)
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: tables/ in the results folder)"
     )
     return parser
 
 
-def _write(wanted: Sequence[str], *, results: Path, out: Path) -> None:
+def _write(wanted: Sequence[str], *, results: Path, select: str, out: Path) -> None:
     # Before any work: a typo in the last name must not cost the time of the first.
     makers = [load(name) for name in wanted]
 
@@ -38,7 +40,7 @@ def _write(wanted: Sequence[str], *, results: Path, out: Path) -> None:
     from bench.formatting.rendering import FORMATS
     from bench.records.store import storage_errors, write_file
 
-    frames = record_options.finished_runs(results)
+    frames = record_options.finished_runs(results, select)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for tables in makers:
@@ -60,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     wanted, out = options.names or names(), options.out or options.results / "tables"
-    return record_options.exit_status(lambda: _write(wanted, results=options.results, out=out), LOG)
+    results, select = options.results, options.select
+    return record_options.exit_status(
+        lambda: _write(wanted, results=results, select=select, out=out), LOG
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of, metrics_for
 from bench.records.frames import Frames
 from bench.records.pareto import COSTS, seed_means
+from bench.records.seeds import competing, expected_seeds, seed_costs
 from bench.statistics.intervals import intervals
 
 LOG = logging.getLogger(__name__)
@@ -24,10 +25,10 @@ LOG = logging.getLogger(__name__)
 # (split, its name in heads).
 SHOWN = (("test", "ID"), ("ood", "OOD"))
 _NOTE = (
-    "A row's configuration has the best mean over seeds of its metric on validation; test (ID) "
-    "and OOD, the mean over all corruptions and severities, are only shown. Brackets: 95% "
-    "intervals. * best of its metric in the column, as printed. FLOPs are fused multiply-adds "
-    "for one image."
+    "A row's configuration has the best mean over seeds of its metric on validation, of those "
+    "with all seeds; test (ID) and OOD, the mean over all corruptions and severities, are only "
+    "shown. Brackets: 95% intervals. * best of its metric in the column, as printed. FLOPs are "
+    "fused multiply-adds for one image, a range where seeds differ in what they keep."
 )
 
 
@@ -55,12 +56,13 @@ def best_by_metric(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns metric, category, config_id, val: in the order of the metrics' table, then by
-        category. Equal values go to fewer FLOPs. A configuration whose mean is unknown (a seed has
-        no value) is never best; a category that has only such ones is left out for the metric.
+        category. Equal values go to fewer FLOPs. A configuration that lacks a run or a value in
+        one of the seeds is never best; a category of such ones alone is left out for the metric.
     """
     task = str(runs["task"].iloc[0])
     keys = [metric.name for metric in metrics_for(task) if metric.kind != "diversity"]
     val = runs[runs["split"] == "val"]
+    val = val[val["config_id"].isin(competing(val))]
     means = seed_means(val, [*keys, *COSTS]).droplevel("dataset")
     means["category"] = val.groupby("config_id")["category"].first()
     means = means.reset_index()
@@ -84,10 +86,8 @@ def best_with_intervals(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     """
     best = best_by_metric(runs)
     facts = runs.groupby("config_id").agg(
-        dataset=("dataset", "first"), label=("label", "first"),
-        flops=("flops", "mean"), params=("params", "mean"), n_seeds=("seed", "nunique"),
-    )  # fmt: skip
-    facts["expected_seeds"] = facts["n_seeds"].max()
+        dataset=("dataset", "first"), label=("label", "first"), n_seeds=("seed", "nunique"),
+    ).assign(expected_seeds=expected_seeds(runs)).join(seed_costs(runs))  # fmt: skip
     found = best.join(facts, on="config_id")
     measured = intervals(frames, sorted(set(best["config_id"])), splits=("test", "ood"))
     for split, _ in SHOWN:
@@ -121,8 +121,9 @@ def _cells(numbers: pd.DataFrame) -> pd.DataFrame:
         for split, head in SHOWN:
             values = rows[split].tolist()
             texts = map(cells.interval, values, rows[f"{split}_low"], rows[f"{split}_high"])
-            block[head] = cells.starred(list(texts), values, direction)
+            block[head] = cells.starred(list(texts), values, direction, [True] * len(values))
         for column, head in zip(COSTS, ("FLOPs", "Parameters"), strict=True):
-            block[head] = [cells.cost(value) for value in rows[column]]
+            ends = zip(rows[f"{column}_min"], rows[f"{column}_max"], strict=True)
+            block[head] = [cells.cost_range(pair) for pair in ends]
         blocks.append(block)
     return pd.concat(blocks, ignore_index=True)

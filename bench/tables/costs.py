@@ -11,7 +11,6 @@ from bench.formatting import cells
 from bench.formatting.table import Table
 from bench.records.frames import Frames
 from bench.records.network_parts import PARTS, part_of
-from bench.records.selection import chosen_by_category
 
 LOG = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ _SHARES_NOTE = (
     "exit's features to the last stage's width; heads are the last linear layer of each exit."
 )
 _CHOSEN_NOTE = (
-    "The configuration of each method with the lowest validation NLL, mean over seeds. FLOPs "
+    "The configuration of each method that validation chooses, see the summary table. FLOPs "
     "(fused multiply-adds for one image) of the deployed network, all members."
 )
 
@@ -40,7 +39,7 @@ def tables(frames: Frames) -> Iterator[Table]:
         cells=_share_cells(shares),
         notes=(_SHARES_NOTE,),
     )
-    chosen = chosen_flops(frames.runs, flops)
+    chosen = chosen_flops(frames, flops)
     if not chosen.empty:
         yield Table(
             stem="costs_chosen",
@@ -94,11 +93,11 @@ def share_summary(flops: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index()
 
 
-def chosen_flops(runs: pd.DataFrame, flops: pd.DataFrame) -> pd.DataFrame:
+def chosen_flops(frames: Frames, flops: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``flops_by_part`` of each dataset's chosen configurations, cheapest first."""
     found = []
-    for dataset, rows in runs.groupby("dataset", sort=True):
-        ids = chosen_by_category(rows)["config_id"]
+    for dataset, rows in frames.runs.groupby("dataset", sort=True):
+        ids = frames.chosen(rows)["config_id"]
         some = flops[(flops["dataset"] == dataset) & flops["config_id"].isin(ids)]
         found.append(some.sort_values(["total", "category"]))
     return pd.concat(found, ignore_index=True) if found else flops.iloc[:0]

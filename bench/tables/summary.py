@@ -5,6 +5,7 @@ Every choice is made on validation; test and corrupted data are only shown. No t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,11 +13,13 @@ from types import MappingProxyType
 import pandas as pd
 
 from bench.formatting import cells
+from bench.formatting.rendering import grid
 from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of
 from bench.records.frames import Frames
-from bench.records.pareto import selected
-from bench.records.selection import chosen_by_category
+from bench.records.pareto import seed_means, selected
+from bench.records.seeds import expected_seeds, seed_costs
+from bench.records.selection import SELECTION_METRIC, chosen_by_category, rule
 from bench.records.store import write_file
 
 # (split, metric) columns of each task.
@@ -33,13 +36,18 @@ COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     }
 )  # fmt: skip
 REFERENCE = "Standard NN"
-LEGEND = (
-    "One row a category: its configuration of the lowest validation NLL, mean +- standard "
-    "deviation over seeds. OOD: mean over all corruptions and severities of the test split. "
-    "FLOPs are fused multiply-adds for one image; (x) is relative to the standard NN of this "
-    "table. * best value of a column; P on the validation Pareto front over performance, "
-    "calibration, FLOPs and parameters."
-)
+
+
+def legend(task: str, select: str = SELECTION_METRIC) -> str:
+    """What stands in the table's cells."""
+    return (
+        f"One row per category: its configuration of the {rule(task, select)}, mean +- standard "
+        "deviation over seeds. OOD: mean over all corruptions and severities of the test split. "
+        "FLOPs are fused multiply-adds for one image, a range where seeds differ in what they "
+        "keep; (x) is relative to the standard NN of this table. * best value of a column; P on "
+        "the validation Pareto front over performance, calibration, FLOPs and parameters; rows "
+        "without all seeds compete for neither."
+    )
 
 
 def tables(frames: Frames) -> Iterator[Table]:
@@ -47,105 +55,92 @@ def tables(frames: Frames) -> Iterator[Table]:
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
             continue
+        numbers = summary_numbers(runs, frames.select)
         yield Table(
             stem=f"summary_{dataset}",
             caption=f"{dataset}: the configuration that each method would choose.",
-            numbers=summary_numbers(runs),
-            cells=summary_table(runs),
-            notes=(LEGEND,),
+            numbers=numbers,
+            cells=_cells(numbers, str(runs["task"].iloc[0])),
+            notes=(legend(str(runs["task"].iloc[0]), frames.select),),
         )
 
 
-def summary_numbers(runs: pd.DataFrame) -> pd.DataFrame:
+def summary_numbers(runs: pd.DataFrame, select: str = SELECTION_METRIC) -> pd.DataFrame:
     """What ``summary_table`` writes as text.
 
     Args:
         runs: the ``runs`` frame of one dataset.
+        select: the metric that chooses on validation.
 
     Returns:
-        One row a category: category, config_id, label, n_seeds, for each of ``COLUMNS``
-        <split>_<metric> and <split>_<metric>_std, then flops, params and pareto.
+        One row per category: category, config_id, label, n_seeds, expected_seeds, for each of
+        ``COLUMNS`` <split>_<metric> and <split>_<metric>_std, for each cost its mean, <cost>_min
+        and <cost>_max over seeds, pareto. A mean is NaN where a seed has no value.
     """
     task = str(runs["task"].iloc[0])
-    choice = chosen_by_category(runs).reset_index(drop=True)
-    on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
+    table = chosen_by_category(runs, select).reset_index(drop=True)
+    runs = runs[runs["config_id"].isin(table["config_id"]) | (runs["split"] == "val")]
     by_id = runs.groupby("config_id")
-    table = choice.join(
-        by_id.agg(label=("label", "first"), n_seeds=("seed", "nunique")), on="config_id"
-    )
+    facts = by_id.agg(label=("label", "first"), n_seeds=("seed", "nunique"))
+    table = table.join(facts, on="config_id").assign(expected_seeds=expected_seeds(runs))
     for split, metric in COLUMNS[task]:
-        values = runs[runs["split"] == split].groupby("config_id")[metric]
-        name = f"{split}_{metric}"
-        summary = pd.DataFrame({name: values.mean(), f"{name}_std": values.std()})
-        table = table.join(summary, on="config_id")
-    table = table.join(by_id[["flops", "params"]].mean(), on="config_id")
+        rows, name = runs[runs["split"] == split], f"{split}_{metric}"
+        means = seed_means(rows, [metric]).droplevel("dataset")[metric]
+        spread = rows.groupby("config_id")[metric].std()
+        table = table.join(pd.DataFrame({name: means, f"{name}_std": spread}), on="config_id")
+    table = table.join(seed_costs(runs), on="config_id")
+    on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
     return table.assign(pareto=table["config_id"].isin(list(on_front)))
 
 
-def summary_table(runs: pd.DataFrame) -> pd.DataFrame:
+def summary_table(runs: pd.DataFrame, select: str = SELECTION_METRIC) -> pd.DataFrame:
     """The summary of one dataset as text cells.
 
     Args:
         runs: the ``runs`` frame of one dataset.
+        select: the metric that chooses on validation.
 
     Returns:
-        One row a category; the columns of ``COLUMNS`` for its task, then costs and marks.
+        One row per category; the columns of ``COLUMNS`` for its task, then costs and marks.
     """
-    task = str(runs["task"].iloc[0])
-    choice = chosen_by_category(runs)
-    on_front = selected(runs).get(str(runs["dataset"].iloc[0]), frozenset())
-    rows = [runs[runs["config_id"] == config_id] for config_id in choice["config_id"]]
-    expected = int(runs.groupby("config_id")["seed"].nunique().max())
+    return _cells(summary_numbers(runs, select), str(runs["task"].iloc[0]))
+
+
+def _cells(numbers: pd.DataFrame, task: str) -> pd.DataFrame:
+    whole = (numbers["n_seeds"] == numbers["expected_seeds"]).tolist()
     table = pd.DataFrame(
         {
-            "Method": list(choice["category"]),
-            "Configuration": [group["label"].iloc[0] for group in rows],
-            "Seeds": [cells.seeds(group["seed"].nunique(), expected) for group in rows],
+            "Method": numbers["category"],
+            "Configuration": numbers["label"],
+            "Seeds": list(map(cells.seeds, numbers["n_seeds"], numbers["expected_seeds"])),
         }
     )
     for split, metric in COLUMNS[task]:
         name = label_of(task, metric).removesuffix(" (nats)")
-        heading = name if split == "test" else f"OOD {name}"
-        values = [group.loc[group["split"] == split, metric] for group in rows]
-        table[heading] = _cells(values, direction_of(task, metric))
+        means, stds = numbers[f"{split}_{metric}"], numbers[f"{split}_{metric}_std"]
+        texts = [cells.spread(*pair, digits=3) for pair in zip(means, stds, strict=True)]
+        table[name if split == "test" else f"OOD {name}"] = cells.starred(
+            texts, means.tolist(), direction_of(task, metric), whole
+        )
+    standard = numbers[numbers["category"] == REFERENCE]
     for cost, heading in (("flops", "FLOPs"), ("params", "Parameters")):
-        means = [float(group[cost].mean()) for group in rows]
-        base = dict(zip(choice["category"], means, strict=True)).get(REFERENCE)
-        table[heading] = [_cost_cell(value, base) for value in means]
-    table["Pareto"] = ["P" if c in on_front else "" for c in choice["config_id"]]
+        base = float(standard[cost].iloc[0]) if len(standard) else math.nan
+        ends = zip(numbers[f"{cost}_min"], numbers[f"{cost}_max"], strict=True)
+        table[heading] = [cells.cost_range(pair, base) for pair in ends]
+    table["Pareto"] = ["P" if on_front else "" for on_front in numbers["pareto"]]
     return table
 
 
-def summary_markdown(runs: pd.DataFrame, notes: list[str]) -> str:
+def summary_markdown(runs: pd.DataFrame, notes: list[str], select: str = SELECTION_METRIC) -> str:
     """All datasets' tables with the legend, and ``notes`` (what was skipped, what failed)."""
-    parts = []
+    parts: list[str] = []
+    legends: dict[str, None] = {}
     for dataset, rows in runs.groupby("dataset", sort=True):
         n_runs, n_configs = rows["run_id"].nunique(), rows["config_id"].nunique()
         parts.append(f"## {dataset} ({n_configs} configurations, {n_runs} runs)")
-        parts.append(summary_table(rows).to_markdown(index=False, disable_numparse=True))
-    if parts:
-        parts.append(LEGEND)
-    return "\n\n".join([*parts, *notes]) + "\n"
-
-
-def _cells(values: list[pd.Series], direction: str) -> list[str]:
-    """Mean +- std of each group; the best mean carries a star."""
-    means = [float(group.mean()) for group in values]
-    texts = [f"{mean:.3f}" for mean in means]
-    stds = [f" +- {group.std():.3f}" if len(group) > 1 else "" for group in values]
-    measured = [mean for mean in means if mean == mean]
-    if not measured:
-        return texts
-    best = f"{max(measured) if direction == 'higher' else min(measured):.3f}"
-    # Compared as printed: two values that read the same are equally best to the reader.
-    return [
-        f"{text}{std}{' *' if text == best else ''}" for text, std in zip(texts, stds, strict=True)
-    ]
-
-
-def _cost_cell(value: float, base: float | None) -> str:
-    text = cells.cost(value)
-    return text if base is None else f"{text} ({value / base:.2f}x)"
+        parts.append(grid(summary_table(rows, select)))
+        legends[legend(str(rows["task"].iloc[0]), select)] = None
+    return "\n\n".join([*parts, *legends, *notes]) + "\n"
 
 
 def write_summary(results: Path, runs: pd.DataFrame, text: str) -> None:

@@ -26,6 +26,8 @@ RUNS = pd.DataFrame(
         row("big", 1, 0.1, 100.0),
         row("big", 0, 0.3, 100.0),  # the mean of both seeds is 0.2
         row("small", 0, 0.4, 10.0),
+        row("small", 1, 0.4, 10.0),
+        row("cheapest", 0, 0.0, 1.0),  # its other seed failed
         row("lucky", 0, 0.15, 200.0, method="ensemble", category="NN Ensemble"),
         row("lucky", 1, 0.45, 200.0, method="ensemble", category="NN Ensemble"),
         row("small", 0, 0.0, 10.0, split="test"),  # would win if test counted
@@ -56,7 +58,12 @@ def test_equal_values_go_to_fewer_flops() -> None:
 
 def test_a_configuration_with_an_undefined_seed_is_not_chosen() -> None:
     runs = pd.DataFrame(
-        [row("half", 0, 0.0, 1.0), row("half", 1, float("nan"), 1.0), row("whole", 0, 0.5, 2.0)]
+        [
+            row("half", 0, 0.0, 1.0),
+            row("half", 1, float("nan"), 1.0),
+            row("whole", 0, 0.5, 2.0),
+            row("whole", 1, 0.5, 2.0),
+        ]
     )
     assert best(runs, Wish(metric="nll")) == "whole-s0"
 

@@ -47,7 +47,7 @@ def test_discovery() -> None:
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder, with the loading of records replaced by the small study."""
-    monkeypatch.setattr("bench.records.frames.load_frames", lambda _: make_study(["digits"]))
+    monkeypatch.setattr("bench.records.frames.load_frames", lambda *_: make_study(["digits"]))
     (tmp_path / "results").mkdir()
     return tmp_path / "results"
 
@@ -94,7 +94,7 @@ def test_main_without_records_says_what_to_run(
     results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = frames(pd.DataFrame())
-    monkeypatch.setattr("bench.records.frames.load_frames", lambda _: empty)
+    monkeypatch.setattr("bench.records.frames.load_frames", lambda *_: empty)
     for folder in (results, tmp_path / "absent"):
         caplog.clear()
         assert main(["--results", str(folder), "--plots", str(tmp_path / "plots")]) == 2

@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.records.selection import chosen_by_category
-from bench.tables.summary import LEGEND, summary_markdown, summary_table
+from bench.errors import UserError
+from bench.records.selection import checked, chosen_by_category, metric_of
+from bench.tables.summary import legend, summary_markdown, summary_table
 
 # (category, config_id, flops, params): {seed: (val nll, test accuracy)}
 STUDY: dict[tuple[str, str, int, int], dict[int, tuple[float, float]]] = {
@@ -92,7 +93,9 @@ def test_the_cells_by_hand() -> None:
 def test_the_pareto_mark_is_of_the_validation_front() -> None:
     # Nothing is cheaper than "se"; "two" is better than "large"; make "large" worse than "se".
     runs = study()
-    assert [row["Pareto"] for row in by_method(summary_table(runs)).values()] == ["P", "P", "P"]
+    # "se" lacks a seed: it competes for neither mark.
+    assert [row["Pareto"] for row in by_method(summary_table(runs)).values()] == ["", "P", "P"]
+    runs = runs[runs["seed"] == 0].copy()
     runs.loc[(runs["config_id"] == "large") & (runs["split"] == "val"), "accuracy"] = 0.1
     runs.loc[(runs["config_id"] == "large") & (runs["split"] == "val"), "ece"] = 0.9
     marks = {name: row["Pareto"] for name, row in by_method(summary_table(runs)).items()}
@@ -111,7 +114,7 @@ def test_values_that_read_the_same_are_equally_best() -> None:
 
 def test_a_metric_without_a_value_has_no_best() -> None:
     runs = study().assign(f1=float("nan"))
-    assert {row["Macro F1"] for row in by_method(summary_table(runs)).values()} == {"nan"}
+    assert {row["Macro F1"] for row in by_method(summary_table(runs)).values()} == {"-"}
 
 
 def test_without_a_standard_nn_costs_are_absolute() -> None:
@@ -147,7 +150,8 @@ def test_the_text_has_a_table_for_each_dataset_then_legend_and_notes() -> None:
     text = summary_markdown(runs, ["skipped x: no data", "failed y"])
     blocks = [block for block in text.split("\n\n") if not block.startswith("|")]
     assert blocks == [
-        "## another (5 configurations, 9 runs)", "## toy (5 configurations, 9 runs)", LEGEND,
+        "## another (5 configurations, 9 runs)", "## toy (5 configurations, 9 runs)",
+        legend("classification"),
         "skipped x: no data", "failed y\n",
     ]  # fmt: skip
     # As written: a column of text that looks like numbers is not reformatted.
@@ -157,3 +161,32 @@ def test_the_text_has_a_table_for_each_dataset_then_legend_and_notes() -> None:
 
 def test_without_a_single_run_there_are_only_the_notes() -> None:
     assert summary_markdown(study().iloc[:0], ["failed y"]) == "failed y\n"
+
+
+def test_a_configuration_without_all_seeds_wins_nothing() -> None:
+    runs = study()
+    runs.loc[runs["config_id"] == "se", ["accuracy", "nll"]] = (1.0, 0.0)
+    table = by_method(summary_table(runs))
+    assert table["SE NN"]["Accuracy"] == "1.000"
+    assert table["NN Ensemble"]["Accuracy"].endswith("*")
+    # A missing value counts as a missing seed: "two" would win by its other seed alone.
+    runs.loc[(runs["run_id"] == "two-s0") & (runs["split"] == "val"), "nll"] = float("nan")
+    assert by_method(summary_table(runs))["NN Ensemble"]["Configuration"] == "label of four"
+
+
+def test_another_metric_can_choose_and_the_legend_says_so() -> None:
+    runs = study()
+    assert by_method(summary_table(runs, "accuracy"))["NN Ensemble"]["Configuration"].endswith(
+        "four"
+    )
+    assert "highest validation Accuracy" in summary_markdown(runs, [], "accuracy")
+    # What a task lacks leaves the choice to the NLL.
+    assert metric_of("regression", "accuracy") == "nll"
+    with pytest.raises(UserError, match="--select acuracy: choose one of accuracy"):
+        checked("acuracy")
+
+
+def test_costs_that_differ_by_seed_are_a_range() -> None:
+    runs = study()
+    runs.loc[runs["run_id"] == "two-s1", "flops"] = 6000
+    assert by_method(summary_table(runs))["NN Ensemble"]["FLOPs"] == "4k-6k (2.00-3.00x)"

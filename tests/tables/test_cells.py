@@ -42,6 +42,9 @@ def test_missing_seeds_are_said() -> None:
 def test_the_best_as_printed_has_a_star() -> None:
     values = [0.1001, 0.1004, 0.3, NAN]
     texts = ["0.100 [0.0, 0.2]", "0.100", "0.300", "-"]
-    assert cells.starred(texts, values, "lower") == ["0.100 [0.0, 0.2] *", "0.100 *", "0.300", "-"]
-    assert cells.starred(texts, values, "higher")[2] == "0.300 *"
-    assert cells.starred(["-"], [NAN], "lower") == ["-"]
+    assert cells.starred(texts, values, "lower", [True] * 4) == [
+        "0.100 [0.0, 0.2] *", "0.100 *", "0.300", "-",
+    ]  # fmt: skip
+    assert cells.starred(texts, values, "higher", [True] * 4)[2] == "0.300 *"
+    assert cells.starred(texts, values, "higher", [True, True, False, True])[1] == "0.100 *"
+    assert cells.starred(["-"], [NAN], "lower", [True]) == ["-"]

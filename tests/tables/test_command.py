@@ -25,10 +25,11 @@ def results(tmp_path: Path) -> Path:
     good = predictive(range(20))
     for seed in (0, 1):
         save(tmp_path, "ens", "NN Ensemble", seed=seed, val=good, test=good, flops=200)
-    save(
-        tmp_path, "ib", "I/B", val=good, test=predictive(range(30)),
-        settings={"n_inputs": 2, "n_exits": 2},
-    )  # fmt: skip
+    for seed in (0, 1):
+        save(
+            tmp_path, "ib", "I/B", seed=seed, val=good, test=predictive(range(30)),
+            settings={"n_inputs": 2, "n_exits": 2},
+        )  # fmt: skip
     return tmp_path
 
 
@@ -65,7 +66,6 @@ def test_a_table_is_written_in_every_format(results: Path) -> None:
     assert (point["val"], point["test"], point["ood"]) == pytest.approx((0.90, 0.85, 0.85))
     # 30 errors in 200: 1.96 sqrt(0.15 * 0.85 / 200) = 0.049.
     assert (point["test_low"], point["test_high"]) == pytest.approx((0.80, 0.90), abs=0.01)
-    assert "1 of 2 seeds" in (results / "tables" / "best_blood.tex").read_text()
 
 
 def test_the_same_records_give_the_same_files(results: Path) -> None:

@@ -115,7 +115,7 @@ def study() -> Any:
 
 
 def test_the_chosen_ones_are_validation_s() -> None:
-    found = chosen_flops(study().runs, flops_by_part(study().parts))
+    found = chosen_flops(study(), flops_by_part(study().parts))
     assert list(found["config_id"]) == ["a", "e"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.tables.summary import LEGEND, summary_numbers, summary_table, tables
+from bench.tables.summary import legend, summary_numbers, summary_table, tables
 from tables.hand_made import frames, rows
 
 
@@ -16,7 +16,7 @@ def test_missing_seeds_are_said_in_the_cells_and_counted_in_the_numbers() -> Non
     assert table.stem == "summary_toy"
     assert table.cells["Seeds"].tolist() == ["3", "1 of 3 seeds"]
     assert table.numbers["n_seeds"].tolist() == [3, 1]
-    assert table.notes == (LEGEND,)
+    assert table.notes == (legend("classification"),)
 
 
 def test_the_numbers_are_those_of_the_text() -> None:

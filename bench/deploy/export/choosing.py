@@ -10,6 +10,7 @@ import pandas as pd
 from bench.errors import UserError
 from bench.metrics.table import keys_for
 from bench.records.pareto import COSTS, front, seed_means
+from bench.records.seeds import competing
 from bench.records.store import Record, Store
 
 
@@ -57,7 +58,8 @@ def best(runs: pd.DataFrame, wish: Wish) -> str:
 
     Among the configurations within the limits, the one on the front of metric, FLOPs and
     parameters that is best by the metric; of its seeds, the lowest. All by validation means over
-    seeds: the seed is not chosen by how well it did, and test is not looked at.
+    seeds: the seed is not chosen by how well it did, and test is not looked at. Configurations
+    that lack one of the dataset's seeds do not compete.
 
     Args:
         runs: the ``runs`` frame of `bench.records.frames`.
@@ -72,8 +74,12 @@ def best(runs: pd.DataFrame, wish: Wish) -> str:
     metrics = {key: m for key, m in keys_for(task).items() if m.kind != "diversity"}
     if wish.metric not in metrics:
         raise UserError(f"--best {wish.metric}: for {task} choose one of {', '.join(metrics)}")
+    whole = competing(rows)
     for name in ("method", "category"):
         rows = _only(rows, name, getattr(wish, name))
+    rows = rows[rows["config_id"].isin(whole)]
+    if rows.empty:
+        raise UserError("no such configuration has been run with every seed of the dataset")
     means = seed_means(rows, [wish.metric, *COSTS]).dropna()
     for cost, limit in (("flops", wish.max_flops), ("params", wish.max_params)):
         if limit is not None and not (means[cost] <= limit).any():
