@@ -1,4 +1,9 @@
-"""What a predictor costs: fused multiply-adds (by fvcore) and parameters."""
+"""What a method costs: fused multiply-adds (by fvcore) and parameters.
+
+Counted twice: on the network that is shipped (``Method.deployed()``: BatchNorm folded, the N stem
+slices of the repeated image summed, heads merged), and on its layers as the paper counts them
+(``Method.pruned()``).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from typing import Any
 import torch
 
 from methods.core.backbone import ImageShape
+from methods.core.merged import MergedNetwork
 from methods.core.method import Predictor
 from methods.core.network import Network
 
@@ -30,18 +36,47 @@ class Cost:
 
     Attributes:
         flops: fused multiply-adds: one multiplication with its addition is one FLOP (fvcore's
-            convention). Batch normalisation costs 2 an element, layer normalisation 5, an
+            convention). Batch normalisation costs 2 per element, layer normalisation 5, an
             element-wise product or an averaged element 1; additions alone cost nothing.
         params: entries of all parameters, shared ones once. Buffers (running averages of batch
             normalisation, the members' weights) are not parameters.
         flops_by_part: FLOPs by module path. The parts of every network are its stem, each stage,
-            and the adapter and linear layer of each exit head; ``OTHER`` is what lies outside of
-            them. They sum to ``flops``; parts without FLOPs are left out.
+            and the adapter and linear layer of each exit head (one linear layer where the heads
+            are merged); ``OTHER`` is what lies outside of them. They sum to ``flops``; parts
+            without FLOPs are left out.
     """
 
     flops: int
     params: int
     flops_by_part: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Both counts of one method, each for the prediction for one image.
+
+    Attributes:
+        shipped: the cost of the exported network.
+        paper: the cost of the layers as trained, unused parts removed.
+    """
+
+    shipped: Cost
+    paper: Cost
+
+    def as_dict(self) -> dict[str, int | dict[str, int]]:
+        """As records hold them."""
+        return {
+            "flops": self.shipped.flops,
+            "params": self.shipped.params,
+            "paper_flops": self.paper.flops,
+            "paper_params": self.paper.params,
+            "flops_by_part": dict(self.shipped.flops_by_part),
+        }
+
+
+def costs_of(pruned: Predictor, shape: ImageShape) -> Costs:
+    """The costs of ``method.pruned()``, fused and as it is."""
+    return Costs(shipped=measure(pruned.fused(), shape), paper=measure(pruned, shape))
 
 
 def measure(predictor: Predictor, shape: ImageShape) -> Cost:
@@ -51,8 +86,7 @@ def measure(predictor: Predictor, shape: ImageShape) -> Cost:
     they are computed. Mixing the members' outputs is the benchmark's and not counted.
 
     Args:
-        predictor: what is shipped, that is ``method.deployed()``; it is left as it is, and so are
-            the random streams.
+        predictor: left as it is, and so are the random streams.
         shape: of one image.
 
     Returns:
@@ -122,15 +156,21 @@ FREE_OPS = (
 def _part_paths(predictor: Predictor) -> Iterator[str]:
     """Disjoint module paths that cover the computation of every network in the predictor."""
     for path, module in predictor.named_modules():
-        if not isinstance(module, Network):
-            continue
-        prefix = f"{path}." if path else ""
-        yield f"{prefix}backbone.stem"
-        for index in range(len(module.backbone.stages)):
-            yield f"{prefix}backbone.stages.{index}"
-        for name in module.heads:
-            yield f"{prefix}heads.{name}.adapter"
-            yield f"{prefix}heads.{name}.linear"
+        if isinstance(module, Network | MergedNetwork):
+            yield from (f"{path}.{part}".lstrip(".") for part in _parts(module))
+
+
+def _parts(network: Network | MergedNetwork) -> Iterator[str]:
+    yield "backbone.stem"
+    for index in range(len(network.backbone.stages)):
+        yield f"backbone.stages.{index}"
+    if isinstance(network, MergedNetwork):
+        yield from (f"adapters.{depth}" for depth in network.adapters)
+        yield "linear"
+        return
+    for depth in network.heads:
+        yield f"heads.{depth}.adapter"
+        yield f"heads.{depth}.linear"
 
 
 def _refuse_uncounted(analysis: FlopCountAnalysis, predictor: Predictor) -> None:

@@ -176,11 +176,11 @@ class SAE(Method):
     def weights(self) -> Tensor:
         return self.active()[1]
 
-    def deployed(self) -> Predictor:
+    def pruned(self) -> Predictor:
         """Cut after the deepest active exit, without unused heads and head rows."""
         return self._pruned(*self.active())
 
-    def deployments(self) -> Iterator[Predictor]:
+    def prunings(self) -> Iterator[Predictor]:
         """For every set of exits that its inputs can use between them, one choice that does.
 
         Costs depend on that set and on N * K alone: all heads have equally many outputs an input.

@@ -62,8 +62,8 @@ def _column(folder: Path, seconds: dict[int, Any]) -> dict[str, str]:
         row = test[key]
         column[row["label"]] = f"{row['estimate']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
     for key, what in (("flops", "FLOPs"), ("params", "parameters")):
-        column[f"{what}, recorded"] = f"{cost['recorded'][key]:,}"
-        column[f"{what}, exported"] = f"{cost['exported'][key]:,}"
+        column[what] = f"{cost[key]:,}"
+        column[f"{what}, as the paper counts"] = f"{cost[f'paper_{key}']:,}"
     for n_images, samples in seconds.items():
         median, low, high = median_interval(1000 * samples / n_images)
         bounds = "" if low is None or high is None else f" [{low:.4f}, {high:.4f}]"

@@ -1,10 +1,10 @@
-"""What was measured, as the tables of docs/latency/: is the lean network no slower, do FLOPs tell?
+"""What was measured, as the tables of docs/latency/: deployed against trained, FLOPs against time.
 
     python -m bench.latency --results results              # on a quiet machine, for each folder
     python -m perf.latency_table results other-results --out docs/latency
 
-Each argument is a results folder with measurements. Writes `lean.md` (the deployed and the lean
-network against the unpruned one), `flops.md` (where FLOPs mislead) and `runs.md` (every run).
+Each argument is a results folder with measurements. Writes `deployed.md` (the deployed
+network against the trained one), `flops.md` (where FLOPs mislead) and `runs.md` (every run).
 Nothing is measured here.
 """
 
@@ -31,13 +31,11 @@ from perf.latency_verdicts import (
     cases,
     counted,
     misordered,
-    unpruned,
     verdict,
 )
 
 LOG = logging.getLogger(__name__)
 _FACTS = ("run_id", "dataset", "backbone", "category", "label", "flops", "params")
-_FORMS = {"deployed": "`deployed()`", "eager": "`deployed().lean()`"}
 _WHEN = {"latency_ms": "one image", "image_ms": "a batch"}
 
 
@@ -59,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, page in (("lean", lean_page), ("flops", flops_page), ("runs", runs_page)):
+    for name, page in (("deployed", deployed_page), ("flops", flops_page), ("runs", runs_page)):
         path = options.out / f"{name}.md"
         path.write_text("\n".join([*page(rows), ""]))
         LOG.info("%s", path)
@@ -85,39 +83,34 @@ def measured_runs(results: Path) -> pd.DataFrame:
     )
 
 
-def lean_page(rows: pd.DataFrame) -> Iterator[str]:
+def deployed_page(rows: pd.DataFrame) -> Iterator[str]:
     """Is what is shipped no slower than what was trained?"""
     compared = cases(rows)
     told = compared[compared["verdict"] != UNKNOWN]
     slower = told[told["verdict"] == "slower"]
-    yield from _head("The lean network against the unpruned one", rows)
+    yield from _head("The deployed network against the trained one", rows)
     yield (
-        f"In {len(told) - len(slower)} of {len(told)} cases the cut network is faster than the "
-        "unpruned one or equal to it. A case is a run, a form and a kind of batch; equal: the 95% "
-        "intervals of the medians meet. Ratio: time / time of the unpruned network, by medians."
+        f"In {len(told) - len(slower)} of {len(told)} cases the deployed network is faster than "
+        "the trained one or equal to it. A case is a run and a kind of batch; equal: the 95% "
+        "intervals of the medians meet. Ratio: time / time of the trained network, by medians."
     )
     if len(told) < len(compared):
         yield f"\n{len(compared) - len(told)} more cases have no intervals (too few rounds)."
-    yield "\nOf MC Dropout, the lean network is given its masks: drawing them is not in its time.\n"
-    yield from _row(
-        "Backbone", "Category", "Form", "When", *VERDICTS[:3], "median ratio", "largest"
-    )
-    yield _rule(9)
-    keys = ["backbone", "category", "form", "kind"]
-    for (backbone, category, form, kind), group in compared.groupby(keys, sort=True):
+    yield "\nThe deployed MC Dropout is given its masks: drawing them is not in its time.\n"
+    yield from _row("Backbone", "Category", "When", *VERDICTS[:3], "median ratio", "largest")
+    yield _rule(8)
+    keys = ["backbone", "category", "kind"]
+    for (backbone, category, kind), group in compared.groupby(keys, sort=True):
         counts = counted(list(group["verdict"]))
         yield from _row(
-            backbone, category, _FORMS[str(form)], _WHEN[str(kind)],
+            backbone, category, _WHEN[str(kind)],
             *(counts[one] for one in VERDICTS[:3]),
             f"{group['ratio'].median():.2f}", f"{group['ratio'].max():.2f}",
         )  # fmt: skip
     if len(slower):
         yield "\nSlower:\n"
         for case in slower.sort_values("ratio", ascending=False).to_dict("records"):
-            yield (
-                f"- `{case['run_id']}`, {_FORMS[case['form']]}, {_WHEN[case['kind']]}: "
-                f"{case['ratio']:.2f}"
-            )
+            yield f"- `{case['run_id']}`, {_WHEN[case['kind']]}: {case['ratio']:.2f}"
 
 
 def flops_page(rows: pd.DataFrame) -> Iterator[str]:
@@ -152,35 +145,32 @@ def flops_page(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def runs_page(rows: pd.DataFrame) -> Iterator[str]:
-    """Every run: milliseconds of an image by runtime, with the ratio to the unpruned network."""
+    """Every run: milliseconds of an image by runtime, with the ratio to the trained network."""
     yield from _head("Every measured run", rows)
     yield (
-        "Milliseconds of an image, alone / in a batch; in brackets the ratio to the unpruned "
-        "network: `full`, or `deployed` where nothing is cut. Last: is the lean network faster?\n"
+        "Milliseconds of an image, alone / in a batch; in brackets the ratio to the trained "
+        "network. Last: is the deployed network faster?\n"
     )
-    heads = ("Dataset", "Backbone", "Category", "Configuration", "FLOPs", *RUNTIMES, "lean")
+    heads = ("Dataset", "Backbone", "Category", "Configuration", "FLOPs", *RUNTIMES, "deployed")
     yield from _row(*heads)
     yield _rule(len(heads))
     for row in rows.to_dict("records"):
-        whole = unpruned(row)
-        verdicts = (verdict(row, f"eager_{kind}", f"{whole}_{kind}") for kind in KINDS)
+        verdicts = (verdict(row, f"eager_{kind}", f"full_{kind}") for kind in KINDS)
         yield from _row(
             row["dataset"], row["backbone"], row["category"], row["label"], f"{row['flops']:,.0f}",
-            *(_both(row, runtime, whole) for runtime in RUNTIMES), " / ".join(verdicts),
+            *(_both(row, runtime) for runtime in RUNTIMES), " / ".join(verdicts),
         )  # fmt: skip
 
 
-def _both(row: Mapping[Any, Any], runtime: str, whole: str) -> str:
+def _both(row: Mapping[Any, Any], runtime: str) -> str:
     """Both times of a runtime, with their ratios; a dash where it was not measured."""
     times = [row.get(f"{runtime}_{kind}", np.nan) for kind in KINDS]
     if np.isnan(times).any():
         return "-"
     text = f"{times[0]:.3f} / {times[1]:.4f}"
-    if runtime == whole:
+    if runtime == "full":
         return text
-    ratios = (
-        f"{time / row[f'{whole}_{kind}']:.2f}" for time, kind in zip(times, KINDS, strict=True)
-    )
+    ratios = (f"{time / row[f'full_{kind}']:.2f}" for time, kind in zip(times, KINDS, strict=True))
     return f"{text} ({' / '.join(ratios)})"
 
 

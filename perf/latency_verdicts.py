@@ -33,38 +33,29 @@ def verdict(row: Mapping[Any, Any], key: str, other: str) -> str:
     return SLOWER if other_high < low else EQUAL
 
 
-def unpruned(row: Mapping[Any, Any]) -> str:
-    """The runtime of the trained network, uncut: "deployed" where nothing is cut."""
-    return "full" if np.isfinite(row.get("full_latency_ms", np.nan)) else "deployed"
-
-
 def cases(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every comparison with the unpruned network: one row a run, form and kind of batch.
+    """Deployed against trained network: one row per run and kind of batch.
 
     Args:
         rows: measured runs, as `bench.records.measurements.flat` has them, with category and
             backbone.
 
     Returns:
-        run_id, backbone, category, form ("deployed" where something is cut, "eager"), kind,
-        verdict, and ratio: time of the form / time of the unpruned network, by medians.
+        run_id, backbone, category, kind, verdict, and ratio: time of the deployed network / time of
+        the trained one, by medians.
     """
     found = []
     for row in rows.to_dict("records"):
-        whole = unpruned(row)
-        forms = ("deployed", "eager") if whole == "full" else ("eager",)
-        for form in forms:
-            for kind in KINDS:
-                key, other = f"{form}_{kind}", f"{whole}_{kind}"
-                found.append(
-                    {
-                        **{name: row[name] for name in ("run_id", "backbone", "category")},
-                        "form": form,
-                        "kind": kind,
-                        "verdict": verdict(row, key, other),
-                        "ratio": row[key] / row[other],
-                    }
-                )
+        for kind in KINDS:
+            key, other = f"eager_{kind}", f"full_{kind}"
+            found.append(
+                {
+                    **{name: row[name] for name in ("run_id", "backbone", "category")},
+                    "kind": kind,
+                    "verdict": verdict(row, key, other),
+                    "ratio": row[key] / row[other],
+                }
+            )
     return pd.DataFrame(found)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.cost import COUNTED_OPS, FREE_OPS, OTHER, Cost, measure
+from bench.cost import COUNTED_OPS, FREE_OPS, OTHER, Cost, costs_of, measure
 from methods import load_method
 from methods.backbones.fc import FCSettings
 from methods.core.backbone import ImageShape
@@ -85,7 +85,8 @@ def build(name: str, problem: Problem, **settings: Any) -> Method:
 
 
 def cost_of(name: str, problem: Problem, **settings: Any) -> Cost:
-    return measure(build(name, problem, **settings).deployed(), problem.shape)
+    """As the paper counts."""
+    return costs_of(build(name, problem, **settings).pruned(), problem.shape).paper
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
@@ -151,17 +152,21 @@ def sae(logits_ND: Tensor, n_exits: int, negligible: str = "kept") -> SAE:
 def test_sae_costs_its_trunk_up_to_the_deepest_exit_and_the_heads_it_uses(point: Point) -> None:
     method = sae(torch.tensor(point.logits_ND), point.n_exits, point.negligible)
     assert SAE.category(method.settings, DIGITS.backbone) == point.category
-    cost = measure(method.deployed(), DIGITS.shape)
-    n_inputs = len(point.logits_ND)
-    assert cost.flops == (
+    costs = costs_of(method.pruned(), DIGITS.shape)
+    n_inputs, blocks = len(point.logits_ND), point.stages + point.adapters
+    assert costs.paper.flops == (
         n_inputs * 64 * 16 + point.stages * STAGE + point.adapters * ADAPTER + point.rows * ROWS
     )
-    assert cost.params == (
+    assert costs.paper.params == (
         (n_inputs * 64 * 16 + 16)
         + point.stages * STAGE_PARAMS
         + point.adapters * ADAPTER_PARAMS
         + point.rows * ROWS_PARAMS
     )
+    # One slice of the first layer; batch norm is folded: 2 FLOPs and 2 parameters per feature.
+    extra = (n_inputs - 1) * 64 * 16 + blocks * 2 * 16
+    assert costs.shipped.flops == costs.paper.flops - extra
+    assert costs.shipped.params == costs.paper.params - extra
 
 
 def test_pruning_never_costs_more() -> None:
@@ -180,7 +185,8 @@ def test_pruning_never_costs_more() -> None:
 
 def test_parts_of_a_pruned_sae() -> None:
     method = sae(torch.tensor([[2.0, 1.0, 0.0], [1.0, 0.0, 2.0]]), n_exits=2)
-    assert measure(method.deployed(), DIGITS.shape).flops_by_part == {
+    costs = costs_of(method.pruned(), DIGITS.shape)
+    assert costs.paper.flops_by_part == {
         "network.backbone.stem": 2 * 1024,
         "network.backbone.stages.0": STAGE,
         "network.backbone.stages.1": STAGE,
@@ -190,6 +196,15 @@ def test_parts_of_a_pruned_sae() -> None:
         "network.heads.2.adapter": ADAPTER,
         "network.heads.2.linear": ROWS,
         "network.heads.3.linear": ROWS,
+    }
+    # Exits with unequal rows are not merged.
+    assert costs.shipped.flops_by_part["network.heads.1.linear"] == 2 * ROWS
+    equal = costs_of(sae(torch.tensor([[2.0, 0.0, 1.0]]), n_exits=2).pruned(), DIGITS.shape)
+    assert equal.shipped.flops_by_part == {
+        "network.backbone.stem": 1024,
+        **{f"network.backbone.stages.{i}": 256 for i in range(3)},
+        "network.adapters.1": 256,
+        "network.linear": 2 * ROWS,
     }
 
 
@@ -229,7 +244,7 @@ def test_parts_of_replaced_layers_and_of_members() -> None:
     ],
 )
 def test_matrix_products_agree_with_torch(name: str, settings: dict[str, int], others: int) -> None:
-    predictor = build(name, DIGITS, **settings).deployed()
+    predictor = build(name, DIGITS, **settings).pruned()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         predictor(torch.zeros(1, *DIGITS.shape))
     cost = measure(predictor, DIGITS.shape)

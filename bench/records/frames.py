@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.metrics.table import TASKS, keys_for
 from bench.records.measurements import with_measures
+from bench.records.pareto import COSTS, PAPER_COSTS
 from bench.records.search_budget import budgets, no_budgets
 from bench.records.selection import SELECTION_METRIC, chosen_by_category
 from bench.records.store import Record, Store
@@ -19,7 +20,7 @@ from bench.records.store import Record, Store
 # The columns that every row of `runs` begins with; metrics and settings follow.
 KEYS = (
     "run_id", "config_id", "dataset", "task", "method", "category", "label", "backbone", "seed",
-    "split", "corruption", "severity", "flops", "params",
+    "split", "corruption", "severity", "flops", "params", "paper_flops", "paper_params",
 )  # fmt: skip
 SETTINGS = ("width", "depth", "n_inputs", "n_exits", "n_members")
 RUN_KEYS = ("run_id", "config_id", "dataset", "category", "label", "seed")
@@ -38,8 +39,8 @@ class Frames:
     Attributes:
         runs: one row a finished run and split. ``split`` is "val", "test", "ood" (the mean over
             corruptions and severities) or "corruption" (one of them); then the costs of the
-            deployed network, the settings by name and one column a metric, NaN where it does not
-            apply.
+            deployed network, those that the paper counts, the settings by name and one column per
+            metric, NaN where it does not apply.
         depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
             exit (1-based).
         failures: one row a failed run: ``RUN_KEYS`` and error.
@@ -111,7 +112,7 @@ def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     lead = [*KEYS, *SETTINGS]
     frame = frame.reindex(columns=[*lead, *(c for c in frame.columns if c not in lead)])
     metrics = {key for task in TASKS for key in keys_for(task)} & set(frame.columns)
-    for column in ("severity", "flops", "params", *SETTINGS, *sorted(metrics)):
+    for column in ("severity", *COSTS, *PAPER_COSTS, *SETTINGS, *sorted(metrics)):
         frame[column] = pd.to_numeric(frame[column])  # null in a record is NaN here
     return frame
 
@@ -128,8 +129,7 @@ def _facts(record: Record) -> dict[str, Any]:
         "label": record["label"],
         "backbone": config["backbone"]["name"],
         "seed": config["seed"],
-        "flops": record["cost"]["flops"],
-        "params": record["cost"]["params"],
+        **{key: record["cost"].get(key) for key in (*COSTS, *PAPER_COSTS)},
         **config["backbone"]["settings"],
         **config["method"]["settings"],
         **config["training"],

@@ -24,8 +24,7 @@ Measurement = dict[str, Any]
 RUNTIMES: Mapping[str, str] = MappingProxyType(
     {
         "full": "Trained network",
-        "deployed": "Deployed network",
-        "eager": "Lean network",
+        "eager": "Deployed network",
         "pt2": "torch.export",
         "onnx": "ONNX Runtime",
     }
@@ -43,8 +42,6 @@ _OF_THE_NETWORK: Mapping[str, str] = MappingProxyType(
         "onnx_mib": "ONNX file (MiB)",
         "pt2_mib": "torch.export file (MiB)",
         "weights_mib": "Weights (MiB)",
-        "lean_flops": "FLOPs of the exported network",
-        "lean_params": "Parameters of the exported network",
     }
 )
 

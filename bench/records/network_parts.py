@@ -8,8 +8,8 @@ import re
 _PATTERNS = (
     ("stem", re.compile(r"(^|\.)backbone\.stem$")),
     ("stages", re.compile(r"(^|\.)backbone\.stages\.(?P<place>\d+)$")),
-    ("adapters", re.compile(r"(^|\.)heads\.\w+\.adapter$")),
-    ("heads", re.compile(r"(^|\.)heads\.\w+\.linear$")),
+    ("adapters", re.compile(r"(^|\.)(heads\.\w+\.adapter|adapters\.\w+)$")),
+    ("heads", re.compile(r"(^|\.)(heads\.\w+\.)?linear$")),
     ("other", re.compile(r"^other$")),
 )
 PARTS = tuple(part for part, _ in _PATTERNS)

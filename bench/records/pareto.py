@@ -19,7 +19,9 @@ from bench.records.seeds import competing
 QUALITY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"classification": ("accuracy", "ece"), "regression": ("mse", "nll")}
 )
+# Of the deployed network, and as the paper counts them (`bench.cost`).
 COSTS = ("flops", "params")
+PAPER_COSTS = ("paper_flops", "paper_params")
 
 
 def front(values_RO: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -74,11 +74,11 @@ def run_one(
         history = train(
             method, train_inputs, normalise, config.training, validate, augmentation=row.augment
         )
-    deployed = method.deployed()
+    pruned = method.pruned()
     with _timed(timings, "evaluate"):
-        results, arrays = _evaluate(config, dataset, deployed, normalise, cache, stage)
+        results, arrays = _evaluate(config, dataset, pruned.fused(), normalise, cache, stage)
     height, width, channels = dataset.image_shape
-    costs = cost.measure(deployed.cpu(), ImageShape(channels, height, width))
+    costs = cost.costs_of(pruned.cpu(), ImageShape(channels, height, width))
     record = {
         **identity(config),
         "status": "done",
@@ -86,11 +86,7 @@ def run_one(
         "dataset": {**_dataset_facts(dataset), "augment": row.augment},
         "history": history,
         **results,
-        "cost": {
-            "flops": costs.flops,
-            "params": costs.params,
-            "flops_by_part": dict(costs.flops_by_part),
-        },
+        "cost": costs.as_dict(),
         "timings": timings,
         "environment": environment(device),
     }
@@ -148,11 +144,11 @@ def _evaluate(
     """Metrics on val and, unless in a search, test and corruptions; the predictions to keep."""
     device = next(deployed.parameters()).device
 
-    def predicted(predictor: Predictor, images: Split, purpose: str) -> Predictive:
+    def predicted(images: Split, purpose: str) -> Predictive:
         inputs = Inputs.of(images, device)
-        return predict_split(predictor, inputs, normalise, seed=config.seed, purpose=purpose)
+        return predict_split(deployed, inputs, normalise, seed=config.seed, purpose=purpose)
 
-    val = predicted(deployed, dataset.val, "val")
+    val = predicted(dataset.val, "val")
     temperature = calibration.fit_temperature(val)
     found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -161,16 +157,14 @@ def _evaluate(
     }
     if stage == "search":
         return {"temperature": temperature, "metrics": found}, arrays
-    test = predicted(deployed, dataset.test, "test")
+    test = predicted(dataset.test, "test")
     found["test"] = metrics.evaluate(test, temperature)
     shift_y_B = dataset.shift_test.y_B
     arrays |= {**_arrays("test", test), "ood/y": shift_y_B}
     shifted: dict[str, dict[str, dict[str, float]]] = {}
-    # Nearly all images that a run predicts are corrupted ones.
-    lean = deployed.lean()
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
         split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)
-        ood = predicted(lean, split, f"{name}/{severity}")
+        ood = predicted(split, f"{name}/{severity}")
         shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
         # The mixture alone: with every member it would be M times as large.
         arrays[f"ood/{name}/{severity}"] = ood.mixed_BC.astype(np.float32)

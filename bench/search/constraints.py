@@ -50,6 +50,6 @@ class Constraints:
         key = repr([item for item in sorted(params.items()) if not isinstance(item[1], float)])
         if key not in self._allowed:
             method = build(config, self._dataset).eval()
-            costs = (cost.measure(one, self._shape) for one in method.deployments())
+            costs = (cost.measure(one.fused(), self._shape) for one in method.prunings())
             self._allowed[key] = any(self._bounds.hold(c.flops, c.params) for c in costs)
         return self._allowed[key]

@@ -1,6 +1,6 @@
-"""The linear layers of all exits as one matrix product: many small ones cost their calls.
+"""The linear layers of all exits as one batched product: many small ones cost their calls.
 
-K exits here, R outputs of one of them: as many as the exit with the most has.
+K exits here, R outputs of each of them.
 """
 
 from __future__ import annotations
@@ -8,66 +8,63 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from methods.core.exits import Head
 from methods.core.network import Network
 
 
-class MergedHeads(nn.Module):
-    """Heads of one width of features: their adapters, then one batched product.
+class MergedLinear(nn.Module):
+    """K linear layers of one shape as one batched product.
 
     Args:
-        heads: of at least one exit; not changed.
+        layers: not changed.
     """
 
-    def __init__(self, heads: Sequence[Head]) -> None:
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        self.adapters = nn.ModuleList(head.adapter for head in heads)
-        self.n_outputs = heads[0].n_outputs
-        rows = [head.linear.out_features for head in heads]
-        pairs = [(head.linear, max(rows) - n) for head, n in zip(heads, rows, strict=True)]
-        weights = [F.pad(x.weight.detach(), (0, 0, 0, n)).T for x, n in pairs]
-        biases = [F.pad(x.bias.detach(), (0, n))[None] for x, n in pairs]
-        self.weight_KFR = nn.Parameter(torch.stack(weights).contiguous())
-        self.bias_K1R = nn.Parameter(torch.stack(biases))
-        used_KR = torch.arange(max(rows)) < torch.tensor(rows)[:, None]
-        # Where all exits have as many outputs, all are used as they lie.
-        self.register_buffer("used", None if used_KR.all() else used_KR.flatten().nonzero()[:, 0])
+        weights = torch.stack([layer.weight.detach().T for layer in layers])
+        self.weight_KFR = nn.Parameter(weights.contiguous())
+        self.bias_K1R = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in layers]))
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Outputs (B, M, C) from the features of each exit's stage."""
-        adapted = [adapter(each) for adapter, each in zip(self.adapters, features, strict=True)]
-        outputs_KBR = torch.bmm(torch.stack(adapted), self.weight_KFR) + self.bias_K1R
-        outputs = outputs_KBR.transpose(0, 1).flatten(1)
-        if isinstance(self.used, Tensor):
-            outputs = outputs[:, self.used]
-        return outputs.view(outputs.shape[0], -1, self.n_outputs)
+    def forward(self, x_KBF: Tensor) -> Tensor:
+        """Map (K, B, F) to (K, B, R)."""
+        return torch.bmm(x_KBF, self.weight_KFR) + self.bias_K1R
 
 
 class MergedNetwork(nn.Module):
     """A network whose exits end in one matrix product; it predicts as the one it is made of.
 
     Args:
-        network: not changed; shares its backbone and adapters.
+        network: not changed; shares its backbone and adapters. See :func:`mergeable`.
     """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.backbone = network.backbone
-        self.exits = [int(depth) for depth in network.heads]
-        self.heads = MergedHeads(
-            [head for head in network.heads.values() if isinstance(head, Head)]
+        heads = _heads(network)
+        self.adapters = nn.ModuleDict(
+            {depth: head.adapter for depth, head in zip(network.heads, heads, strict=True)}
         )
+        self.linear = MergedLinear([head.linear for head in heads])
+        self.n_outputs = heads[0].n_outputs
 
     def forward(self, x_BQHW: Tensor) -> Tensor:
         """As :meth:`methods.core.network.Network.forward`."""
         features = self.backbone.stem(x_BQHW)
-        read = []
+        adapted = []
         for depth, stage in enumerate(self.backbone.stages, start=1):
             features = stage(features)
-            if depth in self.exits:
-                read.append(features)
-        outputs: Tensor = self.heads(read)
-        return outputs
+            if str(depth) in self.adapters:
+                adapted.append(self.adapters[str(depth)](features))
+        outputs_BKR = self.linear(torch.stack(adapted)).transpose(0, 1)
+        return outputs_BKR.reshape(outputs_BKR.shape[0], -1, self.n_outputs)
+
+
+def mergeable(network: Network) -> bool:
+    """Whether it has several exits, with equally many outputs: others would have to be padded."""
+    return len(network.heads) > 1 and len({h.linear.out_features for h in _heads(network)}) == 1
+
+
+def _heads(network: Network) -> list[Head]:
+    return [head for head in network.heads.values() if isinstance(head, Head)]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
-from methods.core.lean import fold_norms
+from methods.core.fused import fold_norms
 from methods.core.likelihood import Likelihood
 from methods.core.network import Problem
 from methods.core.space import Settings
@@ -50,12 +50,10 @@ class Predictor(nn.Module, ABC):
     def weights(self) -> Tensor:
         """Weights of the members in the mixture, (M,), sum 1."""
 
-    def lean(self) -> Predictor:
-        """A copy that predicts the same, but for rounding, with less work: what is exported.
+    def fused(self) -> Predictor:
+        """A copy in evaluation mode that predicts the same, up to rounding, with less work.
 
-        Its BatchNorms are folded. Corrupted images are predicted by it, too. Other metrics that are
-        reported, and costs, are those of the predictor itself, so that they stay comparable with
-        the literature's.
+        BatchNorm is folded into the layer before it.
         """
         copied = copy.deepcopy(self).eval()
         fold_norms(copied)
@@ -108,19 +106,27 @@ class Method(Predictor):
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
         """The scalar training objective on one batch; ``progress`` in [0, 1] drives schedules."""
 
-    def deployed(self) -> Predictor:
-        """A copy of what would be shipped, unused parts removed, in evaluation mode.
+    def pruned(self) -> Predictor:
+        """A copy without unused parts, in evaluation mode, that predicts as the full model.
 
-        Its predictions are the full model's, and the costs that are reported are its costs.
+        Its layers are those of the paper, and so are its costs: BatchNorm apart, N stem slices.
         """
         return copy.deepcopy(self).eval()
 
-    def deployments(self) -> Iterator[Predictor]:
-        """What ``deployed`` may become by training, one of each cost: for most methods one.
+    def prunings(self) -> Iterator[Predictor]:
+        """What ``pruned`` may become by training, one of each cost: for most methods one.
 
-        A search knows the costs of a configuration from it before it trains one.
+        A search derives the costs of a configuration from it before training.
         """
-        yield self.deployed()
+        yield self.pruned()
+
+    def deployed(self) -> Predictor:
+        """The one network that is shipped: pruned, then fused.
+
+        It predicts as the full model, up to rounding. Evaluation, costs, latency and export are of
+        this network.
+        """
+        return self.pruned().fused()
 
     def parts(self) -> Sequence[Method]:
         """What is trained independently of each other, each on its own data order."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from methods.core.lean import sum_inputs
+from methods.core.fused import sum_inputs
 from methods.core.likelihood import Likelihood
-from methods.core.merged import MergedNetwork
+from methods.core.merged import MergedNetwork, mergeable
 from methods.core.method import Predictor
 from methods.core.network import Network
 
@@ -29,15 +29,15 @@ class PrunedSAE(Predictor):
         outputs_BMC: Tensor = self.network(x_BQHW)
         return outputs_BMC
 
-    def lean(self) -> Predictor:
-        """Without the repetition of the image, too, and with all exits in one product."""
-        copied = super().lean()
-        assert isinstance(copied, PrunedSAE)
-        sum_inputs(copied.network.backbone.stem, self.n_inputs)
-        copied.n_inputs = 1
-        if isinstance(copied.network, Network) and len(copied.network.heads) > 1:
-            copied.network = MergedNetwork(copied.network)
-        return copied
+    def fused(self) -> Predictor:
+        """Also without the repetition of the image, and with equal exits in one product."""
+        fused = super().fused()
+        assert isinstance(fused, PrunedSAE)
+        sum_inputs(fused.network.backbone.stem, self.n_inputs)
+        fused.n_inputs = 1
+        if isinstance(fused.network, Network) and mergeable(fused.network):
+            fused.network = MergedNetwork(fused.network)
+        return fused
 
     def weights(self) -> Tensor:
         weights_M = self.weights_M

@@ -124,15 +124,15 @@ def variants_of_tokens(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def _of_predictions() -> dict[str, Call]:
-    """The same batch of images through the lean network of VGG, and through others."""
+    """The same batch of images through the deployed network of VGG, and through others."""
     (config,) = configs("blood", epochs=1)
-    deployed = build(config, random_dataset(NETWORKS["VGG"], 1)).deployed()
-    lean = deployed.lean()
+    pruned = build(config, random_dataset(NETWORKS["VGG"], 1)).pruned()
+    deployed = pruned.fused()
     variants = {
-        "ours": lean,
-        "BatchNorm not folded": deployed,
-        "ReLU not in place": _replaced(lean, nn.ReLU, nn.ReLU),
-        "channels outermost": _replaced(lean, ChannelsLast, nn.Identity),
+        "ours": deployed,
+        "BatchNorm not folded": pruned,
+        "ReLU not in place": _replaced(deployed, nn.ReLU, nn.ReLU),
+        "channels outermost": _replaced(deployed, ChannelsLast, nn.Identity),
     }
     x_BQHW = torch.randn(BATCH_SIZE_OF_MAPS, 3, 28, 28)
 

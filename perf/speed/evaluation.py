@@ -72,8 +72,7 @@ def _all_of_blood(data: dict[str, Any], *, rounds: int) -> Row:
     (config,) = configs("blood", epochs=1)
     dataset = load_dataset("blood", None)
     cpu = torch.device("cpu")
-    # The lean copy, as runs predict corrupted images.
-    predictor, normalise = build(config, dataset).deployed().lean(), Normalise(dataset, cpu)
+    predictor, normalise = build(config, dataset).deployed(), Normalise(dataset, cpu)
     inputs = Inputs.of(dataset.test, cpu)
     taken = []
     for _ in range(rounds + 1):

@@ -213,14 +213,14 @@ def test_pruned_sae_predicts_as_the_full_one(
     with torch.no_grad():
         method.depth_logits_ND.copy_(torch.tensor(logits_ND))
     settle(method)
-    deployed = method.deployed()
-    network = deployed.network
+    pruned = method.pruned()
+    network = pruned.network
     assert isinstance(network, Network)
     assert network.predictors == keep
     assert len(network.backbone.stages) == keep[-1].depth
     x_BQHW, _ = batch(problem, 5)
-    torch.testing.assert_close(deployed(x_BQHW), method(x_BQHW), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(deployed.weights(), method.weights())
+    torch.testing.assert_close(pruned(x_BQHW), method(x_BQHW), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(pruned.weights(), method.weights())
 
 
 # ---- Settings

@@ -17,7 +17,6 @@ from methods.backbones.resnet import BasicBlock, ResNetSettings
 from methods.core.backbone import ImageShape
 from methods.core.likelihood import Categorical
 from methods.core.network import Problem
-from methods.sae import SAE, SAESettings
 from methods.standard import Standard, StandardSettings
 
 RESNET_18 = ResNetSettings(width=64, depth=4, blocks=2)
@@ -110,19 +109,6 @@ def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
     )
     # Once to the last digit.
     assert (cost.flops, cost.params) == (20_340, 2_927)
-
-
-def test_an_sae_costs_its_trunk_up_to_the_deepest_exit() -> None:
-    method = SAE(PROBLEM, SAESettings(n_inputs=2, n_exits=1), seed=0)
-    with torch.no_grad():
-        method.depth_logits_ND.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
-    cost = measure(method.deployed(), PROBLEM.shape)
-    # Two inputs double the stem's convolution; the last stage is gone; each exit serves one input.
-    stem = STEM + 30 * 9 * 2 * 3
-    assert cost.flops == stem + sum(STAGES[:2]) + sum(ADAPTERS) + 2 * ROWS
-    assert cost.params == (
-        STEM_PARAMS + 9 * 2 * 3 + sum(STAGE_PARAMS[:2]) + sum(ADAPTER_PARAMS) + 2 * ROWS_PARAMS
-    )
 
 
 def test_more_blocks_keep_the_widths() -> None:

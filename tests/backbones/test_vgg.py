@@ -17,7 +17,6 @@ from methods.core.backbone import ImageShape
 from methods.core.exits import make_head
 from methods.core.likelihood import Categorical, Gaussian
 from methods.core.network import Problem
-from methods.sae import SAE, SAESettings
 from methods.standard import Standard, StandardSettings
 
 
@@ -92,19 +91,6 @@ def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
     )
     # Once to the last digit.
     assert (cost.flops, cost.params) == (12_852, 2_714)
-
-
-def test_an_sae_costs_its_trunk_up_to_the_deepest_exit() -> None:
-    method = SAE(PROBLEM, SAESettings(n_inputs=2, n_exits=1), seed=0)
-    with torch.no_grad():
-        method.depth_logits_ND.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
-    cost = measure(method.deployed(), PROBLEM.shape)
-    # Two inputs double the stem's convolution; the last stage is gone; each exit serves one input.
-    stem = STEM + 32 * 9 * 2 * 3
-    assert cost.flops == stem + sum(STAGES[:2]) + sum(ADAPTERS) + 2 * ROWS
-    assert cost.params == (
-        STEM_PARAMS + 9 * 2 * 3 + sum(STAGE_PARAMS[:2]) + sum(ADAPTER_PARAMS) + 2 * ROWS_PARAMS
-    )
 
 
 # ---- Exits on a map

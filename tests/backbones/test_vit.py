@@ -16,7 +16,6 @@ from methods.core.backbone import ImageShape
 from methods.core.exits import make_head
 from methods.core.likelihood import Categorical
 from methods.core.network import Problem
-from methods.sae import SAE, SAESettings
 from methods.standard import Standard, StandardSettings
 
 
@@ -148,18 +147,6 @@ def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
     )
     # Once to the last digit.
     assert (cost.flops, cost.params) == (17_848, 2_797)
-
-
-def test_an_sae_costs_its_trunk_up_to_the_deepest_exit() -> None:
-    method = SAE(PROBLEM, SAESettings(n_inputs=2, n_exits=1), seed=0)
-    with torch.no_grad():
-        method.depth_logits_ND.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
-    cost = measure(method.deployed(), PROBLEM.shape)
-    # Two inputs double the patches' channels; the last stage is gone; each exit serves one input.
-    assert cost.flops == 2 * STEM + 2 * STAGE + 2 * ADAPTER + 2 * ROWS
-    assert cost.params == (
-        STEM_PARAMS + 2 * 2 * 2 * 8 + 2 * STAGE_PARAMS + 2 * ADAPTER_PARAMS + 2 * ROWS_PARAMS
-    )
 
 
 # ---- Exits on tokens

@@ -17,12 +17,14 @@ METHODS = ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae")
 
 
 def outputs_of(trained: Trained, *, redraw: bool = True) -> Outputs:
-    runs = {"net": torch_run(Shipped.of(trained, trained.method.deployed().lean()))}
+    runs = {"net": torch_run(Shipped.of(trained, trained.method.deployed()))}
     return outputs_on_test(trained, runs, redraw=redraw)["net"]
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_lean_network_agrees_with_the_record(name: str, trained: Load, results: Path) -> None:
+def test_the_deployed_network_agrees_with_the_record(
+    name: str, trained: Load, results: Path
+) -> None:
     one = trained(name)
     found = agreement(one, results, outputs_of(one), "net")
     assert found.n_images == len(one.dataset.test.y_B)

@@ -171,10 +171,10 @@ def test_exported_predicts_as_torch_for_batches_of_any_size(
     class Data:  # what Normalise reads of a dataset
         mean_Q, std_Q = np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.3, 0.1])
 
-    lean = a_method(method, backbone, task).deployed().lean()
+    deployed = a_method(method, backbone, task).deployed()
     normalise = Normalise(Data(), torch.device("cpu"))  # type: ignore[arg-type]
-    shipped = Shipped(lean, normalise, (0.0, 4.0)).eval()
-    image, shape = (SHAPE.height, SHAPE.width, SHAPE.channels), masks_shape(lean, SHAPE)
+    shipped = Shipped(deployed, normalise, (0.0, 4.0)).eval()
+    image, shape = (SHAPE.height, SHAPE.width, SHAPE.channels), masks_shape(deployed, SHAPE)
     masks = None if shape is None else default_masks(*shape, 0.1)
     blank = np.zeros((1, *image), np.uint8)
     names = list(torch_run(shipped)(blank, masks))

@@ -118,7 +118,7 @@ def test_any_measured_number_is_an_axis(digits: pd.DataFrame) -> None:
         sorted((x, y) for x, y, _ in markers(below))
         == [(10.0 - i, 1.0 + i) for i in range(10)][::-1]
     )
-    assert below.get_xlabel() == "Lean network, one image (ms)"
+    assert below.get_xlabel() == "Deployed network, one image (ms)"
     assert below.get_ylabel() == "ONNX file (MiB)"
     (legend,) = figure.legends
     note = legend.get_title().get_text().replace("\n", " ")

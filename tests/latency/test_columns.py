@@ -18,7 +18,7 @@ def a_measurement(run_id: str = "a-s0", ms: float = 2.0, **other: Any) -> measur
         "timings": {
             "onnx": {"latency_ms": [ms, ms - 1, ms + 1], "image_ms": [ms / 4, None, None]},
         },
-        "network": {"onnx_mib": 0.5, "lean_flops": 10},
+        "network": {"onnx_mib": 0.5},
         "memory_mib": {"onnx": 7.0},
         "image_mj": {},
         **other,
@@ -57,7 +57,7 @@ def test_flat() -> None:
         "run_id": "a-s0", "machine": "Abacus",
         "onnx_latency_ms": 2.0, "onnx_latency_ms_low": 1.0, "onnx_latency_ms_high": 3.0,
         "onnx_image_ms": 0.5, "onnx_image_ms_low": None, "onnx_image_ms_high": None,
-        "onnx_memory_mib": 7.0, "onnx_image_mj": 0.25, "onnx_mib": 0.5, "lean_flops": 10,
+        "onnx_memory_mib": 7.0, "onnx_image_mj": 0.25, "onnx_mib": 0.5,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from perf import latency_table
-from perf.latency_verdicts import cases, counted, misordered, unpruned, verdict
+from perf.latency_verdicts import cases, counted, misordered, verdict
 
 
 def times(runtime: str, ms: float, spread: float = 0.1) -> dict[str, float]:
@@ -31,9 +31,9 @@ def a_row(run: str, category: str, flops: float, **ms: float) -> dict[str, Any]:
 
 ROWS = pd.DataFrame(
     [
-        a_row("a", "I/B", 100.0, full=4.0, deployed=2.0, eager=1.0, onnx=0.5),
-        a_row("b", "EE", 200.0, full=2.0, deployed=2.1, eager=3.0, onnx=1.0),
-        a_row("c", "Standard NN", 400.0, deployed=3.0, eager=3.0, onnx=0.8),
+        a_row("a", "I/B", 100.0, full=4.0, eager=1.0, onnx=0.5),
+        a_row("b", "EE", 200.0, full=2.0, eager=3.0, onnx=1.0),
+        a_row("c", "Standard NN", 400.0, full=3.0, eager=3.0, onnx=0.8),
     ]
 )
 
@@ -52,20 +52,12 @@ def test_without_intervals_nothing_is_told() -> None:
     assert verdict(row, "eager_latency_ms", "full_latency_ms") == "unknown"
 
 
-def test_where_nothing_is_cut_the_deployed_network_is_the_unpruned_one() -> None:
-    assert [unpruned(row) for row in ROWS.to_dict("records")] == ["full", "full", "deployed"]
-
-
 def test_every_case_by_hand() -> None:
     found = cases(ROWS)
-    alone = found[found["kind"] == "latency_ms"].set_index(["run_id", "form"])
-    assert dict(alone["verdict"]) == {
-        ("a", "deployed"): "faster", ("a", "eager"): "faster",
-        ("b", "deployed"): "equal", ("b", "eager"): "slower",
-        ("c", "eager"): "equal",
-    }  # fmt: skip
-    assert alone.loc[("a", "eager"), "ratio"] == 0.25
-    assert counted(list(found["verdict"])) == {"faster": 4, "equal": 4, "slower": 2, "unknown": 0}
+    alone = found[found["kind"] == "latency_ms"].set_index("run_id")
+    assert dict(alone["verdict"]) == {"a": "faster", "b": "slower", "c": "equal"}
+    assert alone.loc["a", "ratio"] == 0.25
+    assert counted(list(found["verdict"])) == {"faster": 2, "equal": 2, "slower": 2, "unknown": 0}
 
 
 def test_pairs_that_flops_order_wrongly() -> None:
@@ -76,18 +68,20 @@ def test_pairs_that_flops_order_wrongly() -> None:
 
 
 def test_pages() -> None:
-    lean = "\n".join(latency_table.lean_page(ROWS))
-    assert "In 8 of 10 cases the cut network is faster than the unpruned one or equal" in lean
-    assert "| fc | EE | `deployed().lean()` | one image | 0 | 0 | 1 | 1.50 | 1.50 |" in lean
-    assert "- `b`, `deployed().lean()`, one image: 1.50" in lean
+    deployed = "\n".join(latency_table.deployed_page(ROWS))
+    assert (
+        "In 4 of 6 cases the deployed network is faster than the trained one or equal" in deployed
+    )
+    assert "| fc | EE | one image | 0 | 0 | 1 | 1.50 | 1.50 |" in deployed
+    assert "- `b`, one image: 1.50" in deployed
     flops = "\n".join(latency_table.flops_page(ROWS))
     assert "| toy | fc | ONNX Runtime | one image | 3 | 0.50 | 1 of 3 |" in flops
     # 0.5 / 100, 1 / 200 and 0.8 / 400: the first two are the median.
     assert "| toy | fc | Standard NN | 1 | 0.40 | 0.40 |" in flops
     runs = "\n".join(latency_table.runs_page(ROWS))
-    assert "4.000 / 1.0000 | 2.000 / 0.5000 (0.50 / 0.50) | 1.000 / 0.2500 (0.25 / 0.25)" in runs
-    assert "| - | 3.000 / 0.7500 | 3.000 / 0.7500 (1.00 / 1.00) |" in runs
-    for page in (lean, flops, runs):
+    assert "4.000 / 1.0000 | 1.000 / 0.2500 (0.25 / 0.25) | - | 0.500 / 0.1250" in runs
+    assert "| 3.000 / 0.7500 | 3.000 / 0.7500 (1.00 / 1.00) |" in runs
+    for page in (deployed, flops, runs):
         assert "measured on Abacus" in page
 
 

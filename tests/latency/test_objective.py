@@ -1,4 +1,4 @@
-"""One network's time for a search: the lean network is what runs, and nothing else changes."""
+"""One network's time for a search: the deployed network is what runs, and nothing else changes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,13 @@ def a_dataset() -> Dataset:
 
 
 @pytest.mark.parametrize("name", ["sae", "mc_dropout"])
-def test_both_times_of_the_lean_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_times_of_the_deployed_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[int, ...]] = []
     original = torch_run
 
     def spy(network: torch.nn.Module) -> object:
         norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d)]
-        assert norms == [], "the lean network has none"
+        assert norms == [], "the deployed network has none"
         run = original(network)
 
         def noted(images: npt.NDArray[np.uint8], keep: None) -> object:

@@ -102,17 +102,18 @@ def test_deployed_predicts_as_the_full_model(point: str, task: str) -> None:
     problem = make_problem(task, depth=4, shape=ImageShape(2, 2, 2))
     method = trained(problem, n_inputs=n_inputs, n_exits=k)
     x_BQHW, _ = batch(problem, 7, seed=9)
-    outputs_BMC, deployed = method(x_BQHW), method.deployed()
-    assert isinstance(deployed, PrunedSAE)
+    outputs_BMC, pruned, deployed = method(x_BQHW), method.pruned(), method.deployed()
+    assert isinstance(pruned, PrunedSAE)
     assert outputs_BMC.shape == (7, n_inputs * k, problem.likelihood.n_outputs)
-    torch.testing.assert_close(deployed(x_BQHW), outputs_BMC)
+    torch.testing.assert_close(pruned(x_BQHW), outputs_BMC)
+    torch.testing.assert_close(deployed(x_BQHW), outputs_BMC, rtol=1e-5, atol=1e-6)
     assert torch.equal(deployed.weights(), method.weights())
     assert method.weights().sum().item() == pytest.approx(1.0)
     predictors, _ = method.active()
-    assert isinstance(deployed.network, Network)  # the exits are merged for export alone
-    assert deployed.network.predictors == predictors
-    assert len(deployed.network.backbone.stages) == max(depth for depth, _ in predictors)
-    assert {int(depth) for depth in deployed.network.heads} == {depth for depth, _ in predictors}
+    assert isinstance(pruned.network, Network)
+    assert pruned.network.predictors == predictors
+    assert len(pruned.network.backbone.stages) == max(depth for depth, _ in predictors)
+    assert {int(depth) for depth in pruned.network.heads} == {depth for depth, _ in predictors}
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -140,10 +141,10 @@ def test_k_1_on_the_last_exit_is_a_plain_mimo_network() -> None:
     x_BQHW, _ = batch(problem, 7)
     expected_BMC = mimo(torch.cat((x_BQHW, x_BQHW), dim=1))
     torch.testing.assert_close(method(x_BQHW), expected_BMC)
-    deployed = method.deployed()
-    torch.testing.assert_close(deployed(x_BQHW), expected_BMC)
+    pruned = method.pruned()
+    torch.testing.assert_close(pruned(x_BQHW), expected_BMC)
     assert method.weights().tolist() == [0.5, 0.5]
-    shapes = [tuple(values.shape) for values in deployed.parameters()]
+    shapes = [tuple(values.shape) for values in pruned.parameters()]
     assert shapes == [tuple(values.shape) for values in mimo.parameters()]
 
 

@@ -42,7 +42,7 @@ def test_the_costs_that_sae_can_learn_are_those_it_may_be_deployed_with(
         found = cost.measure(predictor, SHAPE)  # type: ignore[arg-type]
         return found.flops, found.params
 
-    announced = {costs(one) for one in method.deployments()}
+    announced = {costs(one.fused()) for one in method.prunings()}
     learned = set()
     # Every order of the exits, for every input; "dropped" also with one exit far above the others.
     orders = list(itertools.permutations([0.0, 1.0, 2.0]))
@@ -69,8 +69,8 @@ def test_the_costs_of_other_methods_are_exact(method: str) -> None:
 
 def test_sae_is_refused_only_if_its_cheapest_outcome_is_too_expensive() -> None:
     point = {"fc.width": 16, "sae.n_inputs": 1, "sae.n_exits": 1}
-    # Stem 64 x 16, block 16 x 16 and BatchNorm 2 x 16, adapter as a block, head 16 x 10.
-    cheapest = 64 * 16 + 2 * (16 * 16 + 2 * 16) + 16 * 10
+    # Stem 64 x 16, block 16 x 16, adapter as a block, head 16 x 10; BatchNorm is folded.
+    cheapest = 64 * 16 + 2 * 16 * 16 + 16 * 10
     assert feasible("sae", flops=cheapest)(point)
     assert not feasible("sae", flops=cheapest - 1)(point)
 

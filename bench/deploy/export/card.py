@@ -109,17 +109,17 @@ def _table(facts: Facts, split: str, keys: Sequence[str], what: str) -> Iterator
 
 
 def _cost(facts: Facts) -> Iterator[str]:
-    recorded, exported = facts["cost"]["recorded"], facts["cost"]["exported"]
+    cost = facts["cost"]
     yield "## Cost"
     yield ""
-    yield "Of the prediction of one image. The record counts the network as it was trained,"
-    yield "without unused parts. The exported one has its BatchNorms folded and, where several"
-    yield "inputs take the same image, their slices of the first layer summed."
+    yield "Of the prediction of one image. The exported network has no unused parts, its BatchNorm"
+    yield "is folded and, where several inputs take the same image, their slices of the first layer"
+    yield "are summed. The SAE paper counts these layers as they were trained."
     yield ""
     yield "| | FLOPs (fused multiply-adds) | parameters |"
     yield "| --- | --- | --- |"
-    yield f"| in the record | {recorded['flops']:,} | {recorded['params']:,} |"
-    yield f"| exported | {exported['flops']:,} | {exported['params']:,} |"
+    yield f"| exported | {cost['flops']:,} | {cost['params']:,} |"
+    yield f"| as the paper counts | {cost['paper_flops']:,} | {cost['paper_params']:,} |"
     yield ""
     for name, file in facts["files"].items():
         yield f"- `{name}`: {file['bytes']:,} bytes"

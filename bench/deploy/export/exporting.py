@@ -28,7 +28,7 @@ class Network:
     """One network, as a module and as the files that were made of it.
 
     Attributes:
-        predictor: the lean predictor.
+        predictor: what is shipped (``method.deployed()``).
         shipped: the module around it that was traced.
         masks: its default masks (1, S, T), or None where it takes none.
     """
@@ -39,8 +39,8 @@ class Network:
 
 
 def write_network(trained: Trained, target: Path) -> Network:
-    """Write a run's lean network in all formats into ``target``, which exists; unchecked."""
-    predictor = trained.method.deployed().lean()
+    """Write a run's deployed network in all formats into ``target``, which exists; unchecked."""
+    predictor = trained.method.deployed()
     shipped = Shipped.of(trained, predictor)
     shape, rate = masks_shape(predictor, trained.shape), shipped.dropout_rate
     metadata = {"run_id": trained.record["run_id"], "task": trained.dataset.task}
@@ -98,7 +98,7 @@ def _check(
     """How far every form is from the record; and what the default masks give, if there are any."""
     # The trained network itself comes first: if it differs, the export is not to blame.
     runs = {
-        "trained network": torch_run(Shipped.of(trained, trained.method.deployed())),
+        "trained network": torch_run(Shipped.of(trained, trained.method)),
         formats.PT2: pt2_run(aside),
         formats.ONNX: onnx_run(aside),
     }

@@ -46,7 +46,7 @@ def gather(
     Args:
         trained: the run.
         results: its results folder.
-        predictor: the lean predictor that was exported.
+        predictor: the deployed predictor that was exported.
         aside: the folder with its files.
         checks: what was checked, by form.
         default: what the default masks give on the test split, if it takes masks.
@@ -60,7 +60,7 @@ def gather(
         **{key: record[key] for key in ("run_id", "category", "label", "config", "temperature")},
         "dataset": _dataset(trained),
         "metrics": _metrics(record, results),
-        "cost": {"recorded": _recorded_cost(record), "exported": _cost(trained, predictor)},
+        "cost": _cost(trained),
         "checks": {"tolerance": TOLERANCE, **{name: _check(one) for name, one in checks.items()}},
         "masks": _masks(trained, results, predictor, masks, default),
         "files": {path.name: _file(path) for path in sorted(aside.iterdir())},
@@ -103,13 +103,9 @@ def _metrics(record: Record, results: Path) -> list[Facts]:
     ]
 
 
-def _recorded_cost(record: Record) -> Facts:
-    return {key: record["cost"][key] for key in ("flops", "params")}
-
-
-def _cost(trained: Trained, predictor: Predictor) -> Facts:
-    measured = cost.measure(predictor, trained.shape)
-    return {"flops": measured.flops, "params": measured.params}
+def _cost(trained: Trained) -> Facts:
+    counted = cost.costs_of(trained.method.pruned(), trained.shape).as_dict()
+    return {key: counted[key] for key in ("flops", "params", "paper_flops", "paper_params")}
 
 
 def _check(one: Agreement) -> Facts:

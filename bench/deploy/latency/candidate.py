@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench import cost
 from bench.deploy.export.exporting import Network, write_network
 from bench.deploy.export.formats import ONNX, PT2, WEIGHTS
 from bench.deploy.export.runtimes import Run, onnx_run, pt2_run, torch_run
@@ -49,7 +48,7 @@ class Candidate:
 
     def masks(self, runtime: str) -> npt.NDArray[np.bool_] | None:
         """What a form is given beside images: those that draw masks themselves get none."""
-        return None if runtime in ("full", "deployed") else self.network.masks
+        return None if runtime == "full" else self.network.masks
 
     def call(self, runtime: str, n_images: int) -> Callable[[], object]:
         """Predict one batch."""
@@ -57,24 +56,18 @@ class Candidate:
         return lambda: run(images, masks)
 
     def facts(self) -> dict[str, float]:
-        """Size on disk, and the costs of the exported network by the count of `bench.cost`."""
-        counted = cost.measure(self.network.predictor, self.trained.shape)
-        sizes = {key: (self.folder / name).stat().st_size / 2**20 for key, name in _SIZES.items()}
-        return {**sizes, "lean_flops": counted.flops, "lean_params": counted.params}
+        """Size on disk."""
+        return {key: (self.folder / name).stat().st_size / 2**20 for key, name in _SIZES.items()}
 
 
 def prepare(trained: Trained, folder: Path, *, threads: int) -> Candidate:
     """Export a run into ``folder`` (made here) and load every form of it."""
     folder.mkdir()
     network = write_network(trained, folder)
-    deployed = trained.method.deployed()
     runs = {
-        "deployed": torch_run(Shipped.of(trained, deployed, draws=True)),
+        "full": torch_run(Shipped.of(trained, trained.method, draws=True)),
         "eager": torch_run(network.shipped),
         "pt2": pt2_run(folder),
         "onnx": onnx_run(folder, threads=threads),
     }
-    # Of most methods nothing is cut: the full network is the deployed one.
-    if type(deployed) is not type(trained.method):
-        runs["full"] = torch_run(Shipped.of(trained, trained.method, draws=True))
     return Candidate(trained=trained, folder=folder, network=network, runs=runs)

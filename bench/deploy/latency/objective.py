@@ -26,7 +26,7 @@ AT_ONCE = Protocol(rounds=25, memory=False)
 
 
 def measured_at_once(trained: Trained, protocol: Protocol = AT_ONCE) -> Measurement:
-    """A measurement of `bench.records.measurements` that has the times of the lean network alone.
+    """A measurement of `bench.records.measurements` with the times of the deployed network alone.
 
     Args:
         trained: the run.
@@ -48,7 +48,7 @@ def measured_at_once(trained: Trained, protocol: Protocol = AT_ONCE) -> Measurem
 def eager_times(
     predictor: Predictor, normalise: Normalise, dataset: Dataset, protocol: Protocol = AT_ONCE
 ) -> dict[str, Triple]:
-    """Milliseconds an image of the lean network, alone and in a batch, by torch.
+    """Milliseconds an image, alone and in a batch, by torch.
 
     Args:
         predictor: what is shipped, that is ``method.deployed()``; it is left as it is. Where it
@@ -60,8 +60,7 @@ def eager_times(
     Returns:
         ``latency_ms`` and ``image_ms``, see `bench.records.measurements`.
     """
-    lean = predictor.lean()
-    run = torch_run(Shipped(lean, normalise, dataset.target_range, draws=True).eval())
+    run = torch_run(Shipped(predictor, normalise, dataset.target_range, draws=True).eval())
     batches = {"latency_ms": 1, "image_ms": protocol.batch}
 
     def call(n_images: int) -> Callable[[], object]:

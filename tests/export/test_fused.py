@@ -1,20 +1,17 @@
-"""Less work, the same predictions: of every method on every backbone."""
-
-import copy
+"""Less work, the same predictions: every method on every backbone, for both tasks."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from export.conftest import SHAPE, a_method
+from methods import method_names
+from methods.backbones import backbone_names
 from methods.core.backbone import ChannelsLast
-from methods.core.lean import fold_norms, sum_inputs
-from methods.core.merged import MergedNetwork
+from methods.core.fused import fold_norms, sum_inputs
+from methods.core.merged import MergedNetwork, mergeable
 from methods.core.method import Predictor
 from methods.core.network import Exit, Network
-
-METHODS = ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae")
-BACKBONES = ("fc", "vgg", "resnet", "vit")
 
 
 def outputs(predictor: Predictor, n_rows: int = 5) -> Tensor:
@@ -26,29 +23,24 @@ def outputs(predictor: Predictor, n_rows: int = 5) -> Tensor:
     return outputs_BMC
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("name", METHODS)
-def test_lean_predicts_as_deployed(name: str, backbone: str) -> None:
-    deployed = a_method(name, backbone).deployed()
-    before = copy.deepcopy(deployed.state_dict())
-    lean = deployed.lean()
-    torch.testing.assert_close(outputs(lean), outputs(deployed), rtol=1e-4, atol=2e-5)
-    assert torch.equal(lean.weights(), deployed.weights())
-    assert all(torch.equal(before[key], values) for key, values in deployed.state_dict().items())
+every_backbone = pytest.mark.parametrize("backbone", backbone_names())
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("name", METHODS)
-def test_no_batch_norm_is_left(name: str, backbone: str) -> None:
-    lean = a_method(name, backbone).deployed().lean()
-    left = [m for m in lean.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@every_backbone
+@pytest.mark.parametrize("name", method_names())
+def test_the_deployed_network_predicts_as_the_full_one(name: str, backbone: str, task: str) -> None:
+    method = a_method(name, backbone, task)
+    deployed = method.deployed()
+    torch.testing.assert_close(outputs(deployed), outputs(method), rtol=1e-4, atol=2e-5)
+    assert torch.equal(deployed.weights(), method.weights())
+    left = [m for m in deployed.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     assert left == []
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_the_stem_of_a_lean_sae_takes_one_image(backbone: str) -> None:
-    one = a_method("sae", backbone, n_inputs=1).deployed().lean()
-    three = a_method("sae", backbone, n_inputs=3).deployed().lean()
+@every_backbone
+def test_the_stem_of_a_deployed_sae_takes_one_image(backbone: str) -> None:
+    one, three = (a_method("sae", backbone, n_inputs=n).deployed() for n in (1, 3))
     shapes = [
         next(m.weight.shape for m in predictor.modules() if isinstance(m, nn.Linear | nn.Conv2d))
         for predictor in (one, three)
@@ -56,21 +48,27 @@ def test_the_stem_of_a_lean_sae_takes_one_image(backbone: str) -> None:
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@every_backbone
 @pytest.mark.parametrize(
-    "keep",
+    ("keep", "merges"),
     [
-        [Exit(1, 0), Exit(2, 0)],
-        [Exit(1, 0), Exit(1, 1), Exit(2, 0), Exit(2, 1)],
-        [Exit(1, 1), Exit(2, 0), Exit(2, 1)],  # not as many of each exit
-        [Exit(1, 0), Exit(1, 1), Exit(2, 1)],
+        ([Exit(1, 0), Exit(2, 0)], True),
+        ([Exit(1, 0), Exit(1, 1), Exit(2, 0), Exit(2, 1)], True),
+        # Not as many outputs at each exit: padding would cost.
+        ([Exit(1, 1), Exit(2, 0), Exit(2, 1)], False),
+        ([Exit(2, 0), Exit(2, 1)], False),
     ],
     ids=str,
 )
-def test_heads_in_one_product_predict_the_same(backbone: str, keep: list[Exit]) -> None:
+def test_heads_in_one_product_predict_the_same(
+    backbone: str, keep: list[Exit], merges: bool
+) -> None:
     sae = a_method("sae", backbone, n_inputs=2)
     assert isinstance(sae.network, Network)
     network = sae.network.pruned(keep)
+    assert mergeable(network) is merges
+    if not merges:
+        return
     torch.manual_seed(1)
     x_BQHW = torch.randn(5, 2 * SHAPE.channels, SHAPE.height, SHAPE.width)
     expected_BMC = network(x_BQHW)

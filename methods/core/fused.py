@@ -1,6 +1,6 @@
 """The same predictions with less work: what training needs and a shipped network does not.
 
-Both functions change a network in place and are exact but for rounding: sums of products are taken
+Both functions change a network in place and are exact up to rounding: sums of products are taken
 in another order.
 """
 
@@ -29,7 +29,7 @@ class Absorbs(Protocol):
 def fold_norms(root: nn.Module) -> None:
     """Fold every BatchNorm that follows a linear map into it, by its running averages.
 
-    A norm without such a layer before it stays: then nothing is won, and nothing is wrong.
+    A norm without such a layer before it stays.
     """
     for sequence in [module for module in root.modules() if isinstance(module, nn.Sequential)]:
         folded = [i for i, layer in enumerate(sequence) if _is_folded(sequence, i, layer)]
