@@ -14,13 +14,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from scipy.stats import t as student_t
 
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, three_digits
 from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
 from bench.metrics.table import direction_of
 from bench.records.frames import Frames
-from bench.records.pareto import quality_of
+from bench.records.pareto import quality_of, seed_means
 from bench.records.search_budget import budget_lines
 
 Color: TypeAlias = tuple[float, float, float, float]
@@ -33,7 +34,10 @@ _REGION = 0.455  # Half side of an outline around one cell: outside the cell, in
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """One figure a dataset with test results of runs that have N and K, in its main metrics."""
+    """The cells of each dataset with runs that have N and K, in its main metrics.
+
+    On test where configurations were tested, and of a search's trials on validation.
+    """
     return _figures(frames, lambda task: [quality_of(task)])
 
 
@@ -47,27 +51,95 @@ def _figures(
 ) -> Iterator[tuple[str, Figure]]:
     runs, spent = frames.runs, budget_lines(frames.budgets)
     for dataset, rows in runs.groupby("dataset", sort=True):
-        sae = rows[(rows["split"] == "test") & rows["n_inputs"].notna() & rows["n_exits"].notna()]
+        sae = rows[rows["n_inputs"].notna() & rows["n_exits"].notna()]
+        tested = sae["run_id"].isin(sae.loc[sae["split"] == "test", "run_id"])
         if sae.empty:
             LOG.info("heatmap: nothing to show for %s, it has no SAE run with N and K", dataset)
             continue
         task = str(rows["task"].iloc[0])
         for pair in pairs_of(task):
-            figure = draw(sae, pair)
-            note_below(figure, spent.get(str(dataset)))
-            yield stem_of("heatmap", str(dataset), pair, task), figure
+            stem = stem_of("heatmap", str(dataset), pair, task)
+            for name, some in ((stem, sae[tested]), (f"{stem}_trials", sae[~tested])):
+                if len(some):
+                    figure = draw(some, pair)
+                    note_below(figure, _note(some, pair[0], spent.get(str(dataset))))
+                    yield name, figure
+
+
+def _note(runs: pd.DataFrame, metric: str, spent: str | None) -> str:
+    on_test = (runs["split"] == "test").any()
+    split = "the test split" if on_test else "validation, of a search's trials"
+    pooled = "widths and depths" if len(set(runs["depth"])) > 1 else "widths"
+    text = (
+        f"Mean over configurations on {split}; in brackets how many, {pooled} pooled. Best cell: "
+        "on validation."
+    )
+    noise = cells(runs, metric)["noise"].iloc[0]
+    if np.isfinite(noise):
+        text += (
+            " A colour scale is no narrower than what chance over seeds does to a cell (95%: "
+            "\N{PLUS-MINUS SIGN} in its label)."
+        )
+    else:
+        text += " One seed: what chance does to a cell is not known."
+    return f"{text} {spent}." if spent else text
 
 
 def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean of the metric and number of runs in each cell; columns mean, count; index (K, N).
+    """What each cell shows, index (K, N).
 
-    Runs without a value of the metric (undefined, or not finite) are not counted; a warning says
-    how many there are.
+    Configurations without a value of the metric (undefined, or not finite) are not counted; a
+    warning says how many there are.
+
+    Args:
+        runs: val and test rows, or val rows alone, of runs of one dataset with N and K.
+        metric: key of the metric.
+
+    Returns:
+        Columns ``mean`` over configurations (of their mean over seeds) on test (without test rows
+        on validation), ``count`` of configurations, ``val`` (the mean on validation) and ``noise``,
+        the same for all cells: half the width of a 95% interval of a mean over seeds, from the
+        variance over seeds within cells; NaN with a single seed.
     """
-    if missing := int(runs[metric].isna().sum()):
-        LOG.warning("heatmap: %d runs have no value of %s", missing, metric)
-    table = runs.groupby(["n_exits", "n_inputs"], sort=True)[metric].agg(["mean", "count"])
+    shown = "test" if (runs["split"] == "test").any() else "val"
+    keys = ["n_exits", "n_inputs"]
+    tables = {}
+    for split in (shown, "val"):
+        rows = runs[runs["split"] == split]
+        place = rows.groupby("config_id")[keys].first()
+        means = place.join(seed_means(rows, [metric]).droplevel("dataset"))
+        if split == shown and (missing := int(means[metric].isna().sum())):
+            LOG.warning("heatmap: %d configurations have no value of %s", missing, metric)
+        tables[split] = means.groupby(keys, sort=True)[metric].agg(["mean", "count"])
+    table = tables[shown].assign(
+        val=tables["val"]["mean"], noise=_noise(runs[runs["split"] == shown], metric)
+    )
     return table[table["count"] > 0]
+
+
+def _noise(rows: pd.DataFrame, metric: str) -> float:
+    """The half width of a cell's interval over seeds, from the pooled variance within cells."""
+    by_seed = rows.groupby(["n_exits", "n_inputs", "seed"])[metric].mean()
+    over_seeds = by_seed[np.isfinite(by_seed)].groupby(["n_exits", "n_inputs"])
+    freedom = (over_seeds.size() - 1).clip(lower=0)
+    if freedom.sum() == 0:
+        return float("nan")
+    squares = (over_seeds.var() * freedom).sum() / freedom.sum()
+    error = np.sqrt(squares / over_seeds.size().max())
+    return float(student_t.ppf(0.975, freedom.sum()) * error)
+
+
+def scale_of(table: pd.DataFrame) -> Normalize:
+    """The colour scale of cells: their range, widened to twice what chance does to one cell.
+
+    Without it the full range of colours would stand for differences that another seed turns over.
+    """
+    finite = table["mean"][np.isfinite(table["mean"])]
+    if finite.empty:
+        return Normalize(0.0, 1.0)
+    middle, half = (finite.max() + finite.min()) / 2, (finite.max() - finite.min()) / 2
+    half = np.nanmax([half, 2 * table["noise"].iloc[0]])
+    return Normalize(middle - half, middle + half)
 
 
 def regions(columns: int, depth: int) -> dict[str, tuple[int, int, int, int]]:
@@ -93,14 +165,15 @@ def regions(columns: int, depth: int) -> dict[str, tuple[int, int, int, int]]:
 
 @style.fixed()
 def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
-    """Mean test metric of the SAE runs for each N (columns) and K (rows), two metrics.
+    """Mean metric of SAE's configurations for each N (columns) and K (rows), two metrics.
 
-    Below the mean, in brackets, the number of runs; an empty white cell has none. The best cell is
-    hatched, and yellow is the better end of both colour bars. Runs of all widths and depths share
-    a cell, as in the paper; the outlines are those of the largest depth.
+    Below the mean, in brackets, the number of configurations; an empty white cell has none. The
+    cell that is best on validation is hatched, and yellow is the better end of both colour bars.
+    All widths and depths share a cell, as in the paper; the outlines are those of the largest
+    depth.
 
     Args:
-        runs: Test rows of one dataset that have n_inputs and n_exits.
+        runs: Val and test rows (or val alone) of one dataset that have n_inputs and n_exits.
         metrics: Two metric keys; None takes the task's performance and calibration.
 
     Raises:
@@ -110,7 +183,7 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
     depth = int(runs["depth"].max())
     columns = max(_COLUMNS, int(runs["n_inputs"].max()))
     blocks = regions(columns, depth)
-    looks = style.category_styles(blocks)
+    styles = style.category_styles(blocks)
 
     figure = style.page(1.1 + 0.48 * max(depth, 2))
     for axes, metric in zip(figure.subplots(1, 2), metrics or quality_of(task), strict=True):
@@ -122,10 +195,10 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
             xlabel="Inputs N", ylabel="Active exits K",
         )  # fmt: skip
         for name, block in blocks.items():
-            axes.add_patch(_outline(block, looks[name]))
-    depths = [str(int(d)) for d in sorted(runs["depth"].unique())]
-    pooled = " pooled" if len(depths) > 1 else ""
-    figure.suptitle(f"{runs['dataset'].iloc[0]} (D = {', '.join(depths)}{pooled})")
+            axes.add_patch(_outline(block, styles[name]))
+    depths = ", ".join(str(int(d)) for d in sorted(runs["depth"].unique()))
+    split = "test" if (runs["split"] == "test").any() else "validation, trials of a search"
+    figure.suptitle(f"{runs['dataset'].iloc[0]}, {split} (D = {depths})")
     handles = [
         Patch(
             facecolor="none",
@@ -134,9 +207,10 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
             linewidth=1.5,
             label=name,
         )
-        for name, look in looks.items()
+        for name, look in styles.items()
     ]
-    handles.append(Patch(facecolor="none", edgecolor="black", hatch=style.HATCH, label="best cell"))
+    handles.append(Patch(facecolor="none", edgecolor="black", hatch=style.HATCH,
+                         label="best on validation"))  # fmt: skip
     legend_below(figure, handles)
     return figure
 
@@ -144,11 +218,12 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
 def _panel(axes: Axes, table: pd.DataFrame, *, higher: bool, label: str) -> None:
     """Coloured cells with their numbers, and the colour bar."""
     # A mean NLL can be infinite: such a cell shows "inf" but sets neither the scale nor the best.
-    ranked = table["mean"][np.isfinite(table["mean"])].sort_values(
-        ascending=not higher, kind="stable"
-    )
+    finite = table["val"][np.isfinite(table["val"])]
+    ranked = finite.sort_values(ascending=not higher, kind="stable")
     best = ranked.index[0] if len(ranked) else None
-    scale = Normalize(*((ranked.min(), ranked.max()) if len(ranked) else (0.0, 1.0)))
+    scale, noise = scale_of(table), table["noise"].iloc[0] if len(table) else np.nan
+    if np.isfinite(noise):
+        label = f"{label} (\N{PLUS-MINUS SIGN} {noise:.2g})"
     colors = colormaps[style.HIGHER_IS_BETTER if higher else style.LOWER_IS_BETTER]
     for (k, n), mean, count in table[["mean", "count"]].itertuples():
         color = colors(scale(mean))

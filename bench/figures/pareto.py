@@ -70,9 +70,10 @@ def draw(
 ) -> Figure:
     """Performance against calibration (above) and FLOPs against parameters (below).
 
-    One marker a configuration, at its mean over seeds on the test split, with the standard
-    deviation over seeds as error bars. Solid markers with an outline are on the *validation*
-    front over all four objectives; the lines are the fronts of the shown points in each panel.
+    One marker per configuration, at its mean over seeds on the test split, with the standard
+    deviation over seeds as error bars; costs that differ between seeds span a bar. Solid markers
+    with an outline are on the *validation* front over all four objectives, and the line of a panel
+    is the front of these alone: test values choose nothing.
 
     Args:
         runs: The runs frame of one dataset, all splits.
@@ -96,6 +97,11 @@ def draw(
         points[x], points[y], xerr=points[f"{x}_std"], yerr=points[f"{y}_std"],
         **style.BARS,
     )  # fmt: skip
+    spans = {
+        f"{name}err": [points[cost] - points[f"{cost}_min"], points[f"{cost}_max"] - points[cost]]
+        for name, cost in zip("xy", costs.keys, strict=True)
+    }
+    below.errorbar(points[costs.x], points[costs.y], **spans, **style.BARS)
     _panel(above, points, quality, directions, present)
     above.set(
         title=str(runs["dataset"].iloc[0]),
@@ -115,7 +121,9 @@ def _points(runs: pd.DataFrame, quality: tuple[str, str], costs: CostAxes) -> pd
     columns = [*quality, *costs.keys]
     by_configuration = test.groupby(["dataset", "config_id"], sort=True)
     spread = by_configuration[list(quality)].std().add_suffix("_std")
-    points = seed_means(test, columns).join([spread, by_configuration["category"].first()])
+    ends = by_configuration[list(costs.keys)].agg(["min", "max"])
+    ends.columns = ["_".join(column) for column in ends.columns]
+    points = seed_means(test, columns).join([spread, ends, by_configuration["category"].first()])
     points = points.droplevel("dataset")
 
     finite = points[np.isfinite(points[columns]).all(axis=1)]
@@ -133,16 +141,17 @@ def _panel(
     directions: tuple[str, str],
     looks: Mapping[str, style.CategoryStyle],
 ) -> None:
-    """Markers by category, and the front of all of them."""
+    """Markers by category, and the front of those that validation selected."""
     x, y = columns
     scale_axis(axes, "x", points[x])
     scale_axis(axes, "y", points[y])
-    line_P2 = front_line(points[[x, y]].to_numpy(dtype=float), directions)
+    chosen = points.loc[points["selected"], [x, y]]
+    line_P2 = front_line(chosen.to_numpy(dtype=float), directions)
     axes.plot(line_P2[:, 0], line_P2[:, 1], **style.FRONT)
     for category, look in looks.items():
         rows = points[points["category"] == category]
-        for chosen, state in ((False, style.FADED), (True, style.OUTLINED)):
-            some = rows[rows["selected"] == chosen]
+        for is_selected, state in ((False, style.FADED), (True, style.OUTLINED)):
+            some = rows[rows["selected"] == is_selected]
             axes.add_line(_markers(look, state, some[x].to_numpy(), some[y].to_numpy()))
     axes.autoscale_view()
 
@@ -163,6 +172,6 @@ def _legend(figure: Figure, looks: Mapping[str, style.CategoryStyle]) -> None:
     handles += [
         _markers(grey, style.OUTLINED, label="selected on val."),
         _markers(grey, style.FADED, label="not selected"),
-        Line2D([], [], label="front of this panel", **style.FRONT),
+        Line2D([], [], label="their front, in this panel", **style.FRONT),
     ]
     legend_below(figure, handles)

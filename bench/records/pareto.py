@@ -54,8 +54,7 @@ def front_line(values_R2: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArr
 
     Between two neighbours on the front the line passes through the point that has the worse
     coordinate of both: up to there, one of the two still dominates. A straight segment would
-    claim trade-offs that no configuration reaches. The line ends at the worst measured value of
-    each objective, so that a front of a single point shows as well.
+    claim trade-offs that no configuration reaches. The line ends where the front does.
 
     Args:
         values_R2: Points with two objectives (x, y).
@@ -73,13 +72,10 @@ def front_line(values_R2: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArr
     on_front = np.unique(costs_R2[front(values_R2, directions)], axis=0)
     if len(on_front) == 0:
         return np.empty((0, 2))
-    worst_2 = np.max(costs_R2[~np.isnan(costs_R2).any(axis=1)], axis=0)
     # np.unique sorts by x, so on the front y falls from row to row.
-    line = np.empty((2 * len(on_front) + 1, 2))
-    line[0] = on_front[0, 0], worst_2[1]
-    line[1::2] = on_front
-    line[2:-1:2] = np.maximum(on_front[:-1], on_front[1:])
-    line[-1] = worst_2[0], on_front[-1, 1]
+    line = np.empty((2 * len(on_front) - 1, 2))
+    line[::2] = on_front
+    line[1::2] = np.maximum(on_front[:-1], on_front[1:])
     return line * _signs(directions)
 
 

@@ -13,7 +13,7 @@ from figures.study import legend_labels, xy
 
 def test_depth_lines_by_hand(study: Frames) -> None:
     drawn = dict(depth.figures(study))
-    assert list(drawn) == ["depth_digits_D3", "depth_retina_D3"]
+    assert list(drawn) == ["depth", "depth_digits_D3", "depth_retina_D3"]
     panels = {axes.get_title(): axes for axes in drawn["depth_digits_D3"].axes}
     assert list(panels) == [
         "SE NN, n = 1", "EE, n = 1", "MIMO, n = 1", "MIMMO, n = 1", "I/B, n = 2",
@@ -65,6 +65,6 @@ def test_depth_does_not_mix_depths(study: Frames) -> None:
     other = study.depth.assign(depth=2, dataset="digits")
     mixed = pd.concat([study.depth, other[other["exit"] < 3]])
     stems = [stem for stem, _ in depth.figures(replace(study, depth=mixed))]
-    assert stems == ["depth_digits_D2", "depth_digits_D3", "depth_retina_D3"]
+    assert stems == ["depth", "depth_digits_D2", "depth_digits_D3", "depth_retina_D3"]
     with pytest.raises(ValueError, match="one D a figure"):
         depth.draw(mixed)
