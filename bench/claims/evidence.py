@@ -9,7 +9,7 @@ from bench.claims.configurations import gain
 from bench.claims.verdict import Part, at_least, at_most
 from bench.metrics.table import label_of
 from bench.records.frames import Frames
-from bench.statistics.intervals import differences
+from bench.statistics.differences import differences
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,9 @@ from bench.records.pareto import COSTS
 from bench.report.rounding import decimals
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
-from bench.statistics.intervals import differences, intervals
-from bench.statistics.replicates import Split
+from bench.statistics.differences import differences
+from bench.statistics.influence import Split
+from bench.statistics.intervals import intervals
 from bench.tables.summary import COLUMNS
 
 SPLITS: tuple[Split, ...] = ("test", "ood")

@@ -19,10 +19,14 @@ from bench.metrics.calibration import N_BINS, bin_gaps, equal_width_bins, top_la
 from bench.metrics.predictive import FloatArray, Predictive
 from bench.metrics.weighted import blocks, group_sums
 from bench.records.frames import Frames
-from bench.statistics.bootstrap import LEVEL, N_RESAMPLES, generator
 from bench.statistics.configurations import Configuration, configurations, results_folder
+from bench.statistics.crossed import LEVEL
+from bench.statistics.influence import generator
 from bench.statistics.intervals import intervals
 from bench.statistics.predictions import stored
+
+# Draws of the floor.
+N_DRAWS = 1000
 
 COLUMNS = (
     "dataset", "config_id", "category", "label", "n_seeds", "expected_seeds", "ece", "low", "high",
@@ -55,7 +59,7 @@ def debiased_ece(predictive: Predictive) -> float:
 
 
 def floor_draws(
-    predictive: Predictive, rng: np.random.Generator, n_resamples: int = N_RESAMPLES
+    predictive: Predictive, rng: np.random.Generator, n_draws: int = N_DRAWS
 ) -> FloatArray:
     """ECE of the split if the top label were right with just its confidence, shape (R,).
 
@@ -67,19 +71,17 @@ def floor_draws(
     n_samples = len(confidence_B)
     ones_B1 = np.ones((n_samples, 1))
     draws = []
-    for rows_R in blocks(np.empty((n_resamples, n_samples), dtype=np.bool_)):
+    for rows_R in blocks(np.empty((n_draws, n_samples), dtype=np.bool_)):
         right_RB = rng.random(rows_R.shape) < confidence_B
         sums_RG = bin_gaps(right_RB - confidence_B, ones_B1, bins_B1, N_BINS)
         draws.append(sums_RG.sum(axis=1) / n_samples)
     return np.concatenate(draws)
 
 
-def ece_report(
-    frames: Frames, config_ids: Collection[str], *, n_resamples: int = N_RESAMPLES
-) -> pd.DataFrame:
+def ece_report(frames: Frames, config_ids: Collection[str]) -> pd.DataFrame:
     """ECE on the test split of classification configurations, in `COLUMNS`; means over seeds.
 
-    ``low`` and ``high`` are the bootstrap's 95% interval of ``ece``; ``floor`` is the mean and
+    ``low`` and ``high`` are the 95% interval of ``ece``; ``floor`` is the mean and
     ``floor_high`` the 97.5% point of the floor's mean over seeds. An ``ece`` below ``floor_high``
     is one that perfect calibration would show as well.
 
@@ -90,13 +92,13 @@ def ece_report(
     root = results_folder(frames)
     classifiers = [c for c in configurations(frames, config_ids) if c.task == "classification"]
     ids = [config.config_id for config in classifiers]
-    table = intervals(frames, ids, n_resamples=n_resamples).rename(columns={"estimate": "ece"})
+    table = intervals(frames, ids).rename(columns={"estimate": "ece"})
     table = table[table["metric"] == "ece"].drop(columns=["split", "metric"])
     floors = [
         {
             "dataset": config.dataset,
             "config_id": config.config_id,
-            **_floor(root, config, n_resamples),
+            **_floor(root, config),
         }
         for config in classifiers
     ]
@@ -104,13 +106,12 @@ def ece_report(
     return table.merge(found, on=["dataset", "config_id"], how="left")[list(COLUMNS)]
 
 
-def _floor(root: Path, config: Configuration, n_resamples: int) -> dict[str, Any]:
+def _floor(root: Path, config: Configuration) -> dict[str, Any]:
     splits = [stored(root, run_id, "test") for run_id in config.of_split("test")["run_id"]]
     if not splits:
         return {}
     draws = [
-        floor_draws(split, generator("labels", config.dataset, len(split.y_B)), n_resamples)
-        for split in splits
+        floor_draws(split, generator("labels", config.dataset, len(split.y_B))) for split in splits
     ]
     mean_R = np.mean(draws, axis=0)
     return {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
+from bench.records import seeds
 from bench.records.frames import Frames
-from bench.statistics.replicates import Split
+from bench.statistics.influence import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +63,9 @@ def configurations(frames: Frames, config_ids: Collection[str]) -> list[Configur
     return found
 
 
-def run_ids(configs: Iterable[Configuration], split: str) -> list[str]:
-    """The runs of configurations that have a split, each once."""
-    found = (str(run) for config in configs for run in config.of_split(split)["run_id"])
-    return list(dict.fromkeys(found))
-
-
 def expected_seeds(runs: pd.DataFrame) -> dict[str, int]:
     """How many seeds the most complete configuration of each dataset has."""
-    seeds = runs.groupby(["dataset", "config_id"])["seed"].nunique()
-    return {str(dataset): int(n) for dataset, n in seeds.groupby("dataset").max().items()}
+    return {str(dataset): seeds.expected_seeds(rows) for dataset, rows in runs.groupby("dataset")}
 
 
 def results_folder(frames: Frames) -> Path:
@@ -81,9 +75,7 @@ def results_folder(frames: Frames) -> Path:
         ValueError: the frames were not read from a folder.
     """
     if frames.root is None:
-        raise ValueError(
-            "these frames have no results folder (root), whose predictions to resample"
-        )
+        raise ValueError("these frames have no results folder (root), whose predictions to read")
     return frames.root
 
 
@@ -91,7 +83,7 @@ def known_splits(splits: Sequence[Split]) -> Sequence[Split]:
     """The splits themselves.
 
     Raises:
-        ValueError: one of them can not be resampled.
+        ValueError: an unknown split.
     """
     unknown = [split for split in splits if split not in get_args(Split)]
     if unknown:

@@ -19,14 +19,16 @@ from bench.metrics.predictive import FloatArray
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
-from bench.statistics.bootstrap import LEVEL, N_RESAMPLES, generator
 from bench.statistics.cache import Arrays, cached
+from bench.statistics.crossed import LEVEL
+from bench.statistics.influence import generator
 
 if TYPE_CHECKING:
     import optuna
 
 _VALUES = ("rho", "low", "high", "n", "importance")
 COLUMNS = ("dataset", "setting", "metric", *_VALUES)
+N_RESAMPLES = 1000
 # Column of `Frames.runs` and letter in the paper; docs/notation.md.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,21 +10,15 @@ import pandas as pd
 from bench.metrics.predictive import FloatArray
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames
-from bench.statistics import replicates
-from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
+from bench.statistics import influence
 from bench.statistics.configurations import (
-    Configuration,
     configurations,
     expected_seeds,
     known_splits,
     results_folder,
-    run_ids,
 )
-from bench.statistics.differences import differences
-from bench.statistics.prefetch import keep_replicates
-from bench.statistics.replicates import Split
-
-__all__ = ["differences", "intervals", "severity_intervals"]
+from bench.statistics.influence import Split
+from bench.statistics.measured import Measured, Measurements, columns
 
 COLUMNS = (
     "dataset", "config_id", "category", "label", "split", "metric", "n_seeds", "expected_seeds",
@@ -37,61 +29,44 @@ SEVERITY_COLUMNS = (*COLUMNS, "corruption", "severity")
 
 
 def intervals(
-    frames: Frames,
-    config_ids: Collection[str],
-    *,
-    splits: Sequence[Split] = ("test",),
-    n_resamples: int = N_RESAMPLES,
+    frames: Frames, config_ids: Collection[str], *, splits: Sequence[Split] = ("test",)
 ) -> pd.DataFrame:
     """Every metric of configurations with its 95% interval.
 
     Args:
-        frames: read from a results folder, whose predictions are resampled.
+        frames: read from a results folder, whose predictions are read too.
         config_ids: which configurations.
         splits: "val", "test", "ood" (the mean over corruptions and severities).
-        n_resamples: how many replicates.
 
     Returns:
         One row a configuration, split and metric, in `COLUMNS`. ``estimate`` is the mean over seeds
         of the records' values; low and high are NaN where a seed has none, and under corruption
-        for the metrics of the members, which are not stored there.
+        for the metrics of the members, which are not stored there. With one seed they are about
+        this network on new images, not about the method.
 
     Raises:
         ValueError: frames without a folder, an unknown split or an id without runs.
         UserError: predictions that are missing.
     """
-    root = results_folder(frames)
-    expected = expected_seeds(frames.runs)
-    configs = configurations(frames, config_ids)
-    for split in known_splits(splits):
-        keep_replicates(root, run_ids(configs, split), [split], n_resamples)
+    measurements, expected = Measurements(frames), expected_seeds(frames.runs)
     rows = [
-        {**config.facts, "split": split, "expected_seeds": expected[config.dataset], **row}
-        for config in configs
-        for split in splits
-        for row in _of_split(root, config, split, n_resamples)
+        {
+            **config.facts,
+            "split": split,
+            "metric": key,
+            "expected_seeds": expected[config.dataset],
+            **columns(measurements(config.dataset, config.config_id, split, key), config.task, key),
+        }
+        for config in configurations(frames, config_ids)
+        for split in known_splits(splits)
+        if measurements.seeds(config.dataset, config.config_id, split)
+        for key in keys_for(config.task)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _of_split(
-    root: Path, config: Configuration, split: Split, n_resamples: int
-) -> Iterator[dict[str, Any]]:
-    by_seed = config.of_split(split)
-    if by_seed.empty:
-        return
-    values = [replicates.of_run(root, run_id, split, n_resamples) for run_id in by_seed["run_id"]]
-    for key in keys_for(config.task):
-        values_SR = stacked(values, key)
-        yield {"metric": key, **_summary(config, by_seed[key], values_SR, key, n_resamples)}
-
-
 def severity_intervals(
-    frames: Frames,
-    config_ids: Collection[str],
-    metrics: Collection[str],
-    *,
-    n_resamples: int = N_RESAMPLES,
+    frames: Frames, config_ids: Collection[str], metrics: Collection[str]
 ) -> pd.DataFrame:
     """Metrics of configurations under each corruption at each severity, with 95% intervals.
 
@@ -99,7 +74,6 @@ def severity_intervals(
         frames: as `intervals`.
         config_ids: as `intervals`.
         metrics: keys; those that a configuration's task does not have are left out.
-        n_resamples: how many replicates.
 
     Returns:
         `SEVERITY_COLUMNS`, with the split "corruption". Rows of the corruption ``MEAN`` are the
@@ -109,30 +83,38 @@ def severity_intervals(
         ValueError: as `intervals`.
         UserError: as `intervals`.
     """
-    root = results_folder(frames)
-    expected = expected_seeds(frames.runs)
-    rows, configs = [], configurations(frames, config_ids)
-    for task in sorted({config.task for config in configs}):
-        of_task = [config for config in configs if config.task == task]
-        wanted = tuple(key for key in keys_for(task) if key in set(metrics))
-        keep_replicates(root, run_ids(of_task, "corruption"), [wanted], n_resamples)
-    for config in configs:
+    root, expected = results_folder(frames), expected_seeds(frames.runs)
+    rows = []
+    for config in configurations(frames, config_ids):
         keys = [key for key in keys_for(config.task) if key in set(metrics)]
         measured = config.of_split("corruption").astype({"severity": int})
-        draws = {
-            run_id: _with_mean(replicates.by_severity(root, run_id, keys, n_resamples))
+        found = {
+            run_id: _with_mean(influence.by_severity(root, run_id))
             for run_id in measured["run_id"].unique()
         }
         facts = {**config.facts, "split": "corruption", "expected_seeds": expected[config.dataset]}
         for corruption, of_corruption in _by_corruption(measured, keys):
             for severity, by_seed in of_corruption.groupby("severity", sort=True):
-                place = {"corruption": corruption, "severity": severity}
-                values = [draws[run_id] for run_id in by_seed["run_id"]]
                 for key in keys:
-                    values_SR = stacked(values, (corruption, severity, key))
-                    summary = _summary(config, by_seed[key], values_SR, key, n_resamples)
-                    rows.append({**facts, **place, "metric": key, **summary})
+                    place = (corruption, int(str(severity)), key)
+                    row = columns(_measured(by_seed, key, found, place), config.task, key)
+                    where = {"metric": key, "corruption": corruption, "severity": severity}
+                    rows.append({**facts, **where, **row})
     return pd.DataFrame(rows, columns=list(SEVERITY_COLUMNS))
+
+
+def _measured(
+    by_seed: pd.DataFrame,
+    key: str,
+    found: dict[str, dict[influence.Place, FloatArray]],
+    place: influence.Place,
+) -> Measured:
+    unknown = np.full(influence.N_GROUPS, np.nan)
+    return Measured(
+        seeds=tuple(map(int, by_seed.index)),
+        values_S=by_seed[key].to_numpy(dtype=float),
+        influence_SG=np.stack([found[run].get(place, unknown) for run in by_seed["run_id"]]),
+    )
 
 
 def _by_corruption(
@@ -147,33 +129,12 @@ def _by_corruption(
         yield MEAN, grouped.mean().where(complete).reset_index().set_index("seed")
 
 
-def _with_mean(values: replicates.BySeverity) -> replicates.BySeverity:
-    """The replicates of each corruption, and of their mean."""
+def _with_mean(
+    values: Mapping[influence.Place, FloatArray],
+) -> dict[influence.Place, FloatArray]:
+    """The influences in each corruption, and in their mean."""
     sets: dict[tuple[int, str], list[FloatArray]] = {}
-    for (_, severity, key), values_R in values.items():
-        sets.setdefault((severity, key), []).append(values_R)
+    for (_, severity, key), values_G in values.items():
+        sets.setdefault((severity, key), []).append(values_G)
     means = {(MEAN, *place): np.mean(all_, axis=0) for place, all_ in sets.items()}
     return {**values, **means}
-
-
-def _summary(
-    config: Configuration,
-    by_seed: pd.Series[float],
-    values_SR: FloatArray | None,
-    key: str,
-    n_resamples: int,
-) -> dict[str, Any]:
-    estimate = float(by_seed.mean(skipna=False))
-    low = high = float("nan")
-    if values_SR is not None:
-        weights_RS = seed_weights(config.dataset, list(by_seed.index), n_resamples)
-        bounds = keys_for(config.task)[key].compute.bounds
-        low, high = interval(over_seeds(values_SR, weights_RS), estimate, bounds)
-    return {"n_seeds": len(by_seed), "estimate": estimate, "low": low, "high": high}
-
-
-def stacked(values: Sequence[Any], key: object) -> FloatArray | None:
-    """The replicates of a metric of all seeds, (S, R); None if it can not be resampled."""
-    if not all(key in of_run for of_run in values):
-        return None
-    return np.stack([of_run[key] for of_run in values])

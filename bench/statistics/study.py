@@ -9,11 +9,12 @@ import pandas as pd
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
 from bench.statistics.calibration_floor import ece_report
+from bench.statistics.differences import differences
 from bench.statistics.effects import effects
 from bench.statistics.fronts import attainment, hypervolumes
-from bench.statistics.intervals import differences, intervals
+from bench.statistics.influence import Split
+from bench.statistics.intervals import intervals
 from bench.statistics.ranks import RankTest, blocks
-from bench.statistics.replicates import Split
 from bench.statistics.validation_drop import drops
 
 SPLITS: tuple[Split, ...] = ("test", "ood")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import pandas as pd
 
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames
-from bench.statistics import replicates
-from bench.statistics.bootstrap import N_RESAMPLES, interval, over_seeds, seed_weights
-from bench.statistics.configurations import Configuration, configurations, results_folder
+from bench.statistics.configurations import Configuration, configurations
+from bench.statistics.crossed import Estimate, estimate
+from bench.statistics.measured import Measured, Measurements
 
 COLUMNS = (
     "dataset", "config_id", "category", "label", "metric", "n_seeds", "val", "test", "drop", "low",
@@ -21,7 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def drops(frames: Frames, *, n_resamples: int = N_RESAMPLES) -> pd.DataFrame:
+def drops(frames: Frames) -> pd.DataFrame:
     """The validation-to-test drop of each category's chosen configuration, in `COLUMNS`.
 
     ``drop`` is positive where test is worse: validation minus test of what should be high, test
@@ -34,40 +33,45 @@ def drops(frames: Frames, *, n_resamples: int = N_RESAMPLES) -> pd.DataFrame:
         ValueError: frames without a folder.
         UserError: predictions that are missing.
     """
-    root = results_folder(frames)
+    measurements = Measurements(frames)
     rows = [
         {**config.facts, **row}
         for _, runs in frames.runs.groupby("dataset", sort=True)
         for config in configurations(frames, frames.chosen(runs)["config_id"])
-        for row in _of(root, config, n_resamples)
+        for row in _of(measurements, config)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _of(root: Path, config: Configuration, n_resamples: int) -> Iterator[dict[str, Any]]:
-    val, test = config.of_split("val"), config.of_split("test")
-    common = val.index.intersection(test.index)
-    if common.empty:
-        return
-    val, test = val.loc[common], test.loc[common]
-    pairs = [
-        tuple(replicates.of_run(root, run_id, split, n_resamples) for split in ("val", "test"))
-        for run_id in test["run_id"]
-    ]
-    weights_RS = seed_weights(config.dataset, list(common), n_resamples)
+def _of(measurements: Measurements, config: Configuration) -> Iterator[dict[str, Any]]:
     for key, metric in keys_for(config.task).items():
-        if metric.kind == "diversity":
+        val, test = (
+            measurements(config.dataset, config.config_id, split, key) for split in ("val", "test")
+        )
+        common = sorted(set(val.seeds) & set(test.seeds))
+        if metric.kind == "diversity" or not common:
             continue
+        val, test = val.at(common), test.at(common)
         worse = 1.0 if metric.direction == "lower" else -1.0
-        drop = worse * float((test[key] - val[key]).mean(skipna=False))
-        values_SR = np.stack([worse * (on_test[key] - on_val[key]) for on_val, on_test in pairs])
-        low, high = interval(over_seeds(values_SR, weights_RS), drop)
+        found = _drop(val, test, worse)
+        low, high = found.interval()
         yield {
             "metric": key,
             "n_seeds": len(common),
-            "val": float(val[key].mean(skipna=False)),
-            "test": float(test[key].mean(skipna=False)),
-            "drop": drop,
+            "val": float(val.values_S.mean()),
+            "test": float(test.values_S.mean()),
+            "drop": found.value,
             "low": low,
             "high": high,
         }
+
+
+def _drop(val: Measured, test: Measured, worse: float) -> Estimate:
+    """The examples of the two splits are samples of their own: three parts of variance."""
+    on_test = estimate(worse * (test.values_S - val.values_S), test.influence_SG)
+    of_val = estimate(np.zeros(len(val.seeds)), val.influence_SG).components[-1]
+    return Estimate(
+        value=on_test.value,
+        components=(*on_test.components, of_val),
+        n_seeds=on_test.n_seeds,
+    )

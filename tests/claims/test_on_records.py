@@ -43,7 +43,9 @@ def test_many_more_errors_are_found_out(tmp_path: Path) -> None:
     found = on_test(frames, ["ib"], "ens")["ib", "accuracy"]
     assert found.estimate == pytest.approx(-80 / N_TEST)
     # 80 more errors in 200: the deviation of a mean of differences of -1 and 0 is 0.035.
-    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.0346, rel=0.1)
+    assert found.high - found.low == pytest.approx(
+        2 * 1.96 * 0.0346, rel=0.25
+    )  # estimated from 50 groups
     (judged,) = judge_all([BLOOD], frames)
     assert judged.finding.verdict == "not supported"
 

@@ -80,13 +80,15 @@ def save(
     seed: int = 0,
     flops: int = 1000,
     settings: Mapping[str, Any] | None = None,
+    method: str | None = None,
+    width: int = 8,
 ) -> str:
     """Write a run with these splits: "val", "test", and "<corruption>/<severity>".
 
     Returns:
         Its run id.
     """
-    method = "sae" if settings else "standard"
+    method = method or ("sae" if settings else "standard")
     temperature = 1.5
     task = next(iter(splits.values())).task
     shifted = {name: split for name, split in splits.items() if "/" in name}
@@ -109,7 +111,7 @@ def save(
             "dataset": dataset,
             "seed": seed,
             "method": {"name": method, "settings": dict(settings or {})},
-            "backbone": {"name": "fc", "settings": {"width": 8}},
+            "backbone": {"name": "fc", "settings": {"width": width, "depth": 4}},
             "training": {"epochs": 1},
         },
         "dataset": {

@@ -14,8 +14,8 @@ from stored_study import classifier, regressor, save
 from bench.metrics.calibration import ece
 from bench.metrics.predictive import Predictive
 from bench.records.frames import load_frames
-from bench.statistics.bootstrap import generator
 from bench.statistics.calibration_floor import debiased_ece, ece_report, floor_draws
+from bench.statistics.influence import generator
 
 
 def constant(confidence: float, n_right: int, n_samples: int) -> Predictive:

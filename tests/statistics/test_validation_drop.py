@@ -20,7 +20,7 @@ def test_drop_is_positive_where_test_is_worse(tmp_path: Path) -> None:
     val, test = classifier(rng, n_samples=300), classifier(rng, n_samples=400)
     save(tmp_path, {"val": val, "test": test})
     save(tmp_path, {"val": test, "test": val}, config_id="bbb", category="MIMO")
-    table = drops(load_frames(tmp_path), n_resamples=300)
+    table = drops(load_frames(tmp_path))
     expected = [
         key for key, metric in keys_for("classification").items() if metric.kind != "diversity"
     ]
@@ -46,8 +46,8 @@ def test_both_splits_are_drawn_on_their_own(tmp_path: Path) -> None:
     p = float((split.mixed_BC.argmax(axis=1) == split.y_B).mean())
     half = norm.ppf(0.975) * math.sqrt(2 * p * (1 - p) / 400)
     assert row["drop"] == 0
-    assert row["high"] == pytest.approx(half, rel=0.12)
-    assert row["low"] == pytest.approx(-half, rel=0.12)
+    assert row["high"] == pytest.approx(half, rel=0.2)
+    assert row["low"] == pytest.approx(-half, rel=0.2)
 
 
 def test_a_search_has_no_drop(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from bench.metrics.calibration import (
     top_label,
 )
 from bench.metrics.predictive import FloatArray, Predictive
-from bench.statistics.bootstrap import LEVEL
+from bench.statistics.crossed import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,153 @@
+"""How much each group of test examples moves a metric: the delete-a-group jackknife of stored runs.
+
+The examples of a split are divided into G groups at random, the same for every configuration,
+method and seed. The metric without group g says what that group adds: exactly its deviation from
+the mean for accuracy or NLL, and to first order for F1, AUROC or a calibration error (Kott 2001,
+"The delete-a-group jackknife", Journal of Official Statistics 17; Busing, Meijer & van der Leeden
+1999 for groups of unequal size). Letters: G groups, B examples.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench.errors import UserError
+from bench.metrics import adaptive_ece, calibration, diversity, predictive, scores, weighted
+from bench.metrics import table as metrics
+from bench.metrics.predictive import FloatArray, IntArray, Predictive
+from bench.metrics.table import applications, keys_for
+from bench.records.store import Record
+from bench.statistics import predictions
+from bench.statistics.cache import Arrays, cached
+from bench.statistics.predictions import record_of, shifted, stored
+
+Split = Literal["val", "test", "ood"]
+Place = tuple[str, int, str]
+# With 50 groups, t has 49 degrees of freedom: intervals are 2.5% wider than with every example.
+N_GROUPS = 50
+# The code that the influences depend on, besides this file.
+_SOURCES = (
+    adaptive_ece, calibration, diversity, metrics, predictions, predictive, scores, weighted,
+    sys.modules[__name__],
+)  # fmt: skip
+
+
+def generator(*identity: object) -> np.random.Generator:
+    """Random numbers that follow from names, so that they are the same in every analysis."""
+    digest = hashlib.sha256(json.dumps(identity).encode()).digest()
+    return np.random.default_rng(list(digest))
+
+
+@functools.lru_cache(maxsize=8)
+def groups_of(dataset: str, n_samples: int) -> IntArray:
+    """The group of each example, shape (B,), below min(N_GROUPS, B); sizes differ by at most 1."""
+    order = generator("groups", dataset, n_samples).permutation(n_samples)
+    return np.asarray(order % N_GROUPS, dtype=np.int64)
+
+
+def influences(
+    split: Predictive,
+    temperature: float | None,
+    groups_B: IntArray,
+    keys: Collection[str] | None = None,
+) -> Arrays:
+    """The influence of each group on each metric of a split, shape (G,), by key of `evaluate`.
+
+    (B / n_g - 1) (metric - metric without the group), times n_g G / B; centred to a mean of 0. The
+    variance over groups, divided by G, is that of the metric.
+
+    Args:
+        split: the predictions.
+        temperature: as `bench.metrics.table.evaluate`: that of the record, not fitted again.
+        groups_B: the group of each example.
+        keys: which metrics; None: all.
+    """
+    n_samples, n_groups = len(groups_B), int(groups_B.max()) + 1
+    counts_RB = np.ones((n_groups + 1, n_samples), order="F")
+    counts_RB[groups_B, np.arange(n_samples)] = 0  # the last row holds every example
+    weights_G = np.bincount(groups_B) * n_groups / n_samples
+    factors_G = n_groups - weights_G
+    found = {}
+    for key, metric, scaled in applications(split, temperature):
+        if keys is None or key in keys:
+            values_R = metric.compute.resampled(scaled, counts_RB)
+            with np.errstate(invalid="ignore"):  # an infinite NLL has no influences: NaN
+                moved_G = factors_G * (values_R[-1] - values_R[:-1])
+            found[key] = moved_G - moved_G.mean()
+    return found
+
+
+def of_run(root: Path, run_id: str, split: Split) -> Arrays:
+    """The influences on every metric of a run's split, by key, shape (G,).
+
+    "ood" is the mean over all corruptions and severities: versions of the same images, in the same
+    groups. Metrics that read the members are not among its keys, since members under corruption
+    are not stored.
+
+    Raises:
+        UserError: there is no such run, or it has no predictions of that split.
+    """
+    path = root / "runs" / run_id / "predictions.npz"
+    # Of a run that is trained anew under the same name, in a process that lives on.
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    return _at(stamp, root, run_id, split)
+
+
+@functools.lru_cache(maxsize=8192)
+def _at(_stamp: int, root: Path, run_id: str, split: Split) -> Arrays:
+    if split == "ood":
+        return _shifted(root, run_id, "ood")
+    record, found = record_of(root, run_id), stored(root, run_id, split)
+    groups_B = groups_of(record["config"]["dataset"], len(found.y_B))
+    return influences(found, record["temperature"], groups_B)
+
+
+def forget() -> None:
+    """Drop what is in memory, for files that changed within one time stamp."""
+    _at.cache_clear()
+
+
+def by_severity(root: Path, run_id: str) -> Mapping[Place, FloatArray]:
+    """(corruption, severity, key) -> the influences on the metric of that corrupted set, (G,).
+
+    Raises:
+        UserError: there is no such run, or it has no predictions under corruption.
+    """
+    found = {}
+    for name, values_G in _shifted(root, run_id, "severity").items():
+        corruption, severity, key = name.split("/")
+        found[corruption, int(severity), key] = values_G
+    return found
+
+
+def _shifted(root: Path, run_id: str, what: Literal["ood", "severity"]) -> Arrays:
+    """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a second."""
+    record = record_of(root, run_id)
+
+    def compute() -> Arrays:
+        sets = dict(_by_set(root, record))
+        if not sets:
+            raise UserError(f"run {run_id} in {root} has no predictions under corruption")
+        if what == "severity":
+            return {f"{place}/{key}": x for place, of in sets.items() for key, x in of.items()}
+        keys = next(iter(sets.values()))
+        return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in keys}
+
+    return cached(root, run_id, [record["digest"], what], _SOURCES, compute)
+
+
+def _by_set(root: Path, record: Record) -> Iterator[tuple[str, Arrays]]:
+    task = record["dataset"]["task"]
+    keys = [key for key, metric in keys_for(task).items() if not metric.reads_members]
+    for corruption, severity, found in shifted(root, record["run_id"]):
+        groups_B = groups_of(record["config"]["dataset"], len(found.y_B))
+        of_set = influences(found, record["temperature"], groups_B, keys)
+        yield f"{corruption}/{severity}", of_set
