@@ -90,7 +90,7 @@ def test_validation_chooses_and_test_is_shown() -> None:
     assert list(points["accuracy"]) == [0.6, 0.1]
 
 
-def test_a_missing_run_of_the_front_leaves_no_volume_in_its_seed() -> None:
+def test_a_configuration_without_a_seed_is_on_no_front() -> None:
     study = frames(
         [
             ("a", "A", 10, 10, (0.9, 0.1), [(0.9, 0.1), (0.9, 0.1)]),
@@ -99,12 +99,18 @@ def test_a_missing_run_of_the_front_leaves_no_volume_in_its_seed() -> None:
         ],
         n_seeds=2,
     )
-    found = volumes(study)
+    assert set(front_points(study.runs)["config_id"]) == {"a", "b"}
+    assert all(math.isfinite(volume) for volume in volumes(study).values())
+
+
+def test_a_missing_value_of_the_front_leaves_no_volume_in_its_seed() -> None:
+    rows: list[Row] = [
+        ("a", "A", 10, 10, (0.9, 0.1), [(0.9, 0.1), (0.9, math.nan)]),
+        ("b", "B", 20, 20, (0.5, 0.5), [(0.5, 0.5), (0.4, 0.6)]),
+    ]
+    found = volumes(frames(rows, n_seeds=2))
     assert math.isnan(found["A", 1])
     assert all(math.isfinite(found[key]) for key in (("A", 0), ("B", 0), ("B", 1)))
-    levels = attainment(study, "digits", ("flops", "accuracy"))
-    of_a = levels[levels["category"] == "A"]
-    assert set(map(tuple, of_a[["x", "y"]].to_numpy())) == {(5, 0.8), (10, 0.9)}
 
 
 def attained_in(study: Frames, category: str, x: float, y: float) -> int:
