@@ -16,7 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.figures import style
+from bench.metrics.table import label_of
 from bench.records.frames import Frames
+from bench.records.selection import metric_of
+from bench.statistics.improvement import improvements
 from bench.statistics.ranks import RankTest, blocks, rank_test
 
 LOG = logging.getLogger(__name__)
@@ -26,7 +29,7 @@ _LETTERS = 120  # That fit the page in the size of the note.
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """One figure over all datasets and metrics."""
+    """Ranks over all datasets and metrics, and the probability of improvement."""
     tested = set(frames.runs.loc[frames.runs["split"] == "test", "dataset"])
     runs = frames.runs[frames.runs["dataset"].isin(tested)]
     test = rank_test(blocks(dataclasses.replace(frames, runs=runs))) if tested else None
@@ -34,6 +37,11 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
         LOG.info("ranks: nothing to show, no two categories have test results in common")
         return
     yield "ranks", draw(test)
+    table = improvements(frames)
+    if len(table):
+        task = str(frames.runs["task"].iloc[0])
+        metric = label_of(task, metric_of(task, frames.select)).replace(" (nats)", "")
+        yield "improvement", draw_improvements(table, metric)
 
 
 def cliques(ranks: pd.Series, critical_difference: float) -> list[tuple[float, float]]:
@@ -90,6 +98,45 @@ def draw(test: RankTest) -> Figure:
     if difference is not None:
         _critical_difference(axes, difference)
     figure.supxlabel("\n".join(note), fontsize=style.SMALL)
+    return figure
+
+
+@style.fixed()
+def draw_improvements(table: pd.DataFrame, metric: str) -> Figure:
+    """Probability that a run of a category beats one of the reference, one line per category.
+
+    Args:
+        table: As `bench.statistics.improvement.improvements` returns it.
+        metric: Label of the metric that is compared.
+    """
+    styles = style.category_styles(table["category"])
+    rows = table.set_index("category").loc[list(styles)]
+    n_datasets, unit = int(table["n_datasets"].max()), str(table["unit"].iloc[0])
+    known = table["low"].notna().any()
+    interval = f"Bars: 95% over {unit}s." if known else "Too few seeds for an interval."
+    if known and unit == "seed":
+        interval += " They do not say what another dataset would show."
+    of_what = f"{n_datasets} dataset{'s' * (n_datasets != 1)}"
+    note = textwrap.wrap(
+        f"Test {metric}, pairs of runs of the chosen configurations, mean over {of_what}. "
+        f"{interval}",
+        _LETTERS // 2,
+    )
+    figure = style.column(0.85 + _ROW * len(rows) + 0.13 * len(note))
+    axes = figure.subplots()
+    axes.axvline(0.5, **style.GUIDE)
+    for y, (category, look) in enumerate(styles.items()):
+        row = rows.loc[category]
+        axes.hlines(y, row["low"], row["high"], color=look.color, linewidth=1.2)
+        axes.plot(row["probability"], y, marker=look.marker, color=look.color,
+                  markersize=style.MARKER, linestyle="none", clip_on=False,
+                  **style.OUTLINED)  # fmt: skip
+    reference = table["reference"].iloc[0]
+    axes.set(yticks=range(len(rows)), yticklabels=list(styles), xlim=(0, 1),
+             xlabel=f"P(better than the {reference})")  # fmt: skip
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    figure.supxlabel("\n".join(note), fontsize=style.TINY)
     return figure
 
 

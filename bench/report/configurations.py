@@ -45,7 +45,8 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
 
     Returns:
         Dicts with id, category, label, seeds, front (on the validation front), chosen (stands for
-        its category), flops, params, what `measured_keys` names, n, k, depth; ``values`` and
+        its category), flops, params, what `measured_keys` names, ``ranges`` (smallest and largest
+        cost where seeds differ), n, k, depth; ``values`` and
         ``spread`` (mean and standard deviation over seeds, by split, in the order of
         `metric_keys`); ``shift`` (means by metric, corruption, severity); ``parts`` (FLOPs by
         part); ``theta`` (see `depth.histories`); ``seconds`` (training, evaluation); ``command``.
@@ -63,7 +64,8 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
     for (config_id, category), group in runs.groupby(["config_id", "category"], sort=True):
         first, seeds = group.iloc[0], sorted(map(int, group["seed"].unique()))
         # A deployed SAE depends on what its seed has learned, and so do its costs.
-        costs = group.drop_duplicates("seed")[[*COSTS, *measured]].mean(skipna=False)
+        by_seed = group.drop_duplicates("seed")[[*COSTS, *measured]]
+        costs = by_seed.mean(skipna=False)
         rows.append(
             {
                 "id": config_id,
@@ -73,6 +75,11 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
                 "front": config_id in on_front,
                 "chosen": config_id in chosen,
                 **costs.astype(float).to_dict(),
+                "ranges": {
+                    cost: [by_seed[cost].min(), by_seed[cost].max()]
+                    for cost in COSTS
+                    if by_seed[cost].nunique() > 1
+                },
                 "n": first["n_inputs"],
                 "k": first["n_exits"],
                 "depth": first["depth"],

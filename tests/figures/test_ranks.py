@@ -89,7 +89,8 @@ def test_what_was_left_out_is_said() -> None:
 
 def test_a_study_is_ranked(tmp_path: Path) -> None:
     frames = load_frames(write_study(tmp_path, seeds=[0], corruptions=()))
-    ((stem, figure),) = ranks.figures(frames)
+    (stem, figure), (other, _) = ranks.figures(frames)
+    assert other == "improvement"
     assert stem == "ranks"
     test = rank_test(blocks(frames))
     written = " ".join(text.get_text() for text in figure.axes[0].texts)

@@ -8,10 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from bench.records.pareto import front_line
 from bench.report.page import SECTIONS
 
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -284,23 +282,6 @@ def test_a_head_of_the_table_sorts_it(opened: Browser) -> None:
         assert values == sorted(values, reverse=backwards)
         sorts = opened.find_elements(By.CSS_SELECTOR, f"#points th[aria-sort='{order}']")
         assert len(sorts) == 1
-
-
-@pytest.mark.parametrize(
-    "directions", [("lower", "higher"), ("lower", "lower"), ("higher", "lower")]
-)
-def test_the_front_line_is_that_of_the_figures(
-    opened: Browser, directions: tuple[str, str]
-) -> None:
-    rng = np.random.default_rng(0)
-    for size in (0, 1, 2, 40):
-        # Few values: ties and copies are there.
-        values = rng.integers(0, 8, (size, 2)).astype(float)
-        expected = front_line(values, directions).tolist()
-        assert (
-            script(opened, "frontLine(arguments[0], arguments[1])", values.tolist(), directions)
-            == expected
-        )
 
 
 def test_leaderboards_follow_their_choosers(opened: Browser) -> None:

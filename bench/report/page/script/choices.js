@@ -23,7 +23,9 @@ const dataset = () => DATA.datasets[choices.dataset];
 const costMeasures = () => [...COSTS, ...dataset().measured];
 const measures = () => [...costMeasures(), ...dataset().metrics];
 const measure = (key) => measures().find((found) => found.key === key);
-const labelled = ({ label, direction }) => `${label} ${ARROWS[direction]}`;
+/** More diverse is not better in itself: no arrow. */
+const labelled = ({ label, direction, kind }) =>
+  kind === "diversity" ? label : `${label} ${ARROWS[direction]}`;
 const shownCategories = () =>
   dataset().categories.filter((category) => !hiddenCategories.has(category));
 

@@ -1,28 +1,4 @@
-// Any measure against any other, one point a configuration; the same points as a table.
-
-/**
- * Corners of the staircase between what the points dominate and what they do not, from the best x
- * to the best y and on to the worst of each: `bench.records.pareto.front_line` in the browser, because the
- * axes are chosen here.
- */
-function frontLine(points, directions) {
-  const signs = directions.map((direction) => (direction === "lower" ? 1 : -1));
-  const costs = points.map(([x, y]) => [signs[0] * x, signs[1] * y]);
-  costs.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const front = [];
-  for (const cost of costs) {
-    if (front.length === 0 || cost[1] < front.at(-1)[1]) front.push(cost);
-  }
-  if (front.length === 0) return [];
-  const worst = [0, 1].map((i) => Math.max(...costs.map((cost) => cost[i])));
-  const corners = [[front[0][0], worst[1]]];
-  front.forEach((cost, i) => {
-    corners.push(cost);
-    if (i + 1 < front.length) corners.push([front[i + 1][0], cost[1]]);
-  });
-  corners.push([worst[0], front.at(-1)[1]]);
-  return corners.map(([x, y]) => [signs[0] * x || 0, signs[1] * y || 0]);
-}
+// Any measure against any other, one point per configuration; the same points as a table.
 
 /** A configuration's mean of a measure on a split; costs have no split. */
 function valueOf(row, key, split) {
@@ -37,8 +13,14 @@ function spreadOf(row, key, split) {
 }
 
 function reading(row, key) {
-  if (costMeasures().some((cost) => cost.key === key)) return amount(row[key]);
+  if (costMeasures().some((cost) => cost.key === key)) return costOf(row, key);
   return meanAndSpread(valueOf(row, key, choices.split), spreadOf(row, key, choices.split));
+}
+
+/** A cost; a range where the seeds have learned to keep different networks. */
+function costOf(row, key) {
+  const [low, high] = row.ranges[key] ?? [row[key], row[key]];
+  return amount(low) === amount(high) ? amount(row[key]) : `${amount(low)}–${amount(high)}`;
 }
 
 /** The configurations of the chosen categories that have both measures. */
@@ -101,15 +83,6 @@ function spreadBars(points) {
 function drawPareto() {
   const points = shownPoints();
   const [x, y] = [measure(choices.x), measure(choices.y)];
-  const line = frontLine(points.map((point) => [point.x, point.y]), [x.direction, y.direction]);
-  const front = {
-    type: "scatter",
-    mode: "lines",
-    hoverinfo: "skip",
-    x: line.map((corner) => corner[0]),
-    y: line.map((corner) => corner[1]),
-    line: { color: pageColors().muted, width: 1 },
-  };
   const groups = shownCategories().flatMap((category) => {
     const mine = points.filter(({ row }) => row.category === category);
     return [false, true].map((isFront) => {
@@ -121,7 +94,7 @@ function drawPareto() {
     xaxis: axis(labelled(x), points.map((point) => point.x)),
     yaxis: axis(labelled(y), points.map((point) => point.y)),
   };
-  drawPlot(byId("pareto-plot"), points.length ? [front, ...groups.flat()] : [], layout, {
+  drawPlot(byId("pareto-plot"), groups.flat(), layout, {
     empty: "No configuration has both measures: show another category, split or measure.",
     onclick: ({ points: [point] }) => openConfiguration(point.customdata),
   });
