@@ -78,7 +78,7 @@ def configurations(study: Study, dataset: str) -> list[dict[str, Any]]:
                 "ranges": {
                     cost: [by_seed[cost].min(), by_seed[cost].max()]
                     for cost in COSTS
-                    if by_seed[cost].nunique() > 1
+                    if len(set(by_seed[cost])) > 1
                 },
                 "n": first["n_inputs"],
                 "k": first["n_exits"],

@@ -212,9 +212,8 @@ def marker(browser: Browser, config_id: str) -> WebElement:
     for i, trace in enumerate(t for t in traces(browser) if t["mode"] == "markers"):
         if config_id in trace["customdata"]:
             drawn = browser.find_elements(By.CSS_SELECTOR, "#pareto-plot .scatterlayer .trace")
-            # The front is a trace too, and comes first.
             place = trace["customdata"].index(config_id)
-            found: WebElement = drawn[i + 1].find_elements(By.CSS_SELECTOR, ".point")[place]
+            found: WebElement = drawn[i].find_elements(By.CSS_SELECTOR, ".point")[place]
             return found
     raise AssertionError(config_id)
 
