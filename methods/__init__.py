@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from methods.core.registry import load_from, names_in
 
@@ -16,7 +16,7 @@ def method_names() -> list[str]:
     return names_in(sys.modules[__name__])
 
 
-def load_method(name: str) -> type[Method]:
+def load_method(name: str) -> type[Method[Any]]:
     """The class of a method.
 
     Raises:

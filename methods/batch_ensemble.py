@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,13 +93,13 @@ def _fast_weights(n_members: int, n_features: int, init: str) -> Tensor:
     return torch.normal(1.0, 0.5, (n_members, n_features))
 
 
-class BatchEnsemble(Standard):
+class BatchEnsemble(Standard[BatchEnsembleSettings]):
     """M members in one network; the batch is repeated once a member."""
 
     settings_type = BatchEnsembleSettings
     enumerated_in_paper = True
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: BatchEnsembleSettings, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         with seeded(seed, "fast_weights"):
             replace_layers(self.network, (nn.Linear, nn.Conv2d), self._rank_one)
@@ -110,7 +109,7 @@ class BatchEnsemble(Standard):
         return RankOne(layer, self.settings)
 
     @classmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: BatchEnsembleSettings, backbone: BackboneSettings) -> str:
         return "BatchEnsemble"
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:

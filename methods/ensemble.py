@@ -26,13 +26,13 @@ class EnsembleSettings(Settings):
     )
 
 
-class Ensemble(Method):
+class Ensemble(Method[EnsembleSettings]):
     """Members differ in initialisation and data order; each is a standard NN of its own seed."""
 
     settings_type = EnsembleSettings
     enumerated_in_paper = True
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: EnsembleSettings, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         self.members = nn.ModuleList(
             Standard(problem, StandardSettings(), seed=member_seed(seed, m))
@@ -40,10 +40,10 @@ class Ensemble(Method):
         )
 
     @classmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: EnsembleSettings, backbone: BackboneSettings) -> str:
         return "NN Ensemble"
 
-    def parts(self) -> Sequence[Method]:
+    def parts(self) -> Sequence[Method[Any]]:
         return [member for member in self.members if isinstance(member, Standard)]
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -41,13 +40,13 @@ class MCDropoutSettings(Settings):
     drop_input: bool = setting(True)
 
 
-class MCDropout(Standard):
+class MCDropout(Standard[MCDropoutSettings]):
     """The standard NN, dropout before every linear and convolution; passes are the members."""
 
     settings_type = MCDropoutSettings
     enumerated_in_paper = False
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: MCDropoutSettings, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         replace_layers(self.network, (nn.Linear, nn.Conv2d), self._with_dropout)
 
@@ -57,7 +56,7 @@ class MCDropout(Standard):
         return nn.Sequential(AlwaysOnDropout(self.settings.rate), layer)
 
     @classmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: MCDropoutSettings, backbone: BackboneSettings) -> str:
         return "MC Dropout"
 
     def forward(self, x_BQHW: Tensor) -> Tensor:

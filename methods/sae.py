@@ -8,7 +8,7 @@ in-between ensembles are points (N, K) of this one space.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
 from methods.core.depth import kl_from_uniform, softmax_without
+from methods.core.depth_meter import DepthMeter
+from methods.core.exit_sets import choice_rank
 from methods.core.method import Method, ParameterGroup, Predictor, uniform_weights
 from methods.core.network import Exit, Network, Problem
 from methods.core.pruned import PrunedSAE
@@ -39,8 +41,13 @@ class SAESettings(Settings):
         alpha_start, alpha_end: weight of the KL term.
         temperature_start, temperature_end: T of the depth distribution and of its draws.
         repetition_start, repetition_end: share i of rows that carry one sample on all inputs.
+        kl_scale: factor c of the KL beside the mean NLL of a batch: 1/B (Eq. 3 with |D|/B replaced
+            by 1), 1/|D| (the bound of Antoran et al. 2020), or 1 (the authors' code).
+        draw: Gumbel noise is added to log theta (the text), or to the depth logits, and T divides
+            afterwards (the authors' code, which so draws from softmax(l), not from theta).
+        draw_temperature: temperature of the relaxed top-K draw from theta; towards 0 draws are
+            hard, and their mean is that of sampling without replacement. Unused by draw=logits.
         draw_sum: the weights of a draw sum to 1 (an expectation) or to K (the authors' code).
-        data_term: mean over the batch (the authors' code) or sum (Eq. 3 read literally).
         depth_weights: drawn in every step, or the distribution itself ("expected").
         batch_repetition: how often a batch is repeated within a step (the authors' code: 2).
         negligible_exits: active exits of theta* < 0.001 are kept, or dropped (K is a maximum).
@@ -72,30 +79,34 @@ class SAESettings(Settings):
     temperature_end: float = setting(0.5, above=0.0, at_most=1.0, search=(0.1, 1.0))
     repetition_start: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     repetition_end: float = setting(0.5, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
+    kl_scale: str = setting("batch", choices=("batch", "dataset", "one"))
+    draw: str = setting("theta", choices=("theta", "logits"))
+    draw_temperature: float = setting(1.0, above=0.0)
     draw_sum: str = setting("one", choices=("one", "K"))
-    data_term: str = setting("mean", choices=("mean", "sum"))
     depth_weights: str = setting("sampled", choices=("sampled", "expected"))
     batch_repetition: int = setting(1, at_least=1)
     negligible_exits: str = setting("kept", choices=("kept", "dropped"))
-    depth_learning_rate: float = setting(1.0, above=0.0)
+    depth_learning_rate: float = setting(10.0, above=0.0, search=(1.0, 100.0), log=True)
     depth_clip: float = setting(1.0, above=0.0)
 
 
-class SAE(Method):
+class SAE(Method[SAESettings]):
     """N inputs, D exits, K of them active for each input at evaluation."""
 
     settings_type = SAESettings
     explores_depth = False
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: SAESettings, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         depth = problem.backbone.depth
         with seeded(seed, "init"):
             self.network = Network(problem, n_inputs=settings.n_inputs, exits=range(1, depth + 1))
         self.depth_logits_ND = nn.Parameter(torch.zeros(settings.n_inputs, depth))
+        self.n_train = problem.n_train
+        self._epoch = DepthMeter()
 
     @classmethod
-    def check(cls, settings: Any, backbone: BackboneSettings) -> None:
+    def check(cls, settings: SAESettings, backbone: BackboneSettings) -> None:
         """K active exits need a backbone of at least K stages."""
         if settings.n_exits > backbone.depth:
             raise ValueError(
@@ -104,7 +115,7 @@ class SAE(Method):
             )
 
     @classmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: SAESettings, backbone: BackboneSettings) -> str:
         """SE, EE, MIMO, MIMMO or in-between; at D = 1 MIMO and MIMMO coincide (called MIMO)."""
         n_inputs, n_exits = settings.n_inputs, settings.n_exits
         if n_inputs == 1:
@@ -114,7 +125,30 @@ class SAE(Method):
         return "MIMMO" if n_exits == backbone.depth else "I/B"
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
-        """mean_B sum_ND w_ND * NLL_BND + alpha * KL(theta || uniform), summed over inputs."""
+        """mean_B sum_ND w_ND * NLL_BND + alpha * c * KL(theta || uniform), summed over inputs."""
+        s = self.settings
+        alpha = linear(s.alpha_start, s.alpha_end, progress) * self._kl_scale(len(y_B))
+        nll_ND = self._nll(x_BQHW, y_B, progress)
+        temperature = self._temperature(progress)
+        # Two views of the logits, so that the gradients of the two terms are recorded apart.
+        data_ND, kl_ND = self.depth_logits_ND.view_as(nll_ND), self.depth_logits_ND.view_as(nll_ND)
+        self._epoch.watch(nll_ND, data_ND, kl_ND, alpha)
+        kl = kl_from_uniform(kl_ND, temperature)
+        return (self._depth_weights(data_ND, temperature) * nll_ND).sum() + alpha * kl
+
+    def _kl_scale(self, batch_size: int) -> float:
+        """c, the factor of the KL beside a mean over the batch."""
+        scale = self.settings.kl_scale
+        if scale == "one":
+            return 1.0
+        if scale == "batch":
+            return 1 / batch_size
+        if self.n_train is None:
+            raise ValueError("sae.kl_scale=dataset: the problem must say how many samples train")
+        return 1 / self.n_train
+
+    def _nll(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+        """Mean NLL over the batch of each input and exit, (N, D)."""
         s = self.settings
         if s.batch_repetition > 1:
             x_BQHW = x_BQHW.repeat(s.batch_repetition, 1, 1, 1)
@@ -125,12 +159,7 @@ class SAE(Method):
         rows_RQHW = x_BQHW.index_select(0, sources_BN.flatten())
         stacked_BQHW = rows_RQHW.view(len(sources_BN), -1, *x_BQHW.shape[2:])
         logits_BNDC = self._all_exits(stacked_BQHW)
-        nll_BND = -self.likelihood.log_prob(logits_BNDC, y_B[sources_BN][..., None])
-        nll_ND = nll_BND.mean(0) if s.data_term == "mean" else nll_BND.sum(0)
-        alpha = linear(s.alpha_start, s.alpha_end, progress)
-        temperature = self._temperature(progress)
-        kl = kl_from_uniform(self.depth_logits_ND, temperature)
-        return (self._depth_weights(temperature) * nll_ND).sum() + alpha * kl
+        return -self.likelihood.log_prob(logits_BNDC, y_B[sources_BN][..., None]).mean(0)
 
     def _all_exits(self, x_BQHW: Tensor) -> Tensor:
         outputs_BMC = self.network(x_BQHW)
@@ -138,11 +167,14 @@ class SAE(Method):
         outputs_BDNC: Tensor = outputs_BMC.view(len(outputs_BMC), depth, n_inputs, -1)
         return outputs_BDNC.transpose(1, 2)
 
-    def _depth_weights(self, temperature: float) -> Tensor:
+    def _depth_weights(self, logits_ND: Tensor, temperature: float) -> Tensor:
         """One draw of w_ND for a step, or theta itself."""
-        s, logits_ND = self.settings, self.depth_logits_ND
+        s = self.settings
         if s.depth_weights == "expected":
             return torch.softmax(logits_ND / temperature, dim=-1)
+        if s.draw == "theta":
+            logits_ND = torch.log_softmax(logits_ND / temperature, dim=-1)
+            temperature = s.draw_temperature
         noisy_ND = logits_ND + gumbel(logits_ND.shape, like=logits_ND)
         w_ND = relaxed_top_k(noisy_ND, s.n_exits, temperature)
         return w_ND / s.n_exits if s.draw_sum == "one" else w_ND
@@ -165,6 +197,24 @@ class SAE(Method):
         exits_DN = (~inactive_ND).T.nonzero()
         predictors = [Exit(depth + 1, n) for depth, n in exits_DN.tolist()]
         return predictors, theta_ND.T[exits_DN[:, 0], exits_DN[:, 1]] / s.n_inputs
+
+    def examine(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """How the chosen exits rank among all sets of exits, see ``choice_rank``."""
+        s = self.settings
+        log_prob_BND = torch.cat(
+            [
+                self.likelihood.log_prob(
+                    self._all_exits(x_BQHW.repeat(1, s.n_inputs, 1, 1)), y_B[:, None, None]
+                )
+                for x_BQHW, y_B in batches
+            ]
+        )
+        predictors, weights_M = self.active()
+        chosen_ND = torch.zeros_like(self.depth_logits_ND)
+        for (depth, n), weight in zip(predictors, weights_M, strict=True):
+            chosen_ND[n, depth - 1] = weight
+        logits_ND = self.depth_logits_ND
+        return choice_rank(log_prob_BND, chosen_ND, logits_ND, s.n_exits, s.temperature_end)
 
     def forward(self, x_BQHW: Tensor) -> Tensor:
         """The same image on all N inputs; the outputs of the active predictors."""
@@ -212,7 +262,10 @@ class SAE(Method):
         ]
 
     def diagnostics(self, progress: float) -> dict[str, Any]:
-        """theta_ND, its logits, and where the schedules stand."""
+        """theta_ND, its logits, where the schedules stand, and the meter's readings.
+
+        Restarts the meter: call it once an epoch.
+        """
         s = self.settings
         temperature = self._temperature(progress)
         logits_ND = self.depth_logits_ND.detach()
@@ -222,4 +275,5 @@ class SAE(Method):
             "alpha": linear(s.alpha_start, s.alpha_end, progress),
             "temperature": temperature,
             "repetition": linear(s.repetition_start, s.repetition_end, progress),
+            **self._epoch.read(),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from methods.core.backbone import BackboneSettings
 from methods.core.method import Method, uniform_weights
 from methods.core.network import Network, Problem
 from methods.core.seeding import seeded
-from methods.core.space import Settings
+from methods.core.space import Settings, SettingsT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,19 +19,19 @@ class StandardSettings(Settings):
     """Nothing to set: the backbone's width and depth say it all."""
 
 
-class Standard(Method):
+class Standard(Method[SettingsT]):
     """The baseline that every cost is compared with."""
 
     settings_type: ClassVar[type[Settings]] = StandardSettings
     enumerated_in_paper = True
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: SettingsT, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         with seeded(seed, "init"):
             self.network = Network(problem, exits=[problem.backbone.depth])
 
     @classmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: SettingsT, backbone: BackboneSettings) -> str:
         return "Standard NN"
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:

@@ -79,7 +79,7 @@ def case_id(case: Any) -> str:
     return f"{case.method}-{'digits' if case.problem is DIGITS else 'colour'}"
 
 
-def build(name: str, problem: Problem, **settings: Any) -> Method:
+def build(name: str, problem: Problem, **settings: Any) -> Method[Any]:
     method = load_method(name)
     return method(problem, method.settings_type(**settings), seed=0)
 

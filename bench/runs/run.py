@@ -28,7 +28,7 @@ from bench.runs.loaded import corrupted_tests, load_dataset
 from bench.shift import corrupted_sets
 from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import train
-from bench.training.predict import kept_weights, predict_split
+from bench.training.predict import examine, kept_weights, predict_split
 from methods import load_method
 from methods.core.backbone import ImageShape
 from methods.core.likelihood import likelihood_for
@@ -65,7 +65,7 @@ def run_one(
     normalise = Normalise(dataset, device)
     val = Inputs.of(dataset.val, device)
 
-    def validate(method: Method) -> dict[str, float]:
+    def validate(method: Method[Any]) -> dict[str, float]:
         predictive = predict_split(method, val, normalise, seed=config.seed, purpose="val")
         return metrics.evaluate(predictive, None)
 
@@ -74,6 +74,7 @@ def run_one(
         history = train(
             method, train_inputs, normalise, config.training, validate, augmentation=row.augment
         )
+    history[-1] |= examine(method, val, normalise)
     pruned = method.pruned()
     with _timed(timings, "evaluate"):
         results, arrays = _evaluate(config, dataset, pruned.fused(), normalise, cache, stage)
@@ -97,13 +98,14 @@ def run_one(
     return record, files
 
 
-def build(config: RunConfig, dataset: Dataset) -> Method:
+def build(config: RunConfig, dataset: Dataset) -> Method[Any]:
     """The untrained method of a configuration, on the CPU."""
     height, width, channels = dataset.image_shape
     problem = Problem(
         shape=ImageShape(channels, height, width),
         likelihood=likelihood_for(dataset.task, dataset.n_classes),
         backbone=config.backbone_settings,
+        n_train=len(dataset.train.y_B),
     )
     return load_method(config.method)(problem, config.settings, seed=config.seed)
 
@@ -195,7 +197,7 @@ def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _cpu_state(method: Method) -> dict[str, torch.Tensor]:
+def _cpu_state(method: Method[Any]) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu() for name, value in method.state_dict().items()}
 
 

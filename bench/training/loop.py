@@ -56,17 +56,17 @@ class TrainingDiverged(Exception):  # noqa: N818 - it says what happened
 class _Part:
     """A part in training: its optimiser, and its groups in the optimiser's order."""
 
-    method: Method
+    method: Method[Any]
     groups: list[ParameterGroup]
     optimiser: ClippedAdam
 
 
 def train(
-    method: Method,
+    method: Method[Any],
     inputs: Inputs,
     normalise: Normalise,
     settings: TrainingSettings,
-    validate: Callable[[Method], dict[str, float]],
+    validate: Callable[[Method[Any]], dict[str, float]],
     *,
     augmentation: Augmentation = "none",
 ) -> list[dict[str, Any]]:
@@ -81,8 +81,8 @@ def train(
         augmentation: of the training images, unless the settings name one.
 
     Returns:
-        One dict an epoch: epoch, progress, train_loss and gradient norms by part and group, val
-        (metrics), and the method's diagnostics.
+        One dict per epoch: epoch, progress, train_loss, and by part and group the gradient norms
+        and the share of steps that were clipped, val (metrics), and the method's diagnostics.
 
     Raises:
         TrainingDiverged: the training loss is not finite.
@@ -116,7 +116,7 @@ def train(
     return history
 
 
-def _part(method: Method, settings: TrainingSettings) -> _Part:
+def _part(method: Method[Any], settings: TrainingSettings) -> _Part:
     groups = [group for group in method.parameter_groups() if group.parameters]
     optimiser = ClippedAdam(
         [
@@ -146,6 +146,10 @@ def _train_epoch(
     n_steps = settings.epochs * len(rows)
     loss_sum = torch.zeros((), device=device)
     norm_sums = torch.zeros(len(part.groups), device=device)
+    clips = torch.tensor(
+        [options["clip"] for options in part.optimiser.param_groups], device=device
+    )
+    clipped_sums = torch.zeros_like(norm_sums)
     # A stream of its own: every method of a seed sees the same augmented images.
     draws = torch.Generator(device)
     draws.manual_seed(derive_seed(part.method.seed, "augment", epoch))
@@ -161,15 +165,17 @@ def _train_epoch(
             loss = part.method.loss(x_BQHW, inputs.y_B[rows_B], progress)
             part.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            norm_sums += part.optimiser.step()
+            norms = part.optimiser.step()
+            norm_sums += norms
+            clipped_sums += norms > clips
             loss_sum += loss.detach()
     if not math.isfinite(loss_sum.item()):
         raise TrainingDiverged(f"the training loss became {loss_sum.item()} in epoch {epoch}")
     names = [group.name for group in part.groups]
-    norms = (norm_sums / len(rows)).tolist()
     return {
         "train_loss": loss_sum.item() / len(rows),
-        "gradient_norms": dict(zip(names, norms, strict=True)),
+        "gradient_norms": dict(zip(names, (norm_sums / len(rows)).tolist(), strict=True)),
+        "clipped": dict(zip(names, (clipped_sums / len(rows)).tolist(), strict=True)),
     }
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench.metrics.predictive import Predictive
 from bench.training.inputs import Inputs, Normalise
 from methods.core.likelihood import Likelihood
-from methods.core.method import Predictor
+from methods.core.method import Method, Predictor
 from methods.core.seeding import seeded
 
 # Large enough to keep one core busy, small enough for the features to stay in its cache: those of
@@ -81,3 +81,12 @@ def predict_split(
     outputs_BMC = predict(predictor, inputs.images_BQHW, normalise, seed=seed, purpose=purpose)
     y_B = inputs.y_B.cpu().numpy()
     return predictive(predictor.likelihood, outputs_BMC, predictor.weights(), y_B)
+
+
+def examine(method: Method[Any], inputs: Inputs, normalise: Normalise) -> dict[str, Any]:
+    """What a trained method records of itself on ``inputs`` (of the validation split)."""
+    assert not method.training
+    size = batch_size(method)
+    columns = torch.split(inputs.images_BQHW, size), torch.split(inputs.y_B, size)
+    with torch.inference_mode():
+        return method.examine((normalise(x), y) for x, y in zip(*columns, strict=True))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from methods.core.backbone import BackboneSettings
 from methods.core.fused import fold_norms
 from methods.core.likelihood import Likelihood
 from methods.core.network import Problem
-from methods.core.space import Settings
+from methods.core.space import Settings, SettingsT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def uniform_weights(n_members: int, like: nn.Module) -> Tensor:
     return torch.full((n_members,), 1.0 / n_members, device=next(like.parameters()).device)
 
 
-class Method(Predictor):
+class Method(Predictor, Generic[SettingsT]):
     """A way to train and evaluate one (possibly ensembling) model.
 
     A file in ``methods/`` that defines one subclass is a method; the file's name is its name on the
@@ -73,7 +73,7 @@ class Method(Predictor):
     values from that seed.
 
     Attributes:
-        settings_type: its settings dataclass.
+        settings_type: its settings dataclass, the one that it is generic in.
         explores_depth: whether presets enumerate the backbone's depths for it. False where exits
             already cover them.
         enumerated_in_paper: whether the paper runs its whole (small) grid instead of searching.
@@ -84,7 +84,7 @@ class Method(Predictor):
     explores_depth: ClassVar[bool] = True
     enumerated_in_paper: ClassVar[bool] = False
 
-    def __init__(self, problem: Problem, settings: Any, *, seed: int) -> None:
+    def __init__(self, problem: Problem, settings: SettingsT, *, seed: int) -> None:
         super().__init__()
         if seed < 0:
             raise ValueError(f"seed={seed}: must be >= 0")
@@ -94,12 +94,12 @@ class Method(Predictor):
         self.seed = seed
 
     @classmethod
-    def check(cls, settings: Any, backbone: BackboneSettings) -> None:
+    def check(cls, settings: SettingsT, backbone: BackboneSettings) -> None:
         """Raise ValueError where the settings do not fit the backbone (by default they do)."""
 
     @classmethod
     @abstractmethod
-    def category(cls, settings: Any, backbone: BackboneSettings) -> str:
+    def category(cls, settings: SettingsT, backbone: BackboneSettings) -> str:
         """Its name in the legends of tables and figures."""
 
     @abstractmethod
@@ -128,7 +128,7 @@ class Method(Predictor):
         """
         return self.pruned().fused()
 
-    def parts(self) -> Sequence[Method]:
+    def parts(self) -> Sequence[Method[Any]]:
         """What is trained independently of each other, each on its own data order."""
         return (self,)
 
@@ -138,4 +138,12 @@ class Method(Predictor):
 
     def diagnostics(self, progress: float) -> dict[str, Any]:
         """What is worth recording at each epoch, JSON-ready."""
+        return {}
+
+    def examine(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """What is worth recording once it is trained, JSON-ready.
+
+        Args:
+            batches: normalised validation images and their targets; evaluation mode, no gradients.
+        """
         return {}

@@ -17,11 +17,19 @@ from methods.core.likelihood import Likelihood
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What a method has to know of the data and of the backbone it is given."""
+    """What a method has to know of the data and of the backbone it is given.
+
+    Attributes:
+        shape: of one image.
+        likelihood: of the task.
+        backbone: the settings that build it.
+        n_train: |D|, the training samples; None where nothing is trained.
+    """
 
     shape: ImageShape
     likelihood: Likelihood
     backbone: BackboneSettings
+    n_train: int | None = None
 
 
 class Exit(NamedTuple):

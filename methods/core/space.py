@@ -11,7 +11,7 @@ import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 PRESETS = ("smoke", "quick", "paper")
 
@@ -109,6 +109,10 @@ class Settings:
             choices = ", ".join(spaces(cls)) or "none"
             raise ValueError(f"{cls.owner()}.{unknown[0]}: unknown setting; choices: {choices}")
         return cls(**values)
+
+
+# What a method is generic in: its own settings.
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def spaces(cls: type[Settings]) -> dict[str, Space]:

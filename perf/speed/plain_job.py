@@ -34,7 +34,7 @@ def run(job: Job) -> Answer:
     return answer
 
 
-def _train(method: Method, job: Job, train: Loader, val: Loader) -> dict[str, float]:
+def _train(method: Method[Any], job: Job, train: Loader, val: Loader) -> dict[str, float]:
     n_steps, step = job.epochs * len(train), 0
     adam, schedule = optimiser(method, n_steps)
     found: dict[str, float] = {}
@@ -52,7 +52,7 @@ def _train(method: Method, job: Job, train: Loader, val: Loader) -> dict[str, fl
     return found
 
 
-def validate(method: Method, job: Job, val: Loader) -> dict[str, float]:
+def validate(method: Method[Any], job: Job, val: Loader) -> dict[str, float]:
     """Means over the validation split."""
     method.eval()
     sums: Counter[str] = Counter()

@@ -183,7 +183,7 @@ def floor_of_training(dataset_name: str, *, epochs: int) -> float:
     return n_steps * floor(products, rounds=15)
 
 
-def _step(method: Method, inputs: Inputs, normalise: Normalise) -> Callable[[], None]:
+def _step(method: Method[Any], inputs: Inputs, normalise: Normalise) -> Callable[[], None]:
     """A forward and backward pass on the first batch."""
     x_BQHW, y_B = normalise(inputs.images_BQHW[:BATCH]), inputs.y_B[:BATCH]
 

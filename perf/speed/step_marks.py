@@ -71,7 +71,7 @@ class MarkedNormalise:
 
 
 @contextmanager
-def marked(method: Method, marks: Marks) -> Iterator[None]:
+def marked(method: Method[Any], marks: Marks) -> Iterator[None]:
     """Within the block, training ``method`` sets the marks."""
     network = next(module for module in method.modules() if isinstance(module, Network))
     loss, step = method.loss, ClippedAdam.step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ BATCH_SIZE = 128
 CLIP = 5.0
 
 
-def network(job: Job, seed: int, shape: ImageShape) -> Method:
+def network(job: Job, seed: int, shape: ImageShape) -> Method[Any]:
     """The same network and loss that ours trains: nothing here is a copy."""
     config = configs(job.problem, epochs=job.epochs, seeds=seed + 1)[seed]
     row = DATASETS[job.problem]
@@ -34,7 +35,7 @@ def network(job: Job, seed: int, shape: ImageShape) -> Method:
     return load_method(config.method)(problem, config.settings, seed=seed)
 
 
-def optimiser(method: Method, n_steps: int) -> tuple[torch.optim.Adam, LambdaLR]:
+def optimiser(method: Method[Any], n_steps: int) -> tuple[torch.optim.Adam, LambdaLR]:
     """Adam as PyTorch has it by default, and half a cosine over the steps."""
     groups = [
         {"params": list(g.parameters), "weight_decay": 1e-4 if g.weight_decay else 0.0}
@@ -44,7 +45,7 @@ def optimiser(method: Method, n_steps: int) -> tuple[torch.optim.Adam, LambdaLR]
     return adam, LambdaLR(adam, lambda step: 0.5 * (1 + math.cos(math.pi * step / n_steps)))
 
 
-def scores(method: Method, x_BQHW: Tensor, y_B: Tensor) -> Mapping[str, Tensor]:
+def scores(method: Method[Any], x_BQHW: Tensor, y_B: Tensor) -> Mapping[str, Tensor]:
     """Sums over a batch of what is validated: NLL, and hits (classification) or squared errors."""
     mixed_BC = method.likelihood.mix(method(x_BQHW), method.weights())
     if method.likelihood.task == "classification":

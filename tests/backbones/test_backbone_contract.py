@@ -58,11 +58,13 @@ def test_stem_and_heads_alone_grow_with_the_inputs(
 # ---- Identities
 
 
-def standard(problem: Problem, seed: int = 5) -> Standard:
+def standard(problem: Problem, seed: int = 5) -> Standard[Any]:
     return Standard(problem, StandardSettings(), seed=seed)
 
 
-def same_training_and_prediction(ours: Method, expected: Standard, problem: Problem) -> None:
+def same_training_and_prediction(
+    ours: Method[Any], expected: Standard[Any], problem: Problem
+) -> None:
     x_BQHW, y_B = batch(problem, 9)
     torch.testing.assert_close(seeded_loss(ours, x_BQHW, y_B), seeded_loss(expected, x_BQHW, y_B))
     # The loss moved the BatchNorm averages of both.

@@ -33,7 +33,7 @@ def _one_thread() -> None:
 
 def a_method(
     name: str, backbone: str, task: str = "classification", seed: int = 0, **settings: Any
-) -> Method:
+) -> Method[Any]:
     """Untrained, in evaluation mode; all that training moves is random."""
     body = load_backbone(backbone).from_dict({"width": 16, "depth": 2})
     problem = Problem(shape=SHAPE, likelihood=likelihood_for(task, 3), backbone=body)

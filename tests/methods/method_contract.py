@@ -6,6 +6,7 @@ that these work on a small backbone is part of the contract.
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,10 +15,10 @@ from torch import Tensor
 from methods.core.method import Method
 from methods.core.network import Problem
 
-Check = Callable[[type[Method], Problem], None]
+Check = Callable[[type[Method[Any]], Problem], None]
 
 
-def build(method_type: type[Method], problem: Problem, seed: int = 3) -> Method:
+def build(method_type: type[Method[Any]], problem: Problem, seed: int = 3) -> Method[Any]:
     return method_type(problem, method_type.settings_type(), seed=seed)
 
 
@@ -31,12 +32,12 @@ def batch(problem: Problem, n_rows: int = 8, seed: int = 0) -> tuple[Tensor, Ten
     return x_BQHW, torch.rand(n_rows, generator=stream)
 
 
-def seeded_loss(method: Method, x_BQHW: Tensor, y_B: Tensor, progress: float = 0.5) -> Tensor:
+def seeded_loss(method: Method[Any], x_BQHW: Tensor, y_B: Tensor, progress: float = 0.5) -> Tensor:
     torch.manual_seed(11)
     return method.loss(x_BQHW, y_B, progress)
 
 
-def trained(method_type: type[Method], problem: Problem) -> Method:
+def trained(method_type: type[Method[Any]], problem: Problem) -> Method[Any]:
     """After a few steps: averages, logits and weights are no longer the initial ones."""
     likelihood = problem.likelihood
     key = (method_type, problem.shape, problem.backbone, likelihood.task, likelihood.n_outputs)
@@ -45,10 +46,10 @@ def trained(method_type: type[Method], problem: Problem) -> Method:
     return copy.deepcopy(_TRAINED[key])
 
 
-_TRAINED: dict[tuple[object, ...], Method] = {}  # half of the clauses start from the same
+_TRAINED: dict[tuple[object, ...], Method[Any]] = {}  # half of the clauses start from the same
 
 
-def _train(method: Method, problem: Problem) -> Method:
+def _train(method: Method[Any], problem: Problem) -> Method[Any]:
     x_BQHW, y_B = batch(problem, 12)
     # Fewer or larger steps end within a transient: Adam's first ones can raise the loss.
     n_steps, optimiser = 20, torch.optim.Adam(method.parameters(), lr=0.003)
@@ -60,7 +61,7 @@ def _train(method: Method, problem: Problem) -> Method:
     return method.eval()
 
 
-def training_lowers_the_loss(method_type: type[Method], problem: Problem) -> None:
+def training_lowers_the_loss(method_type: type[Method[Any]], problem: Problem) -> None:
     x_BQHW, y_B = batch(problem, 12)
     before = seeded_loss(build(method_type, problem), x_BQHW, y_B)
     after = seeded_loss(trained(method_type, problem).train(), x_BQHW, y_B)
@@ -69,7 +70,9 @@ def training_lowers_the_loss(method_type: type[Method], problem: Problem) -> Non
     assert after < before
 
 
-def every_parameter_gets_a_finite_gradient(method_type: type[Method], problem: Problem) -> None:
+def every_parameter_gets_a_finite_gradient(
+    method_type: type[Method[Any]], problem: Problem
+) -> None:
     method, data = build(method_type, problem), batch(problem, 12)
     loss = seeded_loss(method, *data)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -86,7 +89,7 @@ def every_parameter_gets_a_finite_gradient(method_type: type[Method], problem: P
                 parameter.sub_(1)
 
 
-def takes_a_step(method: Method, problem: Problem, n_rows: int) -> None:
+def takes_a_step(method: Method[Any], problem: Problem, n_rows: int) -> None:
     """All stays finite, the last biases and the averages move, and a single row is predicted."""
     start = {name: values.clone() for name, values in method.state_dict().items()}
     optimiser = torch.optim.Adam(method.parameters(), lr=0.003)
@@ -102,13 +105,13 @@ def takes_a_step(method: Method, problem: Problem, n_rows: int) -> None:
     assert method.eval()(batch(problem, 1)[0]).isfinite().all()
 
 
-def a_short_last_batch_trains(method_type: type[Method], problem: Problem) -> None:
+def a_short_last_batch_trains(method_type: type[Method[Any]], problem: Problem) -> None:
     # The fewest rows that training gives a method (bench/training/loop.py), and an odd number.
     for n_rows in (2, 7):
         takes_a_step(build(method_type, problem), problem, n_rows)
 
 
-def evaluation_gives_members_and_weights(method_type: type[Method], problem: Problem) -> None:
+def evaluation_gives_members_and_weights(method_type: type[Method[Any]], problem: Problem) -> None:
     method = trained(method_type, problem)
     weights_M = method.weights()
     assert weights_M.ndim == 1
@@ -120,7 +123,7 @@ def evaluation_gives_members_and_weights(method_type: type[Method], problem: Pro
         assert outputs_BMC.isfinite().all()
 
 
-def rows_do_not_see_each_other(method_type: type[Method], problem: Problem) -> None:
+def rows_do_not_see_each_other(method_type: type[Method[Any]], problem: Problem) -> None:
     method = trained(method_type, problem)
     x_BQHW, _ = batch(problem, 5)
     changed_BQHW = torch.cat((x_BQHW[:1], 100 * x_BQHW[1:]))
@@ -132,7 +135,7 @@ def rows_do_not_see_each_other(method_type: type[Method], problem: Problem) -> N
     assert not torch.allclose(first_BMC[1:], second_BMC[1:])
 
 
-def deployed_predicts_the_same(method_type: type[Method], problem: Problem) -> None:
+def deployed_predicts_the_same(method_type: type[Method[Any]], problem: Problem) -> None:
     method = trained(method_type, problem)
     deployed = method.deployed()
     assert not deployed.training
@@ -146,7 +149,7 @@ def deployed_predicts_the_same(method_type: type[Method], problem: Problem) -> N
     torch.testing.assert_close(deployed.weights(), method.weights())
 
 
-def deployed_is_a_copy(method_type: type[Method], problem: Problem) -> None:
+def deployed_is_a_copy(method_type: type[Method[Any]], problem: Problem) -> None:
     method = trained(method_type, problem).train()
     state = {name: values.clone() for name, values in method.state_dict().items()}
     deployed = method.deployed()
@@ -158,7 +161,9 @@ def deployed_is_a_copy(method_type: type[Method], problem: Problem) -> None:
         assert torch.equal(values, state[name]), name
 
 
-def saved_weights_give_the_same_predictions(method_type: type[Method], problem: Problem) -> None:
+def saved_weights_give_the_same_predictions(
+    method_type: type[Method[Any]], problem: Problem
+) -> None:
     method = trained(method_type, problem)
     other = build(method_type, problem, seed=4).eval()
     x_BQHW, _ = batch(problem, 7)
@@ -171,7 +176,7 @@ def saved_weights_give_the_same_predictions(method_type: type[Method], problem: 
     assert torch.equal(other.weights(), method.weights())
 
 
-def groups_cover_each_parameter_once(method_type: type[Method], problem: Problem) -> None:
+def groups_cover_each_parameter_once(method_type: type[Method[Any]], problem: Problem) -> None:
     method = build(method_type, problem)
     groups = method.parameter_groups()
     assert len({group.name for group in groups}) == len(groups)
@@ -179,7 +184,9 @@ def groups_cover_each_parameter_once(method_type: type[Method], problem: Problem
     assert sorted(grouped) == sorted(id(parameter) for parameter in method.parameters())
 
 
-def parts_share_nothing_and_make_the_whole(method_type: type[Method], problem: Problem) -> None:
+def parts_share_nothing_and_make_the_whole(
+    method_type: type[Method[Any]], problem: Problem
+) -> None:
     method = build(method_type, problem)
     parts = method.parts()
     owned = [id(parameter) for part in parts for parameter in part.parameters()]
@@ -187,12 +194,12 @@ def parts_share_nothing_and_make_the_whole(method_type: type[Method], problem: P
     assert len({part.seed for part in parts}) == len(parts)
 
 
-def bits(method: Method, problem: Problem) -> list[Tensor]:
+def bits(method: Method[Any], problem: Problem) -> list[Tensor]:
     loss = seeded_loss(method, *batch(problem, 12))
     return [*method.state_dict().values(), loss]
 
 
-def same_seed_same_bits(method_type: type[Method], problem: Problem) -> None:
+def same_seed_same_bits(method_type: type[Method[Any]], problem: Problem) -> None:
     torch.manual_seed(0)
     one = bits(build(method_type, problem, seed=3), problem)
     torch.manual_seed(1)
@@ -200,7 +207,7 @@ def same_seed_same_bits(method_type: type[Method], problem: Problem) -> None:
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-def other_seed_other_bits(method_type: type[Method], problem: Problem) -> None:
+def other_seed_other_bits(method_type: type[Method[Any]], problem: Problem) -> None:
     one, two = build(method_type, problem, seed=3), build(method_type, problem, seed=4)
     weights = [
         (name, a, dict(two.named_parameters())[name])
@@ -213,7 +220,7 @@ def other_seed_other_bits(method_type: type[Method], problem: Problem) -> None:
 
 
 def building_and_deploying_leave_the_random_stream(
-    method_type: type[Method], problem: Problem
+    method_type: type[Method[Any]], problem: Problem
 ) -> None:
     torch.manual_seed(2)
     state = torch.get_rng_state()
@@ -223,7 +230,7 @@ def building_and_deploying_leave_the_random_stream(
     assert torch.equal(torch.get_rng_state(), state), "deployed() draws from the global stream"
 
 
-def describes_itself(method_type: type[Method], problem: Problem) -> None:
+def describes_itself(method_type: type[Method[Any]], problem: Problem) -> None:
     settings = method_type.settings_type()
     assert method_type.category(settings, problem.backbone)
     diagnostics = build(method_type, problem).diagnostics(0.5)

@@ -62,7 +62,7 @@ def test_members_are_explicit_layers_with_their_own_weights(name: str, fast_init
         torch.testing.assert_close(y_member, expected)
 
 
-def explicit_member(method: BatchEnsemble, problem: Problem, member: int) -> Standard:
+def explicit_member(method: BatchEnsemble, problem: Problem, member: int) -> Standard[Any]:
     """One member as a standard network, its weights multiplied out."""
     standard = Standard(problem, StandardSettings(), seed=0)
     state = standard.state_dict()

@@ -10,7 +10,7 @@ from methods.mc_dropout import AlwaysOnDropout, MCDropout, MCDropoutSettings
 from methods.standard import Standard, StandardSettings
 
 
-def trained_averages(method: Standard, x_BQHW: Tensor) -> Standard:
+def trained_averages(method: Standard[Any], x_BQHW: Tensor) -> Standard[Any]:
     """BatchNorm averages away from their start, in evaluation mode."""
     torch.manual_seed(0)
     with torch.no_grad():
@@ -19,7 +19,7 @@ def trained_averages(method: Standard, x_BQHW: Tensor) -> Standard:
     return method.eval()
 
 
-def layer_inputs(method: Standard, x_BQHW: Tensor) -> list[Tensor]:
+def layer_inputs(method: Standard[Any], x_BQHW: Tensor) -> list[Tensor]:
     """What every linear layer is given in one pass, the input layer first."""
     seen: list[Tensor] = []
     layers = [module for module in method.modules() if isinstance(module, nn.Linear)]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from methods.core.backbone import ImageShape
 from methods.core.depth import kl_from_uniform
+from methods.core.depth_meter import optimum
 from methods.core.network import Problem
 from methods.sae import SAE, SAESettings
 
@@ -89,12 +90,21 @@ def literal_draw(noisy_D: Array, k: int, temperature: float) -> Array:
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize(("draw_sum", "data_term"), [("one", "mean"), ("K", "sum")])
+@pytest.mark.parametrize(
+    ("draw", "draw_sum", "kl_scale", "kl_factor"),
+    [
+        ("theta", "one", "batch", 1 / 10),
+        ("logits", "K", "one", 1),
+        ("theta", "K", "dataset", 1 / 700),
+    ],
+)
 def test_loss_is_the_literal_formula(
     task: str,
     k: int,
+    draw: str,
     draw_sum: str,
-    data_term: str,
+    kl_scale: str,
+    kl_factor: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     noise_ND = np.array([[0.9, -0.4, 0.1], [-0.2, 1.3, 0.6]])
@@ -105,11 +115,14 @@ def test_loss_is_the_literal_formula(
         return torch.tensor(noise_ND, dtype=like.dtype)
 
     monkeypatch.setattr("methods.sae.gumbel", fixed_noise)
-    problem = make_problem(task, shape=ImageShape(2, 2, 2))
+    problem = make_problem(task, shape=ImageShape(2, 2, 2), n_train=700)
     method = make_sae(
         problem,
         LOGITS,
         n_exits=k,
+        draw=draw,
+        draw_temperature=0.9,
+        kl_scale=kl_scale,
         alpha_start=0.9,
         alpha_end=0.1,
         temperature_start=1.0,
@@ -117,7 +130,6 @@ def test_loss_is_the_literal_formula(
         repetition_start=0.2,
         repetition_end=0.6,
         draw_sum=draw_sum,
-        data_term=data_term,
     )
     x_BQHW, y_B = batch(problem, 10)
     done = step(method, x_BQHW, y_B, progress=0.25)
@@ -127,14 +139,17 @@ def test_loss_is_the_literal_formula(
     assert (done.sources_BN[:repeated, 0] == done.sources_BN[:repeated, 1]).all()
     assert (done.sources_BN[repeated:, 0] != done.sources_BN[repeated:, 1]).any()
     data = kl = 0.0
-    nll_ND = literal_nll_sums(task, done, y_B, depth=3) / (10 if data_term == "mean" else 1)
+    nll_ND = literal_nll_sums(task, done, y_B, depth=3) / 10
     for n in range(2):
         logits_D = np.array(LOGITS[n])
-        w_D = literal_draw(logits_D + noise_ND[n], k, temperature)
-        data += float(w_D @ nll_ND[n]) / (k if draw_sum == "one" else 1)
         theta_D = np.exp(logits_D / temperature) / np.exp(logits_D / temperature).sum()
+        if draw == "theta":
+            w_D = literal_draw(np.log(theta_D) + noise_ND[n], k, 0.9)
+        else:
+            w_D = literal_draw(logits_D + noise_ND[n], k, temperature)
+        data += float(w_D @ nll_ND[n]) / (k if draw_sum == "one" else 1)
         kl += float(theta_D @ np.log(theta_D * 3))
-    assert done.loss == pytest.approx(data + alpha * kl, rel=2e-6)
+    assert done.loss == pytest.approx(data + alpha * kl_factor * kl, rel=2e-6)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -148,7 +163,7 @@ def test_expected_objective_and_its_gradient_by_hand(task: str) -> None:
     x_BQHW, y_B = batch(problem, 8)
     done = step(method, x_BQHW, y_B)
     theta_ND = special.softmax(np.array(LOGITS) / temperature, axis=1)
-    cost_ND = literal_nll_sums(task, done, y_B, depth=3) / 8 + alpha * np.log(3 * theta_ND)
+    cost_ND = literal_nll_sums(task, done, y_B, depth=3) / 8 + alpha / 8 * np.log(3 * theta_ND)
     loss_N1 = (theta_ND * cost_ND).sum(1, keepdims=True)
     assert done.loss == pytest.approx(loss_N1.sum(), rel=2e-6)
     torch.manual_seed(3)
@@ -209,18 +224,68 @@ def test_kl_is_scipys_relative_entropy_summed_over_inputs(temperature: float) ->
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_one_input_all_exits_is_the_depth_uncertainty_objective(task: str) -> None:
     # Antoran et al. 2020, eq. 5: ELBO = sum_b E_q(d)[log p(y_b | x_b, d)] - KL(q || uniform prior).
-    problem = make_problem(task)
-    x_BQHW, y_B = batch(problem, 8)
-    flat: dict[str, Any] = {"n_exits": 3, "depth_weights": "expected"}
-    total = {"alpha_start": 1.0, "alpha_end": 1.0, "data_term": "sum"}
-    per_sample = {"alpha_start": 1 / 8, "alpha_end": 1 / 8, "data_term": "mean"}
-    for n_samples, options in [(1, total), (8, per_sample)]:
-        method = make_sae(problem, LOGITS[:1], **flat, **options)
-        done = step(method, x_BQHW, y_B)
-        q_D = special.softmax(LOGITS[0])
-        expected_log_p = -float(q_D @ literal_nll_sums(task, done, y_B, depth=3)[0])
-        elbo = expected_log_p - stats.entropy(q_D, [1 / 3] * 3)
-        assert done.loss == pytest.approx(-elbo / n_samples, rel=1e-5)
+    # A minibatch estimates it per sample: the likelihoods are scaled up by |D| / B, the KL is not.
+    n_train, n_rows = 600, 8
+    problem = make_problem(task, n_train=n_train)
+    x_BQHW, y_B = batch(problem, n_rows)
+    method = make_sae(
+        problem,
+        LOGITS[:1],
+        n_exits=3,
+        depth_weights="expected",
+        kl_scale="dataset",
+        alpha_start=1.0,
+        alpha_end=1.0,
+    )
+    done = step(method, x_BQHW, y_B)
+    q_D = special.softmax(LOGITS[0])
+    kl = float(stats.entropy(q_D, [1 / 3] * 3))
+    log_p = -float(q_D @ literal_nll_sums(task, done, y_B, depth=3)[0]) * n_train / n_rows
+    assert done.loss == pytest.approx(-(log_p - kl) / n_train, rel=1e-6)
+    # Far from what another scale of the KL would give.
+    assert kl / n_rows > 100 * 1e-6 * done.loss
+
+
+def test_kl_scale_dataset_needs_the_size_of_the_data() -> None:
+    method = make_sae(make_problem(), LOGITS, kl_scale="dataset")
+    with pytest.raises(ValueError, match=r"sae\.kl_scale=dataset: .* how many samples"):
+        method.loss(*batch(make_problem(), 8), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kl_scale", "kl_factor"), [("batch", 1 / 8), ("dataset", 1 / 50), ("one", 1.0)]
+)
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_stationary_theta_is_the_softmax_of_the_nlls_over_the_weight_of_the_kl(
+    kl_scale: str, kl_factor: float, temperature: float
+) -> None:
+    alpha, problem = 0.7, make_problem(n_train=50)
+    data = batch(problem, 8)
+    settings: dict[str, Any] = {
+        "n_exits": 3,
+        "depth_weights": "expected",
+        "kl_scale": kl_scale,
+        "alpha_start": alpha,
+        "alpha_end": alpha,
+        "temperature_start": temperature,
+        "temperature_end": temperature,
+    }
+    done = step(make_sae(problem, LOGITS[:1], **settings), *data)
+    nll_ND = literal_nll_sums("classification", done, data[1], depth=3) / 8
+    theta_ND = special.softmax(-nll_ND / (alpha * kl_factor), axis=1)
+    assert theta_ND.max() - theta_ND.min() > 0.01  # not the trivial one
+    found_ND = optimum(torch.tensor(nll_ND), alpha * kl_factor)
+    np.testing.assert_allclose(found_ND.numpy(), theta_ND, rtol=1e-6)
+    method = make_sae(problem, (temperature * np.log(theta_ND)).tolist(), **settings)
+    method.loss(*data, 0.5).backward()  # type: ignore[no-untyped-call]
+    gradient_ND = method.depth_logits_ND.grad
+    assert gradient_ND is not None
+    assert gradient_ND.abs().max() < 1e-5
+
+
+def test_without_a_kl_the_optimum_is_the_best_exit() -> None:
+    nll_ND = torch.tensor([[0.5, 0.2, 0.9], [0.3, 0.3, 0.4]])
+    assert optimum(nll_ND, 0.0).tolist() == [[0, 1, 0], [0.5, 0.5, 0]]
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

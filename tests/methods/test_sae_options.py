@@ -9,7 +9,6 @@ from method_contract import batch
 from tiny_problems import make_problem
 from torch import Tensor
 
-from methods.core.depth import kl_from_uniform
 from methods.sae import SAE, SAESettings
 
 N_ROWS = 40
@@ -46,16 +45,6 @@ def test_draws_that_sum_to_k_count_the_data_k_times(k: int) -> None:
         loss_of(make_sae(n_exits=k, draw_sum=draw_sum, **constant())) for draw_sum in ("one", "K")
     )
     assert many == pytest.approx(k * one, rel=1e-5)
-
-
-def test_summed_data_term_counts_the_kl_once() -> None:
-    mean, total = (
-        loss_of(make_sae(data_term=data_term, **constant(alpha=0.8)))
-        for data_term in ("mean", "sum")
-    )
-    kl = 0.8 * kl_from_uniform(LOGITS, 1.0).item()
-    assert kl > 0.05
-    assert total == pytest.approx(N_ROWS * (mean - kl) + kl, rel=1e-5)
 
 
 def test_expected_weights_are_the_distribution_and_draw_nothing() -> None:
@@ -125,7 +114,7 @@ def test_gradients_reach_the_depth_logits(k: int) -> None:
             below = loss().item()
             method.depth_logits_ND[n, d] += 1e-5
         assert gradient_ND[n, d].item() == pytest.approx((above - below) / 2e-5, rel=1e-4)
-        assert abs(gradient_ND[n, d].item()) > 1e-3
+        assert abs(gradient_ND[n, d].item()) > 1e-4
 
 
 def test_depth_logits_start_at_zero_in_a_group_of_their_own() -> None:
@@ -141,8 +130,10 @@ def test_depth_logits_start_at_zero_in_a_group_of_their_own() -> None:
 def test_the_papers_open_points_default_as_documented() -> None:
     settings = SAESettings()
     assert settings.draw_sum == "one"
-    assert settings.data_term == "mean"
+    assert settings.kl_scale == "batch"
+    assert settings.draw == "theta"
+    assert settings.draw_temperature == 1.0
     assert settings.depth_weights == "sampled"
     assert settings.batch_repetition == 1
     assert settings.negligible_exits == "kept"
-    assert settings.depth_learning_rate == 1.0
+    assert settings.depth_learning_rate == 10.0

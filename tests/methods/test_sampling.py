@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from tiny_problems import make_problem
 
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
+from methods.sae import SAE, SAESettings
 
 
 def logits(n_rows: int, depth: int, scale: float, seed: int = 0) -> torch.Tensor:
@@ -129,6 +131,37 @@ def test_noisy_low_temperature_draws_are_sampling_without_replacement(k: int) ->
     # A frequency's standard error is at most sqrt(0.25 / 20000) = 0.0035: 4 of them. The next
     # nearest mistake, drawing with replacement or by a wrong noise, is off by 0.03 and more.
     assert frequencies.tolist() == pytest.approx(inclusion_probabilities(weights, k), abs=0.014)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("draw", ["theta", "logits"])
+def test_sae_draws_from_theta_and_the_authors_code_from_the_logits(
+    draw: str, k: int, temperature: float
+) -> None:
+    """The mean weight of hard draws is the probability to be among the k, over k."""
+    logits_D = torch.tensor([1.0, 0.0, -0.5, 0.3])
+    settings = SAESettings(n_inputs=1, n_exits=k, draw=draw, draw_temperature=1e-3)
+    method = SAE(make_problem(depth=4), settings, seed=0)
+    torch.manual_seed(0)
+    # The temperature of the authors' draw is that of its relaxation: a hard draw needs a low one.
+    now = temperature if draw == "theta" else 1e-3
+    drawn_D = method._depth_weights(logits_D.expand(20_000, 4), now).mean(0)
+    target_D = torch.softmax(logits_D / (temperature if draw == "theta" else 1), dim=-1)
+    expected = [share / k for share in inclusion_probabilities(target_D.tolist(), k)]
+    assert drawn_D.tolist() == pytest.approx(expected, abs=0.014)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_weights_at_the_defaults_lean_to_the_exits_that_theta_prefers(k: int) -> None:
+    """Flatter than theta, yet far from uniform even where all exits are drawn (hard: exactly)."""
+    logits_D = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    method = SAE(make_problem(depth=4), SAESettings(n_inputs=1, n_exits=k), seed=0)
+    torch.manual_seed(0)
+    drawn = method._depth_weights(logits_D.expand(20_000, 4), 0.5).mean(0)[0].item()
+    theta = torch.softmax(logits_D / 0.5, dim=-1)[0].item()
+    assert theta == pytest.approx(0.711, abs=0.001)
+    assert 0.4 < drawn < theta
 
 
 def test_noise_is_standard_gumbel() -> None:

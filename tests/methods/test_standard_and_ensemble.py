@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from method_contract import batch
@@ -13,12 +15,12 @@ from methods.standard import Standard, StandardSettings
 both_tasks = pytest.mark.parametrize("task", ["classification", "regression"])
 
 
-def gradients(method: Method, loss: Tensor) -> dict[str, Tensor]:
+def gradients(method: Method[Any], loss: Tensor) -> dict[str, Tensor]:
     names, values = zip(*method.named_parameters(), strict=True)
     return dict(zip(names, torch.autograd.grad(loss, values), strict=True))
 
 
-def fit_averages(method: Method, x_BQHW: Tensor) -> None:
+def fit_averages(method: Method[Any], x_BQHW: Tensor) -> None:
     """Move the BatchNorm averages away from their start, then evaluate."""
     with torch.no_grad():
         method.train()(x_BQHW)

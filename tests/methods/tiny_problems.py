@@ -13,6 +13,8 @@ def make_problem(
     width: int = 4,
     shape: ImageShape = ImageShape(1, 2, 3),  # noqa: B008 - a tuple, as immutable as a number
     n_classes: int = 3,
+    n_train: int | None = None,
 ) -> Problem:
     backbone = FCSettings(width=width, depth=depth)
-    return Problem(shape=shape, likelihood=likelihood_for(task, n_classes), backbone=backbone)
+    likelihood = likelihood_for(task, n_classes)
+    return Problem(shape=shape, likelihood=likelihood, backbone=backbone, n_train=n_train)

@@ -57,7 +57,7 @@ def test_settings_that_are_in_no_grid_are_planned_again(
 
 
 def test_all_digits_of_a_searched_value_are_written() -> None:
-    settings = {"alpha_start": 0.1 + 0.2, "temperature_end": 1 / 3, "data_term": "sum"}
+    settings = {"alpha_start": 0.1 + 0.2, "temperature_end": 1 / 3, "kl_scale": "one"}
     config = run_config("pneumonia", "sae", settings, 0)
     the_same(config, "classification")
     assert "sae.alpha_start=0.30000000000000004" in command(config.as_dict(), [0], "classification")

@@ -24,7 +24,7 @@ PROBLEM = Problem(
 )
 
 
-class Scripted(Standard):
+class Scripted(Standard[StandardSettings]):
     """Its loss is linear: the gradient is ``slope`` on each entry of two parameters."""
 
     def __init__(self, slope: float = 1.0, losses: dict[float, float] | None = None) -> None:
@@ -51,15 +51,15 @@ class Scripted(Standard):
         return {"told": progress}
 
 
-def no_validation(method: Method) -> dict[str, float]:
+def no_validation(method: Method[Any]) -> dict[str, float]:
     assert not method.training
     return {"nll": 0.0}
 
 
 def train_on(
-    method: Method,
+    method: Method[Any],
     dataset: Dataset,
-    validate: Callable[[Method], dict[str, float]] = no_validation,
+    validate: Callable[[Method[Any]], dict[str, float]] = no_validation,
     **settings: Any,
 ) -> list[dict[str, Any]]:
     inputs, normalise = Inputs.of(dataset.train, CPU), Normalise(dataset, CPU)

@@ -26,7 +26,7 @@ CANONICAL = (
 def changed(value: Any) -> Any:
     """Another valid value of a setting with this one."""
     swaps = {
-        "dataset": "none", "last": "best", "one": "K", "mean": "sum", "sampled": "expected",
+        "dataset": "none", "last": "best", "one": "K", "batch": "dataset", "theta": "logits",
         "kept": "dropped",
         "normal": "random_sign", "zero": "default", "tiled": "split",
     }  # fmt: skip

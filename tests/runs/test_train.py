@@ -132,7 +132,7 @@ def test_the_weights_that_are_kept(keep: str, kept: int) -> None:
     nlls = iter([3.0, 1.0, 2.0, 1.0])  # of two equal ones the earlier is the best
     snapshots: list[Tensor] = []
 
-    def validate(method: Method) -> dict[str, float]:
+    def validate(method: Method[Any]) -> dict[str, float]:
         assert isinstance(method, Scripted)
         snapshots.append(method.a_4.detach().clone())
         return {"nll": next(nlls)}
@@ -207,7 +207,7 @@ def test_it_learns() -> None:
     dataset = load_dataset("digits", None)
     val, normalise = Inputs.of(dataset.val, CPU), Normalise(dataset, CPU)
 
-    def validate(method: Method) -> dict[str, float]:
+    def validate(method: Method[Any]) -> dict[str, float]:
         predictive = predict_split(method, val, normalise, seed=0, purpose="val")
         return metrics.evaluate(predictive, None)
 

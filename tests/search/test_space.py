@@ -11,7 +11,7 @@ from methods.sae import SAESettings
 
 SCHEDULES = [
     "sae.alpha_start", "sae.alpha_end", "sae.temperature_start", "sae.temperature_end",
-    "sae.repetition_start", "sae.repetition_end",
+    "sae.repetition_start", "sae.repetition_end", "sae.depth_learning_rate",
 ]  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def space_of(
     )
 
 
-def test_sae_is_searched_over_the_papers_fields() -> None:
+def test_sae_is_searched_over_the_papers_fields_and_the_rate_of_its_depth_logits() -> None:
     space = space_of("sae")
     assert sorted(space.distributions) == sorted(
         ["fc.width", "sae.n_inputs", "sae.n_exits", *SCHEDULES]
@@ -35,6 +35,7 @@ def test_sae_is_searched_over_the_papers_fields() -> None:
     assert space.distributions["fc.width"] == IntDistribution(16, 256, log=True)
     assert space.distributions["sae.n_inputs"] == IntDistribution(1, 4)
     assert space.distributions["sae.temperature_end"] == FloatDistribution(0.1, 1.0)
+    assert space.distributions["sae.depth_learning_rate"] == FloatDistribution(1, 100, log=True)
     assert space.fixed == {("train", "epochs"): 100}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import safetensors.torch
 import torch
@@ -34,7 +34,7 @@ class Trained:
     """
 
     record: Record
-    method: Method
+    method: Method[Any]
     dataset: Dataset
     row: DatasetRow
     normalise: Normalise

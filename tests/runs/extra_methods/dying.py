@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from methods.standard import Standard
+from methods.standard import Standard, StandardSettings
 
 
-class Dying(Standard):
+class Dying(Standard[StandardSettings]):
     """Waits for $DYING_RUNS finished runs in $DYING_STORE, adds a line to $DYING_LOG, dies."""
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:

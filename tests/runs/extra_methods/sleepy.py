@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from methods.standard import Standard
+from methods.standard import Standard, StandardSettings
 
 
-class Sleepy(Standard):
+class Sleepy(Standard[StandardSettings]):
     """Touches $SLEEPY_MARK and sleeps $SLEEPY_SECONDS (0: not at all) in every step."""
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
