@@ -37,7 +37,7 @@ def costs_of(
     return pairs(method_type(problem, method_type.settings_type(**settings), seed=0), problem)
 
 
-def pairs(method: Method, problem: Problem) -> tuple[Pair, Pair]:
+def pairs(method: Method[Any], problem: Problem) -> tuple[Pair, Pair]:
     """FLOPs and parameters, shipped and as the paper counts; none outside the network's parts."""
     costs = cost.costs_of(method.pruned(), problem.shape)
     for one in (costs.shipped, costs.paper):

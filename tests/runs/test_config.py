@@ -27,7 +27,7 @@ def changed(value: Any) -> Any:
     """Another valid value of a setting with this one."""
     swaps = {
         "dataset": "none", "last": "best", "one": "K", "batch": "dataset", "theta": "logits",
-        "kept": "dropped",
+        "sampled": "expected", "kept": "dropped",
         "normal": "random_sign", "zero": "default", "tiled": "split",
     }  # fmt: skip
     if isinstance(value, bool):
