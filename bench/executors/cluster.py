@@ -19,6 +19,7 @@ from distributed.comm.addressing import get_address_host_port
 from distributed.comm.core import CommClosedError
 
 from bench.errors import UserError
+from bench.executors.workers import WorkerDied
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +34,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class WorkerDied(Exception):  # noqa: N818 - it says what happened
-    """A worker process ended in the middle of a call (out of memory, killed), twice."""
-
-
 class Cluster:
-    """Workers that take one call each.
+    """Workers that take one call each; see :class:`bench.executors.workers.Workers`.
 
     Args:
         client: connected to their scheduler.
@@ -60,11 +57,11 @@ class Cluster:
         # Without a scheduler the answer has no workers in it.
         return slots(self._client.scheduler_info().get("workers", {}), self._resources)
 
-    def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call ``function`` in a worker and wait; called from a thread for each call at once.
+    def call(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call ``function`` in an idle worker and wait; after a death once more.
 
-        A second attempt is made if the worker dies. It waits for an idle worker like the first:
-        in line behind another call, it would share the blame for that one's end.
+        The second attempt waits for an idle worker like the first: in line behind another call, it
+        would share the blame for that one's end.
 
         Raises:
             WorkerDied: the second attempt ended like the first.
@@ -78,7 +75,7 @@ class Cluster:
                 return self._attempt(function, *args, **kwargs)
             except KilledWorker as killed:
                 deaths += killed.allowed_failures + 1  # Dask has tried again as often as it may
-        raise WorkerDied("its worker process died twice (out of memory, killed)")
+        raise WorkerDied
 
     def _attempt(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
@@ -102,7 +99,7 @@ class Cluster:
             ) from error
         except ImportError as error:
             raise UserError(
-                f"the cluster at {self._address} can not import what a run needs ({error}): the "
+                f"the cluster at {self._address} cannot import what a run needs ({error}): the "
                 "same code has to be installed for its scheduler and its workers"
             ) from error
         return result
@@ -165,7 +162,7 @@ def remote(address: str, *, uses_gpu: bool) -> Iterator[Cluster]:
 
 
 def _await_port(host_and_port: tuple[str, int]) -> None:
-    """Wait until something listens: a Client that can not connect leaves noisy threads behind."""
+    """Wait until something listens: a Client that cannot connect leaves noisy threads behind."""
     deadline = time.monotonic() + CONNECT_S
     while True:
         try:

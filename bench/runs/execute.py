@@ -10,26 +10,24 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Protocol
 
 from bench.errors import UserError
 from bench.executors.allocator import keep_freed_memory
 from bench.executors.device import gpus
 from bench.executors.in_process import InThisProcess
+from bench.executors.local import local
+from bench.executors.workers import WorkerDied, Workers, waiting_threads
 from bench.runs.config import RunConfig
 from bench.runs.outcome import Outcome, Run
 from bench.runs.settings import Context
-
-if TYPE_CHECKING:
-    from bench.executors.cluster import Cluster
 
 __all__ = ["Context", "Engine", "Outcome", "engine", "execute"]
 
 _log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
-_MOST_AT_ONCE = 1000  # runs of one coordinator: a thread waits for each
 
 
 class Slots(Protocol):
@@ -96,28 +94,19 @@ def engine(
         yield Engine(run or run_and_store, context, here, here)
         return
     context = context.absolute()  # a worker may have another working directory
-    with _cluster(context, workers, scheduler) as cluster:
-        threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="run")
-        try:
-            there = functools.partial(_run_on, cluster, run=run)
-            yield Engine(there, context, threads, cluster)
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-            cluster.close()  # wakes the threads: none outlives the block
-            threads.shutdown(wait=True)
+    with _workers(context, workers, scheduler) as there, waiting_threads(there) as threads:
+        yield Engine(functools.partial(_run_on, there, run=run), context, threads, there)
 
 
-def _cluster(
+def _workers(
     context: Context, workers: int, scheduler: str | None
-) -> contextlib.AbstractContextManager[Cluster]:
-    # Imported here: Dask takes half a second, which runs in this process need not wait for.
-    if scheduler is not None:
-        from bench.executors.cluster import remote
+) -> contextlib.AbstractContextManager[Workers]:
+    if scheduler is None:
+        return local(workers, gpus(context.device))
+    # Imported here: Dask is an extra, and takes half a second.
+    from bench.executors.cluster import remote
 
-        return remote(scheduler, uses_gpu=context.uses_gpu)
-    from bench.executors.local_cluster import local
-
-    return local(workers, gpus(context.device))
+    return remote(scheduler, uses_gpu=context.uses_gpu)
 
 
 def execute(
@@ -202,14 +191,12 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
 
 
 def _run_on(
-    cluster: Cluster, config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None
+    workers: Workers, config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None
 ) -> Outcome:
     """One run in a worker; a death of two workers is recorded as the run's failure."""
-    from bench.executors.cluster import WorkerDied
-
     try:
         task = functools.partial(run_in_worker, run=run)
-        return cluster.call(task, config, context, wait_for_others=wait_for_others)
+        return workers.call(task, config, context, wait_for_others=wait_for_others)
     except WorkerDied as death:
         return _record_death(config, context, death)
 

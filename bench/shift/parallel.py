@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-import multiprocessing
-import os
-import threading
+import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from bench.executors import fork_server
+from bench.executors.local import local
+from bench.executors.workers import WorkerDied, call_each
 from bench.shift.corrupted_sets import CorruptedSets
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def make_absent(sets: CorruptedSets, *, processes: int) -> None:
     if not absent:
         return
     n_processes = min(processes, len(absent))
-    made = _here(sets, absent) if n_processes < 2 else _by_others(sets, absent, n_processes)
+    made = _here(sets, absent) if n_processes < 2 else _there(sets, absent, n_processes)
     title = f"corrupting {sets.key}"
     for _ in tqdm(made, total=len(absent), unit="set", desc=title, leave=False):
         pass
@@ -44,43 +44,29 @@ def _here(sets: CorruptedSets, absent: Sequence[tuple[str, int]]) -> Iterator[No
         yield
 
 
-def _by_others(
+def _there(
     sets: CorruptedSets, absent: Sequence[tuple[str, int]], n_processes: int
 ) -> Iterator[None]:
-    fork_server.start()
-    pool = ProcessPoolExecutor(
-        n_processes, multiprocessing.get_context("forkserver"), _remember, (sets,)
-    )
-    try:
-        for future in as_completed([pool.submit(_make, *each) for each in absent]):
-            future.result()
-            yield
-    except BrokenProcessPool:
-        _log.warning(
-            "a process that corrupted %s was killed (out of memory?); the runs make what is absent",
-            sets.key,
-        )
-    finally:
-        # Also after Ctrl-C: sets in progress are ended, and none is started.
-        pool.shutdown(cancel_futures=True)
+    with local(n_processes) as workers, tempfile.TemporaryDirectory(prefix="sae-bench-") as folder:
+        images = Path(folder) / "images.npy"  # sent once, not with each call
+        np.save(images, sets.images_BHWQ)
+        make = functools.partial(_make, type(sets), images, sets.key, sets.cache.absolute())
+        try:
+            yield from call_each(workers, make, absent)
+        except WorkerDied:
+            _log.warning(
+                "a process that corrupted %s was killed (out of memory?); the runs make what is "
+                "absent", sets.key,
+            )  # fmt: skip
 
 
-_SETS: list[CorruptedSets] = []  # of a process of the pool: images are sent to it once
+@functools.cache
+def _read(kind: type[CorruptedSets], images: Path, key: str, cache: Path) -> CorruptedSets:
+    return kind(images_BHWQ=np.load(images), key=key, cache=cache)
 
 
-def _remember(sets: CorruptedSets) -> None:
-    _SETS[:] = [sets]
-    threading.Thread(target=_end_with_the_command, daemon=True).start()
-
-
-def _end_with_the_command() -> None:
-    """An idle process of a pool waits forever when the command is killed: it has both pipe ends."""
-    command = multiprocessing.parent_process()
-    assert command is not None
-    command.join()
-    os._exit(1)
-
-
-def _make(name: str, severity: int) -> None:
+def _make(
+    kind: type[CorruptedSets], images: Path, key: str, cache: Path, which: tuple[str, int]
+) -> None:
     """Write one set; it is not sent back."""
-    _SETS[0].get(name, severity)
+    _read(kind, images, key, cache).get(*which)

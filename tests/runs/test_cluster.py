@@ -15,7 +15,8 @@ from distributed.scheduler import WorkerState
 
 from bench.errors import UserError
 from bench.executors import cluster as cluster_module
-from bench.executors.cluster import GPU, Cluster, WorkerDied, remote, slots
+from bench.executors.cluster import GPU, Cluster, remote, slots
+from bench.executors.workers import WorkerDied
 
 PATIENCE_S = 120.0
 
@@ -107,7 +108,7 @@ def test_a_lost_scheduler_is_the_users_to_mend(error: Exception) -> None:
 
 def test_a_worker_without_this_project() -> None:
     cluster, _ = fake(ModuleNotFoundError("No module named 'bench'"))
-    with pytest.raises(UserError, match=r"tcp://there:1 can not import .*No module named 'bench'"):
+    with pytest.raises(UserError, match=r"tcp://there:1 cannot import .*No module named 'bench'"):
         cluster.call(os.getpid)
 
 

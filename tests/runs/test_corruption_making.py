@@ -5,13 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.shift import parallel as corruption_making
 from bench.shift import table as corruptions
 from bench.shift.augmenters import Images
 from bench.shift.corrupted_sets import CorruptedSets
@@ -27,12 +25,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_remembered() -> Iterator[None]:
-    yield
-    corruption_making._SETS.clear()
-
-
 @pytest.mark.slow
 def test_processes_make_the_same_files_as_this_one(tmp_path: Path) -> None:
     here, there = (
@@ -46,7 +38,6 @@ def test_processes_make_the_same_files_as_this_one(tmp_path: Path) -> None:
     assert here.absent() == there.absent() == []
     assert len(content(here.cache)) == n_sets
     assert content(here.cache) == content(there.cache)
-    assert corruption_making._SETS == []  # it was not this process that made them
 
 
 def test_only_what_is_absent_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,11 +94,11 @@ def test_idle_processes_end_with_a_killed_command(tmp_path: Path) -> None:
 import os, pathlib, signal
 import numpy as np
 from bench.shift.corrupted_sets import CorruptedSets
-from bench.shift.parallel import _by_others
+from bench.shift.parallel import _there
 if __name__ == "__main__":
     images = np.zeros((2, 8, 8, 1), np.uint8)
     sets = CorruptedSets(images_BHWQ=images, key="a", cache=pathlib.Path({str(tmp_path)!r}))
-    made = _by_others(sets, sets.absent()[:2], 2)
+    made = _there(sets, sets.absent()[:2], 2)
     next(made), next(made)
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.errors import UserError
-from bench.executors.cluster import WorkerDied
+from bench.executors.workers import WorkerDied
 from bench.records.store import Record, StorageError, Store
 from bench.runs import execute as execute_module
 from bench.runs import run as run_module
@@ -73,7 +73,7 @@ class FakeCluster:
             self.contexts.append(context)
         try:
             if chosen.method == "sae":
-                raise WorkerDied("its worker process died twice")
+                raise WorkerDied
             if chosen.method == "ensemble":  # it takes until the end
                 self.closed.wait(PATIENCE_S)
                 raise CancelledError
@@ -94,7 +94,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, run: Run) -> FakeCluster:
         return run(chosen.method, seed=chosen.seed)
 
     monkeypatch.setattr(run_module, "run_one", instantly)
-    monkeypatch.setattr(execute_module, "_cluster", lambda *_: contextlib.nullcontext(fake))
+    monkeypatch.setattr(execute_module, "_workers", lambda *_: contextlib.nullcontext(fake))
     return fake
 
 
@@ -107,7 +107,7 @@ def test_a_run_whose_worker_died_is_recorded_and_the_others_are_done(
     record = store.load(configs[1].run_id)
     assert record is not None
     assert record["error"]["type"] == "WorkerDied"
-    assert record["error"]["message"] == "its worker process died twice"
+    assert record["error"]["message"] == "its worker process died twice (out of memory, killed)"
 
 
 def test_no_more_runs_are_submitted_than_there_are_slots(
@@ -183,5 +183,5 @@ def test_an_error_of_the_user_stops_the_workers_too(
 def test_a_death_is_not_recorded_over_a_finished_run(context: Context, store: Store) -> None:
     # Done by another process, or by a worker whose neighbour broke the pool before it could say so.
     store.save({**failure(config(), ZeroDivisionError()), "status": "done"}, {})
-    outcome = execute_module._record_death(config(), context, WorkerDied("twice"))
+    outcome = execute_module._record_death(config(), context, WorkerDied())
     assert outcome == Outcome(run_id=config().run_id, status="done")

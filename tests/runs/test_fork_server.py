@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from bench.executors import fork_server
-from bench.executors.local_cluster import local
+from bench.executors.local import local
 
 # Of no module of the project, so that looking does not import one.
 _LOADED = "'bench.runs.run' in __import__('sys').modules"
@@ -28,9 +28,8 @@ def test_it_starts_once_and_leaves_the_environment_alone(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 def test_workers_are_its_children_and_have_imported() -> None:
-    with local(1, []) as cluster:
+    with local(1) as cluster:
         server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
         assert cluster.call(os.getppid) == server
         assert cluster.call(eval, _LOADED) is True
@@ -43,8 +42,8 @@ from bench.executors import fork_server
 from bench import compare
 from bench.search import __main__
 import bench.runs.settings, bench.executors.device, bench.runs.plan, bench.runs.sweep
-import bench.runs.execute, bench.executors.local_cluster
-unneeded = {"scipy", "pandas", "fvcore", "imgaug", "bokeh"}
+import bench.runs.execute, bench.executors.local
+unneeded = {"scipy", "pandas", "fvcore", "imgaug", "distributed"}
 unneeded |= {"bench.runs.run", "bench.tables.printed"}
 assert "torch" in sys.modules
 assert not unneeded & set(sys.modules), unneeded & set(sys.modules)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.executors.local_cluster import local
+from bench.executors.local import local
 from perf.speed import choices
 from perf.speed.memory import workers_below
 from perf.speed.stacked_fc import StackedFC
@@ -59,8 +59,7 @@ def test_variants_differ_from_the_network_where_they_say() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 def test_memory_is_that_of_the_workers() -> None:
-    with local(1, []) as cluster:
+    with local(1) as cluster:
         worker = cluster.call(os.getpid)
         assert [process.pid for process in workers_below(os.getpid())] == [worker]
