@@ -27,15 +27,17 @@ def _parser() -> argparse.ArgumentParser:
     description = "Test the paper's statements on the records of finished runs."
     parser = record_options.parser("bench.claims", description, _EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="name", help="claims to judge (default: all)")
+    record_options.add_costs(parser)
     parser.add_argument("--out", type=Path, help="folder to write to (default: the results folder)")
     return parser
 
 
-def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
+def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.claims import report
     from bench.claims.judging import judge_all
     from bench.claims.paper import CLAIMS
+    from bench.records.costs import NOTE, SUFFIX, is_paper
     from bench.records.store import storage_errors, write_file
 
     by_name = {claim.name: claim for claim in CLAIMS}
@@ -43,14 +45,16 @@ def _judge(wanted: Sequence[str], *, results: Path, out: Path) -> None:
         if name not in by_name:
             raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
     claims = [by_name[name] for name in wanted or by_name]
-    frames = record_options.finished_runs(results)
+    frames = record_options.finished_runs(results, costs=costs)
     judged = list(judge_all(claims, frames))
+    stem = f"claims{SUFFIX}" if is_paper(costs) else "claims"
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for ending, render in (("md", report.markdown), ("csv", report.csv), ("json", report.to_json)):
-        write_file(out / f"claims.{ending}", render(judged).encode())
-    sys.stdout.write(f"{report.overview(judged)}\n\n{report.LEGEND}\n\n")
-    sys.stdout.write(f"details: {out / 'claims.md'}, claims.csv, claims.json\n")
+        write_file(out / f"{stem}.{ending}", render(judged).encode())
+    legend = f"{report.LEGEND}\n\n{NOTE}" if is_paper(costs) else report.LEGEND
+    sys.stdout.write(f"{report.overview(judged)}\n\n{legend}\n\n")
+    sys.stdout.write(f"details: {out / stem}.md, {stem}.csv, {stem}.json\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     out = options.out or options.results
     return record_options.exit_status(
-        lambda: _judge(options.names, results=options.results, out=out), LOG
+        lambda: _judge(options.names, results=options.results, costs=options.costs, out=out), LOG
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Collection
 import pandas as pd
 
 from bench.metrics.table import direction_of, metrics_for
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS, seed_means
+from bench.records.pareto import seed_means
 
 SAE_CATEGORIES = ("SE NN", "EE", "MIMO", "MIMMO", "I/B")
 ENSEMBLE = "NN Ensemble"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,23 +52,34 @@ def add_select(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def finished_runs(results: Path, select: str = "nll") -> Frames:
+def add_costs(made: argparse.ArgumentParser) -> None:
+    """Add `--costs`: of the deployed network, or as the paper counts."""
+    made.add_argument(
+        "--costs", choices=("flops,params", "paper_flops,paper_params"), default="flops,params",
+        help="of the deployed network, or as the paper counts (N stem slices, BatchNorm apart) "
+        "(default: flops,params)",
+    )  # fmt: skip
+
+
+def finished_runs(results: Path, select: str = "nll", costs: str | None = None) -> Frames:
     """The frames of a results folder.
 
     Args:
         results: the folder.
         select: the metric of `--select`.
+        costs: the costs of `--costs`.
 
     Raises:
-        UserError: it has no finished runs, or no task has the metric.
+        UserError: it has no finished runs, no task has the metric, or no record the costs.
     """
+    from bench.records.costs import counted
     from bench.records.frames import load_frames
     from bench.records.selection import checked
 
     frames = load_frames(results, checked(select)) if results.is_dir() else None
     if frames is None or frames.runs.empty:
         raise no_finished_runs(results)
-    return frames
+    return replace(frames, runs=counted(frames.runs, costs))
 
 
 def no_finished_runs(results: Path) -> UserError:

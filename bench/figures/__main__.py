@@ -35,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--costs", metavar="A,B",
         help="cost axes of pareto: flops, params or a measure of docs/latency.md, such as "
-        "eager_latency_ms (default: flops,params)",
+        "eager_latency_ms; paper_flops,paper_params: all figures as the paper counts "
+        "(default: flops,params)",
     )  # fmt: skip
     parser.add_argument("--plots", type=Path, default=Path("plots"), help="folder to write to")
     return parser
@@ -54,18 +55,23 @@ def _write(path: Path, content: bytes) -> None:
 def _draw(options: argparse.Namespace) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
+    from bench.figures.layout import note_added
     from bench.figures.numbers.cost_axes import parse
+    from bench.records.costs import NOTE, SUFFIX, is_paper
 
     # Before any drawing: a typo in the last name must not cost the time of the first.
-    axes = None if options.costs is None else parse(options.costs)
+    papers = is_paper(options.costs)
+    axes = None if options.costs is None or papers else parse(options.costs)
     drawers = [load(name, options.pairs, axes) for name in options.names or names()]
-    frames = record_options.finished_runs(options.results, options.select)
+    frames = record_options.finished_runs(options.results, options.select, options.costs)
     plots: Path = options.plots
     plots.mkdir(parents=True, exist_ok=True)
     for figures in drawers:
         for stem, figure in figures(frames):
+            if papers:
+                note_added(figure, NOTE)
             for file_format in style.FORMATS:
-                path = plots / f"{stem}.{file_format}"
+                path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
                 _write(path, style.render(figure, file_format))
                 LOG.info("%s", path)
 

@@ -62,6 +62,13 @@ def note_below(figure: Figure, text: str | None) -> None:
             return
 
 
+def note_added(figure: Figure, text: str) -> None:
+    """Small print after that which is there; nothing where a figure has no legend to hold it."""
+    for legend in figure.legends:
+        before = legend.get_title().get_text().replace("\n", " ")
+        note_below(figure, f"{before}. {text}" if before else text)
+
+
 def point_handle(name: str, look: style.CategoryStyle) -> Line2D:
     """A category's entry in the legend of a figure of points."""
     return Line2D(

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from bench.figures import style
 from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS
 from bench.records.search_budget import budget_lines
 from bench.records.search_progress import read_progress
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics.table import TASKS, keys_for
+from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.measurements import with_measures
-from bench.records.pareto import COSTS, PAPER_COSTS
 from bench.records.search_budget import budgets, no_budgets
 from bench.records.selection import SELECTION_METRIC, chosen_by_category
 from bench.records.store import Record, Store

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.metrics.table import direction_of
+from bench.records.costs import COSTS
 from bench.records.seeds import competing
 
 # (performance, calibration) of each task: the two quality objectives that selection and the
@@ -19,9 +20,6 @@ from bench.records.seeds import competing
 QUALITY: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"classification": ("accuracy", "ece"), "regression": ("mse", "nll")}
 )
-# Of the deployed network, and as the paper counts them (`bench.cost`).
-COSTS = ("flops", "params")
-PAPER_COSTS = ("paper_flops", "paper_params")
 
 
 def front(values_RO: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np.bool_]:

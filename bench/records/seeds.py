@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.records.costs import COSTS, PAPER_COSTS
+
 
 def expected_seeds(runs: pd.DataFrame) -> int:
     """How many seeds the most complete configuration of one dataset has; 0 without runs."""
@@ -30,10 +32,10 @@ def seed_costs(runs: pd.DataFrame) -> pd.DataFrame:
         runs: the ``runs`` frame of one dataset.
 
     Returns:
-        Index config_id; for "flops" and "params" the mean over seeds, <cost>_min and <cost>_max.
+        Index config_id; for each cost, the paper's too, the mean over seeds, <cost>_min and
+        <cost>_max.
     """
-    by_id = runs.drop_duplicates("run_id").groupby("config_id")
-    return by_id.agg(
-        flops=("flops", "mean"), flops_min=("flops", "min"), flops_max=("flops", "max"),
-        params=("params", "mean"), params_min=("params", "min"), params_max=("params", "max"),
-    )  # fmt: skip
+    costs = [key for key in (*COSTS, *PAPER_COSTS) if key in runs.columns]
+    by_id = runs.drop_duplicates("run_id").groupby("config_id")[costs]
+    ends = (by_id.min().add_suffix("_min"), by_id.max().add_suffix("_max"))
+    return by_id.mean().join(ends)

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cli import record_options
@@ -26,14 +27,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = record_options.parser("bench.report", description, _EXAMPLES)
     record_options.add_select(parser)
+    record_options.add_costs(parser)
     parser.add_argument(
         "--out", type=Path, help="file to write (default: report.html in the results folder)"
     )
     return parser
 
 
-def _write(results: Path, select: str, out: Path) -> None:
+def _write(results: Path, select: str, costs: str, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
+    from bench.records.costs import NOTE, counted, is_paper
     from bench.records.selection import checked
     from bench.records.store import storage_errors, write_file
     from bench.report.build import content
@@ -45,7 +48,11 @@ def _write(results: Path, select: str, out: Path) -> None:
     study = read_study(results, checked(select)) if results.is_dir() else None
     if study is None or study.frames.runs.empty:
         raise record_options.no_finished_runs(results)
-    page = render(content(study))
+    frames = replace(study.frames, runs=counted(study.frames.runs, costs))
+    shown = content(replace(study, frames=frames))
+    if is_paper(costs):
+        shown = replace(shown, headline=f"{shown.headline} {NOTE}")
+    page = render(shown)
     with storage_errors(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
     write_file(out, page.encode())
@@ -63,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results / "report.html"
-    return record_options.exit_status(lambda: _write(options.results, options.select, out), LOG)
+    return record_options.exit_status(
+        lambda: _write(options.results, options.select, options.costs, out), LOG
+    )
 
 
 if __name__ == "__main__":

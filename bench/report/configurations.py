@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics.table import keys_for
+from bench.records.costs import COSTS
 from bench.records.measurements import MEASURES
-from bench.records.pareto import COSTS, seed_means, selected
+from bench.records.pareto import seed_means, selected
 from bench.report.command import command
 from bench.report.depth import histories
 from bench.report.rounding import compact

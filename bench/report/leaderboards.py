@@ -12,7 +12,7 @@ import pandas as pd
 from bench.figures.style import metric_label
 from bench.formatting import cells
 from bench.metrics.table import direction_of
-from bench.records.pareto import COSTS
+from bench.records.costs import COSTS
 from bench.report.rounding import decimals
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table

@@ -56,8 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         help="paper: methods that the paper enumerates take the preset's grid (default: equal)",
     )
     add("--costs", default="flops,params", metavar="A,B", help=(
-        "minimised beside the metrics: flops, params, eager_latency_ms, eager_image_ms, the last "
-        "two measured on this machine (default: flops,params)"
+        "minimised beside the metrics: flops, params, paper_flops, paper_params (the last two as "
+        "the paper counts), eager_latency_ms, eager_image_ms, these two measured on this machine "
+        "(default: flops,params)"
     ))  # fmt: skip
     add("--max-flops", type=float, metavar="F", help="largest cost of a network, multiply-adds")
     add("--max-params", type=float, metavar="P", help="largest number of parameters")

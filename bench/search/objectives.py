@@ -13,14 +13,14 @@ from typing import Literal
 
 from bench.errors import UserError
 from bench.metrics.table import metrics_for
+from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.measurements import AT_ONCE
-from bench.records.pareto import COSTS
 from bench.records.store import Record
 
 Direction = Literal["minimize", "maximize"]
 
 # What `--costs` can name, in the order of the objectives.
-CHOICES = (*COSTS, *AT_ONCE)
+CHOICES = (*COSTS, *PAPER_COSTS, *AT_ONCE)
 
 
 @dataclass(frozen=True, kw_only=True)

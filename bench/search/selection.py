@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.records.pareto import COSTS, front
+from bench.records.costs import COSTS
+from bench.records.pareto import front
 from bench.search.history import OTHER_COSTS
 from bench.search.objectives import Bounds, Objective
 

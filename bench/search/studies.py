@@ -14,8 +14,8 @@ from bench.data.dataset import Dataset
 from bench.data.table import DatasetRow, find
 from bench.deploy.latency.machine import processor
 from bench.errors import DataUnavailable, UserError
+from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
-from bench.records.pareto import COSTS
 from bench.runs.execute import Context
 from bench.runs.loaded import load_dataset
 from bench.runs.plan import Request, plan

@@ -15,8 +15,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from bench.records.costs import COSTS
 from bench.records.measurements import measured_values
-from bench.records.pareto import COSTS
 from bench.records.store import Record, Store
 from bench.runs.execute import Engine, Outcome
 from bench.search.history import OTHER_COSTS, History, trial

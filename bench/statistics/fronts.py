@@ -18,8 +18,9 @@ import pandas as pd
 
 from bench.metrics.predictive import FloatArray
 from bench.metrics.table import direction_of
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS, quality_of, selected
+from bench.records.pareto import quality_of, selected
 
 HYPERVOLUME_COLUMNS = ("dataset", "category", "seed", "hypervolume")
 ATTAINMENT_COLUMNS = ("category", "level", "x", "y")

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cli import record_options
@@ -17,6 +18,7 @@ _EXAMPLES = """examples:
   python -m bench.tables                               all tables, results/ -> results/tables/
   python -m bench.tables best ranks                    only these two
   python -m bench.tables summary --select ece          what validation ECE would choose
+  python -m bench.tables --costs paper_flops,paper_params   as the paper counts
   python -m bench.tables --results results --out /tmp/tables
 """
 
@@ -26,28 +28,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = record_options.parser("bench.tables", description, _EXAMPLES)
     record_options.add_names(parser, names())
     record_options.add_select(parser)
+    record_options.add_costs(parser)
     parser.add_argument(
         "--out", type=Path, help="folder to write to (default: tables/ in the results folder)"
     )
     return parser
 
 
-def _write(wanted: Sequence[str], *, results: Path, select: str, out: Path) -> None:
+def _write(wanted: Sequence[str], *, results: Path, select: str, costs: str, out: Path) -> None:
     # Before any work: a typo in the last name must not cost the time of the first.
     makers = [load(name) for name in wanted]
 
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.formatting.rendering import FORMATS
+    from bench.records.costs import NOTE, SUFFIX, is_paper
     from bench.records.store import storage_errors, write_file
 
-    frames = record_options.finished_runs(results, select)
+    frames = record_options.finished_runs(results, select, costs)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     for tables in makers:
         for table in tables(frames):
+            made = table
+            if is_paper(costs):
+                made = replace(table, stem=table.stem + SUFFIX, notes=(*table.notes, NOTE))
             for ending, render in FORMATS.items():
-                write_file(out / f"{table.stem}.{ending}", render(table).encode())
-            LOG.info("%s (%s)", out / table.stem, ", ".join(FORMATS))
+                write_file(out / f"{made.stem}.{ending}", render(made).encode())
+            LOG.info("%s (%s)", out / made.stem, ", ".join(FORMATS))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     wanted, out = options.names or names(), options.out or options.results / "tables"
-    results, select = options.results, options.select
+    results, select, costs = options.results, options.select, options.costs
     return record_options.exit_status(
-        lambda: _write(wanted, results=results, select=select, out=out), LOG
+        lambda: _write(wanted, results=results, select=select, costs=costs, out=out), LOG
     )
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 from bench.formatting import cells
 from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of, metrics_for
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS, seed_means
+from bench.records.pareto import seed_means
 from bench.records.seeds import competing, expected_seeds, seed_costs
 from bench.statistics.intervals import intervals
 

@@ -1,4 +1,4 @@
-"""Where the FLOPs of a network are: stem, stages, adapters and heads of each backbone."""
+"""What is shipped against what the paper counts; where the FLOPs of a network are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.formatting import cells
 from bench.formatting.table import Table
+from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.frames import Frames
 from bench.records.network_parts import PARTS, part_of
 
@@ -19,6 +20,12 @@ _SHARES_NOTE = (
     "over all configurations, and the smallest and largest in brackets. Adapters bring an early "
     "exit's features to the last stage's width; heads are the last linear layer of each exit."
 )
+_COUNTS_NOTE = (
+    "Deployed: the exported network, BatchNorm folded, the N stem slices of the repeated image "
+    "summed, heads merged. Paper: its layers as they are trained, unused parts removed. Means over "
+    "all configurations, each a mean over seeds, and the ratio deployed / paper with its smallest "
+    "and largest value in brackets."
+)
 _CHOSEN_NOTE = (
     "The configuration of each method that validation chooses, see the summary table. FLOPs "
     "(fused multiply-adds for one image) of the deployed network, all members."
@@ -26,7 +33,16 @@ _CHOSEN_NOTE = (
 
 
 def tables(frames: Frames) -> Iterator[Table]:
-    """Shares over all configurations, and the chosen configurations' FLOPs."""
+    """Both counts by method, shares over all configurations, the chosen configurations' FLOPs."""
+    counts = both_counts(frames.runs)
+    if not counts.empty:
+        yield Table(
+            stem="costs_counts",
+            caption="Costs of the deployed network against those that the paper counts.",
+            numbers=counts,
+            cells=_count_cells(counts),
+            notes=(_COUNTS_NOTE,),
+        )
     if frames.parts.empty:
         LOG.info("costs: nothing to show, no record has its cost by part")
         return
@@ -48,6 +64,32 @@ def tables(frames: Frames) -> Iterator[Table]:
             cells=_chosen_cells(chosen),
             notes=(_CHOSEN_NOTE,),
         )
+
+
+def both_counts(runs: pd.DataFrame) -> pd.DataFrame:
+    """The deployed network's costs beside the paper's, by dataset, backbone and method.
+
+    Args:
+        runs: the ``runs`` frame; rows without the paper's costs count for nothing.
+
+    Returns:
+        Columns dataset, backbone, category, configurations, for each cost its mean, and for each
+        of ``COSTS`` <cost>_ratio (deployed / paper), <cost>_ratio_min and <cost>_ratio_max.
+    """
+    keys = ["dataset", "backbone", "category"]
+    if not set(PAPER_COSTS) <= set(runs.columns):
+        return pd.DataFrame(columns=keys)
+    once = runs.drop_duplicates("run_id").dropna(subset=list(PAPER_COSTS))
+    means = once.groupby([*keys, "config_id"])[[*COSTS, *PAPER_COSTS]].mean()
+    grouped = means.groupby(keys, sort=True)
+    table = grouped.mean().assign(configurations=grouped.size())
+    for ours, paper in zip(COSTS, PAPER_COSTS, strict=True):
+        ratios = (means[ours] / means[paper]).groupby(keys)
+        name = f"{ours}_ratio"
+        table = table.assign(
+            **{name: ratios.mean(), f"{name}_min": ratios.min(), f"{name}_max": ratios.max()}
+        )
+    return table.reset_index()
 
 
 def flops_by_part(parts: pd.DataFrame) -> pd.DataFrame:
@@ -101,6 +143,26 @@ def chosen_flops(frames: Frames, flops: pd.DataFrame) -> pd.DataFrame:
         some = flops[(flops["dataset"] == dataset) & flops["config_id"].isin(ids)]
         found.append(some.sort_values(["total", "category"]))
     return pd.concat(found, ignore_index=True) if found else flops.iloc[:0]
+
+
+def _count_cells(counts: pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "Dataset": counts["dataset"],
+            "Backbone": counts["backbone"],
+            "Method": counts["category"],
+            "Configurations": counts["configurations"].astype(str),
+        }
+    )
+    heads = ("FLOPs", "Parameters")
+    for head, ours, paper in zip(heads, COSTS, PAPER_COSTS, strict=True):
+        table[f"{head}, deployed"] = [cells.cost(value) for value in counts[ours]]
+        table[f"{head}, paper"] = [cells.cost(value) for value in counts[paper]]
+        ratios = (counts[f"{ours}_ratio{end}"] for end in ("", "_min", "_max"))
+        table[f"{head}, ratio"] = [
+            f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in zip(*ratios, strict=True)
+        ]
+    return table
 
 
 def _present(numbers: pd.DataFrame) -> list[str]:

@@ -75,7 +75,7 @@ def save(
             "corruptions": {_CORRUPTION: {"1": evaluate(test, 1.0)}},
         },
         "cost": {
-            "flops": flops, "params": params,
+            "flops": flops, "params": params, "paper_flops": 2 * flops, "paper_params": params,
             "flops_by_part": {"network.backbone.stem": flops},
         },
         "timings": {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from optuna.distributions import FloatDistribution
 
-from bench.records.pareto import COSTS
+from bench.records.costs import COSTS
 from bench.records.store import FORMAT, Store, search_folder
 from bench.search.history import open_history
 from bench.search.objectives import objectives_for

@@ -87,7 +87,7 @@ def test_costs_on_the_command_line(
     caplog.clear()
     assert main([*arguments, "--costs", "flops,time"]) == 2
     (message,) = caplog.messages
-    assert "unknown cost 'time'; choose from flops, params, full_latency_ms" in message
+    assert "unknown cost 'time'; choose from flops, params, paper_flops" in message
 
 
 def test_main_without_records_says_what_to_run(

@@ -173,7 +173,7 @@ def test_counted_costs_go_without_saying(digits: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("flops,time", r"unknown cost 'time'; choose from flops, params, full_latency_ms, .*, "),
+        ("flops,time", r"unknown cost 'time'; choose from flops, params, paper_flops, .*, "),
         ("flops", r"--costs flops: must be two costs"),
         ("flops,params,onnx_mib", r"must be two costs"),
         ("params,params", r"--costs params,params: the axes must be two different costs"),

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from bench.errors import UserError
 from bench.records import measurements
-from bench.records.pareto import COSTS
+from bench.records.costs import COSTS
 from bench.records.store import Store, search_folder
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Outcome

@@ -58,7 +58,7 @@ def test_a_table_is_written_in_every_format(results: Path) -> None:
     names = sorted(path.name for path in (results / "tables").iterdir())
     assert names == [
         f"{stem}.{ending}"
-        for stem in ("best_blood", "costs_chosen", "costs_shares")
+        for stem in ("best_blood", "costs_chosen", "costs_counts", "costs_shares")
         for ending in ("csv", "md", "tex")
     ]
     table = pd.read_csv(results / "tables" / "best_blood.csv")

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.metrics.table import keys_for
-from bench.records.pareto import COSTS, front, seed_means
+from bench.records.costs import COSTS
+from bench.records.pareto import front, seed_means
 from bench.records.seeds import competing
 from bench.records.store import Record, Store
 

@@ -10,12 +10,16 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.figures import style
+from bench.records.costs import COSTS
 from bench.records.measurements import MEASURES, machines_of
-from bench.records.pareto import COSTS
 
+PAPER_LABELS = {
+    "paper_flops": "FLOPs as the paper counts (fused multiply-adds)",
+    "paper_params": "Parameters as the paper counts",
+}
 # What can be an axis, with its label. Lower is better for all.
 LABELS: Mapping[str, str] = MappingProxyType(
-    {"flops": style.FLOPS_LABEL, "params": style.PARAMS_LABEL} | dict(MEASURES)
+    {"flops": style.FLOPS_LABEL, "params": style.PARAMS_LABEL} | PAPER_LABELS | dict(MEASURES)
 )
 
 
