@@ -57,9 +57,25 @@ def ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
 def cc_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     """Class-conditional ECE: `ece` of the samples predicted as a class, averaged over classes.
 
-    Each class that is predicted at all counts once, however rare; the others are left out
-    (Ferianc et al. 2024).
+    Each class that is predicted at all counts once, however rare; the others are left out.
     """
+    errors_RC, occurs_RC = _ece_by_class(predictive, counts_RB)
+    return np.asarray(errors_RC.sum(axis=1) / occurs_RC.sum(axis=1), dtype=np.float64)
+
+
+@counted(0, 1)
+def cc_ece_all(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+    """The same with classes that are never predicted counted as errors of 0.
+
+    As the code of Ferianc et al. 2024: the sum is divided by all C classes, so that predicting few
+    of them lowers the value.
+    """
+    errors_RC, _ = _ece_by_class(predictive, counts_RB)
+    return np.asarray(errors_RC.mean(axis=1), dtype=np.float64)
+
+
+def _ece_by_class(predictive: Predictive, counts_RB: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """`ece` of the samples predicted as each class, 0 where there are none; are there any."""
     n_classes = predictive.mixed_BC.shape[1]
     confidence_B, predicted_B, correct_B = top_label(predictive)
     bins_B1 = (predicted_B * N_BINS + equal_width_bins(confidence_B))[:, None]
@@ -67,8 +83,7 @@ def cc_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     sums_RG = bin_gaps(counts_RB, gap_B1, bins_B1, n_classes * N_BINS)
     sums_RC = sums_RG.reshape(len(counts_RB), n_classes, N_BINS).sum(axis=2)
     predicted_RC = group_sums(counts_RB, predicted_B[:, None], n_classes)
-    errors_RC = sums_RC / np.maximum(predicted_RC, 1)
-    return np.asarray(errors_RC.sum(axis=1) / (predicted_RC > 0).sum(axis=1), dtype=np.float64)
+    return sums_RC / np.maximum(predicted_RC, 1), predicted_RC > 0
 
 
 @counted(0, 1)

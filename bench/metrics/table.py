@@ -97,6 +97,9 @@ _ROWS = (
     _class_calibration(name="ece", label="ECE", compute=calibration.ece, objective=True),
     _class_calibration(name="cc_ece", label="CC-ECE", compute=calibration.cc_ece, objective=True),
     _class_calibration(
+        name="cc_ece_all", label="CC-ECE over all C classes", compute=calibration.cc_ece_all
+    ),
+    _class_calibration(
         name="classwise_ece", label="Class-wise ECE", compute=calibration.classwise_ece
     ),
     _class_calibration(

@@ -28,7 +28,15 @@ def test_evaluate_reports_all_metrics_and_their_scaled_twins() -> None:
     temperature = fit_temperature(predictive)
     plain, both = evaluate(predictive, None), evaluate(predictive, temperature)
     assert list(plain) == [metric.name for metric in metrics_for("classification")]
-    twins = {"nll_ts", "brier_ts", "ece_ts", "cc_ece_ts", "classwise_ece_ts", "adaptive_ece_ts"}
+    twins = {
+        "nll_ts",
+        "brier_ts",
+        "ece_ts",
+        "cc_ece_ts",
+        "cc_ece_all_ts",
+        "classwise_ece_ts",
+        "adaptive_ece_ts",
+    }
     assert set(both) - set(plain) == twins
     assert {key: both[key] for key in plain} == plain
     scaled = at_temperature(predictive, temperature)
