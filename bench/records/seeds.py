@@ -37,5 +37,4 @@ def seed_costs(runs: pd.DataFrame) -> pd.DataFrame:
     """
     costs = [key for key in (*COSTS, *PAPER_COSTS) if key in runs.columns]
     by_id = runs.drop_duplicates("run_id").groupby("config_id")[costs]
-    ends = (by_id.min().add_suffix("_min"), by_id.max().add_suffix("_max"))
-    return by_id.mean().join(ends)
+    return by_id.mean().join([by_id.min().add_suffix("_min"), by_id.max().add_suffix("_max")])

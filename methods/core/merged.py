@@ -57,7 +57,7 @@ class MergedNetwork(nn.Module):
             features = stage(features)
             if str(depth) in self.adapters:
                 adapted.append(self.adapters[str(depth)](features))
-        outputs_BKR = self.linear(torch.stack(adapted)).transpose(0, 1)
+        outputs_BKR: Tensor = self.linear(torch.stack(adapted)).transpose(0, 1)
         return outputs_BKR.reshape(outputs_BKR.shape[0], -1, self.n_outputs)
 
 

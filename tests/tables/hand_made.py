@@ -12,7 +12,7 @@ from bench.records.frames import PART_KEYS, Frames
 METRICS = {
     "classification": {
         "accuracy": 0.5, "f1": 0.5, "auroc": 0.5, "nll": 1.0, "brier": 0.5, "ece": 0.1,
-        "cc_ece": 0.1, "classwise_ece": 0.1, "adaptive_ece": 0.1,
+        "cc_ece": 0.1, "cc_ece_all": 0.1, "classwise_ece": 0.1, "adaptive_ece": 0.1,
     },
     "regression": {
         "mse": 0.1, "mae": 0.2, "nll": 0.5, "nll_mixture": 0.5, "coverage_error": 0.1,
