@@ -250,14 +250,20 @@ class SAE(Method[SAESettings]):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The depth logits: no decay, their own clip and learning-rate multiplier."""
+        s = self.settings
+        per_input = s.n_exits if s.draw_sum == "K" and s.depth_weights == "sampled" else 1
         return [
-            ParameterGroup(name="weights", parameters=list(self.network.parameters())),
+            ParameterGroup(
+                name="weights",
+                parameters=list(self.network.parameters()),
+                clip_factor=s.n_inputs * per_input,
+            ),
             ParameterGroup(
                 name="depth_logits",
                 parameters=[self.depth_logits_ND],
-                learning_rate=self.settings.depth_learning_rate,
+                learning_rate=s.depth_learning_rate,
                 weight_decay=False,
-                clip=self.settings.depth_clip,
+                clip=s.depth_clip,
             ),
         ]
 

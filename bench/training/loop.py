@@ -29,7 +29,8 @@ class TrainingSettings(Settings):
         batch_size: B; the last batch of an epoch may be shorter.
         learning_rate: Adam's at the start; it falls to 0 along half a cosine.
         weight_decay: Adam's (L2), on parameters whose group takes it.
-        clip: largest gradient norm of a parameter group.
+        clip: largest gradient norm of a parameter group, per mean NLL that the loss sums (SAE: one
+            per input).
         augment: of the training images; "dataset" is what the dataset's row says.
         keep: the weights after the last epoch, or those of the lowest validation NLL.
     """
@@ -123,7 +124,7 @@ def _part(method: Method[Any], settings: TrainingSettings) -> _Part:
             {
                 "params": list(group.parameters),
                 "weight_decay": settings.weight_decay if group.weight_decay else 0.0,
-                "clip": settings.clip if group.clip is None else group.clip,
+                "clip": settings.clip * group.clip_factor if group.clip is None else group.clip,
             }
             for group in groups
         ],

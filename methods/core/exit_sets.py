@@ -55,7 +55,7 @@ def choice_rank(
         ]
     )
     chosen_nll = -(prob_BND * chosen_ND.double()).sum((1, 2)).log().mean()
-    equal = 1e-9 * (1 + chosen_nll.abs())
+    equal = 1e-6 * (1 + chosen_nll.abs())  # weights are float32
     n_better = int((nll_S < chosen_nll - equal).sum())
     n_equal = int(((nll_S - chosen_nll).abs() <= equal).sum())
     # All sets have the choice among them, which does not compete with itself.

@@ -27,7 +27,8 @@ class ParameterGroup:
         parameters: the parameters; an empty group is left out.
         learning_rate: multiplier of the run's learning rate.
         weight_decay: whether the run's weight decay applies.
-        clip: largest gradient norm of this group; None = the run's.
+        clip: largest gradient norm of this group; None = the run's, ``clip_factor`` times.
+        clip_factor: how many mean NLLs the loss sums: its gradient is as much larger.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ParameterGroup:
     learning_rate: float = 1.0
     weight_decay: bool = True
     clip: float | None = None
+    clip_factor: float = 1.0
 
 
 class Predictor(nn.Module, ABC):

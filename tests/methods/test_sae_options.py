@@ -127,6 +127,21 @@ def test_depth_logits_start_at_zero_in_a_group_of_their_own() -> None:
     assert (weights.weight_decay, weights.learning_rate, weights.clip) == (True, 1.0, None)
 
 
+@pytest.mark.parametrize(
+    ("options", "n_terms"),
+    [({}, 3), ({"draw_sum": "K"}, 6), ({"draw_sum": "K", "depth_weights": "expected"}, 3)],
+)
+def test_the_weights_clip_grows_with_what_the_loss_sums(
+    options: dict[str, str], n_terms: int
+) -> None:
+    method = SAE(make_problem(), SAESettings(n_inputs=3, n_exits=2, **options), seed=5)  # type: ignore[arg-type]
+    assert method.parameter_groups()[0].clip_factor == n_terms
+    flat: Any = {**constant(), **options, "n_exits": 2}
+    one = SAE(make_problem(), SAESettings(n_inputs=1, n_exits=1, **constant()), seed=5)
+    many = SAE(make_problem(), SAESettings(n_inputs=3, **flat), seed=5)
+    assert loss_of(many) == pytest.approx(n_terms * loss_of(one), rel=0.5)
+
+
 def test_the_papers_open_points_default_as_documented() -> None:
     settings = SAESettings()
     assert settings.draw_sum == "one"

@@ -103,10 +103,12 @@ def test_each_group_is_clipped_by_itself(steps: list[Step]) -> None:
     assert b.tolist() == pytest.approx([2 * 0.5 / 4] * 4, rel=1e-5)
     # What is recorded is the norm before the clip; an empty group does not show up.
     assert history[0]["parts"][0]["gradient_norms"] == pytest.approx({"a": 4.0, "b": 4.0})
+    assert history[0]["parts"][0]["clipped"] == {"a": 1.0, "b": 1.0}
 
 
 def test_a_gradient_within_the_limit_is_left_as_it_is(steps: list[Step]) -> None:
-    train_on(Scripted(slope=0.1), toy_dataset(4), epochs=1, batch_size=4, clip=3.0)
+    history = train_on(Scripted(slope=0.1), toy_dataset(4), epochs=1, batch_size=4, clip=3.0)
+    assert history[0]["parts"][0]["clipped"] == {"a": 0.0, "b": 0.0}
     for group in steps[0]:
         assert group["gradients"][0].tolist() == pytest.approx([0.1] * 4, rel=1e-6)
 
