@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from bench import command
 from bench.cli import run_options as shared
 from bench.data.table import find
 from bench.runs.presets import PRESETS
@@ -22,12 +23,13 @@ presets:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.compare",
-        description="Train, evaluate and cost ensembling methods, and print a table of them. "
-        "Runs that results/ has already are not run again.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command.parser(
+        "compare",
+        (
+            "Train, evaluate and cost ensembling methods, and print a table of them. "
+            "Runs that results/ has already are not run again."
+        ),
+        _EXAMPLES,
     )
     shared.add_request_options(parser)
     add = parser.add_argument
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: all runs are done; 1: some runs failed (they are listed); 2: bad input; 130: Ctrl-C.
     """
     options = _parser().parse_args(argv)
-    return shared.answer(lambda: _compare(options))
+    return command.answer(lambda: _compare(options), when_interrupted=command.RESUMES)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -97,8 +99,8 @@ def _compare(options: argparse.Namespace) -> int:
         context.results,
         [f"skipped {name}: {reason}" for name, reason in skipped.items()],
     )
-    return shared.SOME_FAILED if failed else shared.OK
+    return command.SOME_FAILED if failed else command.OK
 
 
 if __name__ == "__main__":
-    shared.leave(main())
+    command.run(main)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import command
 from bench.cli import record_options
 from bench.errors import UserError
-
-LOG = logging.getLogger("bench.claims")
 
 _EXAMPLES = """examples:
   python -m bench.claims                               all claims on results/
@@ -25,7 +23,7 @@ docs/claims.md says what each claim is and how it is tested.
 
 def _parser() -> argparse.ArgumentParser:
     description = "Test the paper's statements on the records of finished runs."
-    parser = record_options.parser("bench.claims", description, _EXAMPLES)
+    parser = record_options.parser("claims", description, _EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="name", help="claims to judge (default: all)")
     record_options.add_costs(parser)
     parser.add_argument("--out", type=Path, help="folder to write to (default: the results folder)")
@@ -69,11 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results
-    return record_options.exit_status(
-        lambda: _judge(options.names, results=options.results, costs=options.costs, out=out), LOG
+    return command.answer(
+        lambda: _judge(options.names, results=options.results, costs=options.costs, out=out)
     )
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s")
-    sys.exit(main())
+    command.run(main)

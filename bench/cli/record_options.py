@@ -1,38 +1,24 @@
-"""What the commands that read finished runs share: their parser, their records, their exit status.
-
-Imports nothing heavy: `-h` has to answer at once.
-"""
+"""The options and the records of the commands that read finished runs."""
 
 from __future__ import annotations
 
 import argparse
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import command
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records.frames import Frames
 
 
-def parser(module: str, description: str, more: str) -> argparse.ArgumentParser:
-    """A parser with `--results`.
-
-    Args:
-        module: dotted name of the package that is run.
-        description: what it does.
-        more: examples and the like, printed as they are.
-    """
-    made = argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=description,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("--results", type=Path, default=Path("results"), help="folder of records")
+def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser with `--results`; see `bench.command.parser`."""
+    made = command.parser(name, description, examples)
+    command.add_results(made)
     return made
 
 
@@ -72,6 +58,7 @@ def finished_runs(results: Path, select: str = "nll", costs: str | None = None) 
     Raises:
         UserError: it has no finished runs, no task has the metric, or no record the costs.
     """
+    # Heavy: not for -h.
     from bench.records.costs import counted
     from bench.records.frames import load_frames
     from bench.records.selection import checked
@@ -83,21 +70,7 @@ def finished_runs(results: Path, select: str = "nll", costs: str | None = None) 
 
 
 def no_finished_runs(results: Path) -> UserError:
-    """What to say of such a folder."""
-    return UserError(f"no finished runs in {results}; run `python -m bench.compare` first")
-
-
-def exit_status(work: Callable[[], None], log: logging.Logger) -> int:
-    """Work: 0, or 2 after a message when the user has to mend something."""
-    try:
-        work()
-    except UserError as error:
-        log.error("%s", error)  # noqa: TRY400 - the user's mistake: a message, no traceback
-        return 2
-    return 0
-
-
-def show_messages() -> None:
-    """The project's messages alone on the screen: libraries say twenty lines of their own."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("bench").setLevel(logging.INFO)
+    """The error of such a folder."""
+    return UserError(
+        f"no finished runs in {results}; run `{command.line('compare', results=results)}` first"
+    )

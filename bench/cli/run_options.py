@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import gc
-import logging
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
+from bench import command
 from bench.data.table import DATASETS
 from bench.errors import UserError
 from bench.runs.presets import PRESETS
 from methods import method_names
 from methods.backbones import backbone_names
-
-OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def names(text: str) -> list[str]:
@@ -47,9 +41,7 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="data folder (default: SAE_BENCH_DATA, medmnist's)",
     )
-    add(
-        "--results", type=Path, default=Path("results"), metavar="FOLDER", help="(default: results)"
-    )
+    command.add_results(parser)
     add(
         "--workers",
         type=int,
@@ -110,25 +102,3 @@ def begin_workers(options: argparse.Namespace) -> None:
         from bench.executors import fork_server  # not for -h
 
         fork_server.start()
-
-
-def answer(command: Callable[[], int], logger: str = "bench") -> int:
-    """Run a command and turn what goes wrong into one message and an exit code."""
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger(logger).setLevel(logging.INFO)  # libraries: warnings only
-    try:
-        return command()
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "interrupted: finished runs are kept; the same command goes on where this one stopped\n"
-        )
-        return INTERRUPTED
-
-
-def leave(code: int) -> NoReturn:
-    """End the process, without the interpreter's search for garbage in all of torch."""
-    gc.freeze()
-    sys.exit(code)

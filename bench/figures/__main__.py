@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import command
 from bench.cli import record_options
 from bench.figures import load, names
 
@@ -25,7 +25,7 @@ _EXAMPLES = """examples:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Draw figures from the records of finished runs, as PNG and PDF."
-    parser = record_options.parser("bench.figures", description, _EXAMPLES)
+    parser = record_options.parser("figures", description, _EXAMPLES)
     record_options.add_names(parser, names())
     record_options.add_select(parser)
     parser.add_argument(
@@ -86,9 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 for an unknown figure or cost, or when there are no finished runs.
     """
     options = _parser().parse_args(argv)
-    return record_options.exit_status(lambda: _draw(options), LOG)
+    return command.answer(lambda: _draw(options))
 
 
 if __name__ == "__main__":
-    record_options.show_messages()
-    sys.exit(main())
+    command.run(main)

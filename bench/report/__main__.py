@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench import command
 from bench.cli import record_options
 from bench.errors import UserError
 
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         "Write one HTML file with everything that the records of finished runs show. "
         "It opens from disk, without a network."
     )
-    parser = record_options.parser("bench.report", description, _EXAMPLES)
+    parser = record_options.parser("report", description, _EXAMPLES)
     record_options.add_select(parser)
     record_options.add_costs(parser)
     parser.add_argument(
@@ -70,11 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results / "report.html"
-    return record_options.exit_status(
-        lambda: _write(options.results, options.select, options.costs, out), LOG
-    )
+    return command.answer(lambda: _write(options.results, options.select, options.costs, out))
 
 
 if __name__ == "__main__":
-    record_options.show_messages()
-    sys.exit(main())
+    command.run(main)

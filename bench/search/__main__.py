@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench import command
 from bench.cli import run_options as shared
 from bench.data.table import find
 from bench.runs.presets import PRESETS
@@ -32,11 +33,8 @@ again on the final seeds and only then tested. The same command goes on where it
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.search",
-        description="Multi-objective Bayesian optimisation of every method's settings.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command.parser(
+        "search", ("Multi-objective Bayesian optimisation of every method's settings."), _EXAMPLES
     )
     shared.add_request_options(parser)
     add = parser.add_argument
@@ -76,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: all runs are done; 1: some failed (they are listed); 2: bad input; 130: Ctrl-C.
     """
     options = _parser().parse_args(argv)
-    return shared.answer(lambda: _main(options))
+    return command.answer(lambda: _main(options), when_interrupted=command.RESUMES)
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -148,7 +146,7 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     save_progress(options.results)
     run_ids = [config.run_id for config in found.configs]
     summarise(run_ids, options.results, [*skipped, *spent.values(), *found.notes])
-    return shared.SOME_FAILED if failed or found.notes else shared.OK
+    return command.SOME_FAILED if failed or found.notes else command.OK
 
 
 def _search(search: Search, context: Context, workers: int, options: argparse.Namespace) -> Found:
@@ -166,4 +164,4 @@ def _search(search: Search, context: Context, workers: int, options: argparse.Na
 
 
 if __name__ == "__main__":
-    shared.leave(main())
+    command.run(main)

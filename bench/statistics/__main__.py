@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import command
 from bench.cli import record_options
 
 LOG = logging.getLogger("bench.statistics")
@@ -22,7 +23,7 @@ docs/statistics.md says what the tables mean.
 
 def _parser() -> argparse.ArgumentParser:
     description = "Intervals, comparisons, ranks and effects of finished runs, as CSV files."
-    return record_options.parser("bench.statistics", description, _EXAMPLES)
+    return record_options.parser("statistics", description, _EXAMPLES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 where there are no finished runs or files are missing.
     """
     options = _parser().parse_args(argv)
-    return record_options.exit_status(lambda: _write(options.results), LOG)
+    return command.answer(lambda: _write(options.results))
 
 
 def _write(results: Path) -> None:
@@ -60,5 +61,4 @@ def _write(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    record_options.show_messages()
-    sys.exit(main())
+    command.run(main)

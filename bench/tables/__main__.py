@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench import command
 from bench.cli import record_options
 from bench.tables import load, names
 
@@ -25,7 +25,7 @@ _EXAMPLES = """examples:
 
 def _parser() -> argparse.ArgumentParser:
     description = "Write tables of the records of finished runs, as CSV, Markdown and LaTeX."
-    parser = record_options.parser("bench.tables", description, _EXAMPLES)
+    parser = record_options.parser("tables", description, _EXAMPLES)
     record_options.add_names(parser, names())
     record_options.add_select(parser)
     record_options.add_costs(parser)
@@ -70,11 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     wanted, out = options.names or names(), options.out or options.results / "tables"
     results, select, costs = options.results, options.select, options.costs
-    return record_options.exit_status(
-        lambda: _write(wanted, results=results, select=select, costs=costs, out=out), LOG
+    return command.answer(
+        lambda: _write(wanted, results=results, select=select, costs=costs, out=out)
     )
 
 
 if __name__ == "__main__":
-    record_options.show_messages()
-    sys.exit(main())
+    command.run(main)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import command
 from bench.errors import UserError
 
 _EXAMPLES = """examples:
@@ -22,11 +23,10 @@ export.json. It appears only after every file has passed its check on the whole 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.export",
-        description="Export the deployed network of a finished run: images in, predictions out.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command.parser(
+        "export",
+        ("Export the deployed network of a finished run: images in, predictions out."),
+        _EXAMPLES,
     )
     add = parser.add_argument
     add("run", nargs="?", metavar="RUN", help="id of the run; or use --best")
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     best.add_argument("--category", metavar="NAME", help="of this category alone, e.g. I/B")
     best.add_argument("--max-flops", type=float, metavar="N", help="largest FLOPs of an image")
     best.add_argument("--max-params", type=float, metavar="N", help="most parameters")
-    add("--results", type=Path, default=Path("results"), metavar="FOLDER", help="(results)")
+    command.add_results(parser)
     add("--data", type=Path, metavar="FOLDER", help="data folder (SAE_BENCH_DATA, medmnist's)")
     add("--own", metavar="PATH", help="where your own data are, of a run on such")
     return parser
@@ -54,12 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     arguments = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "bench.export", *arguments])
-    try:
-        return _export(options, command)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    typed = shlex.join(["python", "-m", "bench.export", *arguments])
+    return command.answer(lambda: _export(options, typed))
 
 
 def _export(options: argparse.Namespace, command: str) -> int:
@@ -117,4 +113,4 @@ def _said(facts: dict[str, Any], out: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

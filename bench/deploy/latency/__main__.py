@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import command
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ leave the machine alone meanwhile. Figures and frames take the numbers from resu
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.latency",
-        description="Export the deployed networks of finished runs and measure them: time of one "
-        "image and of a batch, peak memory, size on disk, energy where the machine has a meter.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command.parser(
+        "latency",
+        (
+            "Export the deployed networks of finished runs and measure them: time of one "
+            "image and of a batch, peak memory, size on disk, energy where the machine has a meter."
+        ),
+        _EXAMPLES,
     )
     add = parser.add_argument
     add("runs", nargs="*", metavar="RUN", help="ids of runs (default: see --all-seeds)")
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch", type=int, default=64, metavar="B", help="images of the large batch (64)")
     add("--threads", type=int, default=1, metavar="N", help="of a network (1)")
     add("--no-memory", action="store_true", help="leave peak memory out: two processes a run less")
-    add("--results", type=Path, default=Path("results"), metavar="FOLDER", help="(results)")
+    command.add_results(parser)
     add("--data", type=Path, metavar="FOLDER", help="data folder (SAE_BENCH_DATA, medmnist's)")
     add("--own", metavar="PATH", help="where your own data are, of runs on such")
     return parser
@@ -54,13 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: measured; 2: bad input.
     """
     options = _parser().parse_args(argv)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("bench").setLevel(logging.INFO)
-    try:
-        return _measure(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+    return command.answer(lambda: _measure(options))
 
 
 def _measure(options: argparse.Namespace) -> int:
@@ -122,4 +117,4 @@ def _line(measurement: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)
