@@ -31,7 +31,7 @@ set_up() {
     echo "setting up .venv with $("$python" --version) (several minutes, about 6 GB)" >&2
     "$python" -m venv --clear "$here/.venv"
     "$here/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint "$here/constraints.txt" --editable "$here[dev]"
+        --constraint "$here/constraints.txt" --editable "$here[all,dev]"
     echo "$wanted" > "$stamp"
 }
 

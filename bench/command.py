@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import errno
 import logging
 import os
@@ -15,7 +16,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -31,7 +32,7 @@ SCRIPT = "sae-bench"
 EXTRAS = {
     "search": ("botorch", "gpytorch", "linear_operator", "optuna", "optuna_integration"),
     "deploy": ("onnx", "onnxruntime", "onnxscript"),
-    "cluster": ("dask", "distributed"),
+    "cluster": ("distributed", "dask"),
     "report": ("jinja2", "markupsafe"),
 }
 """Extra of pyproject.toml -> import names of what it installs."""
@@ -128,8 +129,8 @@ def explained(error: Exception) -> str | None:
     """One line for what the user, and not this project's code, has to mend; None for the rest."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError):
-        return missing_extra(error)
+    if isinstance(error, ImportError) and (extra := missing_extra(error)):
+        return extra
     if _lacks_memory(error):
         return f"out of memory ({_first_line(error)}); use fewer --workers, or raise `ulimit -v`"
     if isinstance(error, OSError) and error.errno is not None:
@@ -148,13 +149,27 @@ _REMEDIES = {
 }
 
 
-def missing_extra(error: ModuleNotFoundError) -> str | None:
+def missing_extra(error: ImportError) -> str | None:
     """The line that names the extra which a missing module belongs to; None if it is of none."""
-    module = (error.name or "").partition(".")[0]
+    # pandas raises an ImportError of its own.
+    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    module = (cause.name or "").partition(".")[0]
     for extra, modules in EXTRAS.items():
         if module in modules:
             return f'this needs {module}: pip install "sae-bench[{extra}]" (or [all])'
     return None
+
+
+@contextlib.contextmanager
+def leaving_out(what: str) -> Iterator[None]:
+    """Go on without one of several things to make, and say so, where an extra is missing."""
+    try:
+        yield
+    except ImportError as error:
+        text = missing_extra(error)
+        if text is None:
+            raise
+        logging.getLogger("bench").warning("%s is left out: %s", what, text)
 
 
 def _lacks_memory(error: Exception) -> bool:
@@ -197,10 +212,8 @@ def _end(code: Sequence[int]) -> None:
     libraries report what they have not freed.
     """
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError):  # its reader has gone
             stream.flush()
-        except (OSError, ValueError):
-            pass  # its reader has gone
     os._exit(code[0])
 
 

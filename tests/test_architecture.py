@@ -16,14 +16,14 @@ VIEWS = ("bench.claims", "bench.figures", "bench.formatting", "bench.records", "
 # From the ground up: a package imports only packages of lower floors, and never in a circle.
 FLOORS = (
     {"methods", "bench.errors"},
-    {"bench.cache", "bench.dropped_in", "bench.formatting", "bench.metrics"},
+    {"bench.cache", "bench.command", "bench.dropped_in", "bench.formatting", "bench.metrics"},
     {"bench.cost", "bench.data", "bench.executors", "bench.records"},
     {"bench.shift", "bench.training"},
     {"bench.runs"},
     {"bench.cli"},
     {"bench.statistics"},
     {"bench.tables", "bench.claims", "bench.figures", "bench.deploy"},
-    {"bench.report", "bench.compare", "bench.export", "bench.latency"},
+    {"bench.report", "bench.compare", "bench.export", "bench.latency", "bench.__main__"},
     {"bench.search"},
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -62,18 +63,19 @@ def _draw(options: argparse.Namespace) -> None:
     # Before any drawing: a typo in the last name must not cost the time of the first.
     papers = is_paper(options.costs)
     axes = None if options.costs is None or papers else parse(options.costs)
-    drawers = [load(name, options.pairs, axes) for name in options.names or names()]
+    drawers = {name: load(name, options.pairs, axes) for name in options.names or names()}
     frames = record_options.finished_runs(options.results, options.select, options.costs)
     plots: Path = options.plots
     plots.mkdir(parents=True, exist_ok=True)
-    for figures in drawers:
-        for stem, figure in figures(frames):
-            if papers:
-                note_added(figure, NOTE)
-            for file_format in style.FORMATS:
-                path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
-                _write(path, style.render(figure, file_format))
-                LOG.info("%s", path)
+    for name, figures in drawers.items():
+        with command.leaving_out(name) if options.names == [] else contextlib.nullcontext():
+            for stem, figure in figures(frames):
+                if papers:
+                    note_added(figure, NOTE)
+                for file_format in style.FORMATS:
+                    path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
+                    _write(path, style.render(figure, file_format))
+                    LOG.info("%s", path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from bench import command
 from bench.records.frames import load_frames
 from bench.tables.summary import summary_markdown, write_summary
 
@@ -27,5 +28,6 @@ def summarise(run_ids: Collection[str], results: Path, notes: Sequence[str]) -> 
     write_summary(results, frames.runs, text)
     sys.stdout.write("\n" + text)
     sys.stdout.write(
-        f"\nall configurations: {results / 'summary.csv'}; figures: python -m bench.figures\n"
+        f"\nall configurations: {results / 'summary.csv'}; "
+        f"figures: {command.line('figures', results=results)}\n"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench.cli.run_options import OK, leave
+from bench import command
 from bench.executors import fork_server
 from perf.speed.job import Answer, Job, answer_command_line
 
@@ -32,5 +32,4 @@ def run(job: Job) -> Answer:
 
 
 if __name__ == "__main__":
-    answer_command_line(run)
-    leave(OK)
+    command.run(lambda: answer_command_line(run) or command.OK)

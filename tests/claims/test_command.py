@@ -58,29 +58,29 @@ def test_the_same_records_give_the_same_files(results: Path) -> None:
 
 
 def test_an_unknown_name_is_the_users_mistake(
-    results: Path, caplog: pytest.LogCaptureFixture
+    results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["blood-ib", "blod", "--results", str(results)]) == 2
-    assert "unknown claim 'blod'; choose from tinyimagenet-ib, blood-ib" in caplog.text
+    assert "unknown claim 'blod'; choose from tinyimagenet-ib, blood-ib" in capsys.readouterr().err
     assert not (results / "claims.md").exists()
 
 
 @pytest.mark.parametrize("folder", ["absent", "empty"])
 def test_without_runs_there_is_nothing_to_judge(
-    folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["--results", str(tmp_path / folder)]) == 2
-    assert "no finished runs in" in caplog.text
+    assert "no finished runs in" in capsys.readouterr().err
     assert not (tmp_path / "absent").exists()
 
 
 def test_a_folder_that_can_not_be_written_is_the_users_to_mend(
-    results: Path, caplog: pytest.LogCaptureFixture
+    results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (results / "file").write_text("")
     assert main(["blood-ib", "--results", str(results), "--out", str(results / "file")]) == 2
-    assert "file" in caplog.text
+    assert "file" in capsys.readouterr().err
 
 
 def test_help_imports_nothing_heavy() -> None:

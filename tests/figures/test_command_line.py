@@ -66,39 +66,40 @@ def test_main_writes_the_named_figures(
 
 
 def test_main_rejects_unknown_names(
-    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plots = tmp_path / "plots"
     assert main(["pareto", "pie", "--results", str(results), "--plots", str(plots)]) == 2
-    (message,) = caplog.messages
+    message = capsys.readouterr().err.removeprefix("error: ")
     assert "'pie'" in message
     assert "pareto" in message
     assert not plots.exists()
 
 
 def test_costs_on_the_command_line(
-    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plots = tmp_path / "plots"
     arguments = ["pareto", "--results", str(results), "--plots", str(plots)]
     assert main([*arguments, "--costs", "params,flops"]) == 0
     names = ["pareto_digits_params_flops.pdf", "pareto_digits_params_flops.png"]
     assert sorted(path.name for path in plots.iterdir()) == names
-    caplog.clear()
     assert main([*arguments, "--costs", "flops,time"]) == 2
-    (message,) = caplog.messages
+    message = capsys.readouterr().err.removeprefix("error: ")
     assert "unknown cost 'time'; choose from flops, params, paper_flops" in message
 
 
 def test_main_without_records_says_what_to_run(
-    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     empty = frames(pd.DataFrame())
     monkeypatch.setattr("bench.records.frames.load_frames", lambda *_: empty)
     for folder in (results, tmp_path / "absent"):
-        caplog.clear()
         assert main(["--results", str(folder), "--plots", str(tmp_path / "plots")]) == 2
-        (message,) = caplog.messages
+        message = capsys.readouterr().err.removeprefix("error: ")
         assert "python -m bench.compare" in message
     assert not (tmp_path / "plots").exists()
 

@@ -27,31 +27,34 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_without_runs_there_is_a_message_and_no_file(
-    exists: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    exists: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = tmp_path / "results"
     if exists:
         results.mkdir()
     assert cli.main(["--results", str(results)]) == 2
-    assert "no finished runs" in caplog.text
+    assert "no finished runs" in capsys.readouterr().err
     assert not (results / "report.html").exists()
     assert results.exists() == exists
 
 
 def test_a_folder_in_place_of_the_file_is_refused(
-    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["--results", str(results), "--out", str(tmp_path)]) == 2
-    assert "is a folder" in caplog.text
+    assert "is a folder" in capsys.readouterr().err
 
 
 def test_a_folder_that_can_not_be_made_is_the_users_error(
-    results: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "file").write_text("")
     _render_as(monkeypatch, "page")
     assert cli.main(["--results", str(results), "--out", str(tmp_path / "file" / "r.html")]) == 2
-    assert "File exists; make room or rights there" in caplog.text
+    assert "File exists; make room or rights there" in capsys.readouterr().err
 
 
 def _render_as(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

@@ -118,14 +118,14 @@ def test_workers_give_the_same_bits_and_a_dying_run_is_recorded(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strike", ["interrupt", "kill"])
+@pytest.mark.parametrize("strike", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
     results: Path,
     run: Run,
     tmp_path: Path,
     extra_methods: None,
     monkeypatch: pytest.MonkeyPatch,
-    strike: str,
+    strike: signal.Signals,
 ) -> None:
     mark, store = tmp_path / "mark", Store(results)
     arguments = [*TINY, "--results", str(results), "--methods", "standard,sleepy"]
@@ -137,22 +137,25 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
     assert is_deaf_to_ctrl_c(worker)
     assert not is_deaf_to_ctrl_c(sweep.pid)
     assert [record["config"]["method"]["name"] for record in store.records()] == ["standard"]
-    if strike == "interrupt":
-        os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
-    else:
+    if strike == signal.SIGKILL:
         sweep.kill()
+    else:
+        os.killpg(
+            sweep.pid, strike
+        )  # as a terminal does on Ctrl-C, and a batch system at its limit
     struck = time.monotonic()
     code, out, err = finish(sweep)
     until(lambda: not alive(worker), "the worker lives on")
     assert time.monotonic() - struck < 10  # all of its group: see finish
-    if strike == "interrupt":
-        assert (code, out) == (130, "")
+    if strike == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert (code, out) == (128 + strike, "")
+        word = "interrupted" if strike == signal.SIGINT else "ended by SIGTERM"
         assert err.endswith(
-            "interrupted: finished runs are kept; the same command goes on where this one stopped\n"
+            f"{word}: finished runs are kept; the same command goes on where this one stopped\n"
         )
         assert "Traceback" not in err
-    else:
-        assert code == -signal.SIGKILL
     assert_whole(store, run, ("standard", {}))
     # The same command, this time without a nap.
     before = store.folder(config().run_id).stat().st_mtime_ns

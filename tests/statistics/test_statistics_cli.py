@@ -72,21 +72,22 @@ def test_every_table_is_written_and_the_page_printed(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
-def test_no_runs_are_bad_input(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_runs_are_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--results", str(tmp_path / "none")]) == 2
     assert main(["--results", str(tmp_path)]) == 2
-    assert caplog.text.count("no finished runs in") == 2
+    assert capsys.readouterr().err.count("no finished runs in") == 2
 
 
-def test_missing_predictions_are_bad_input(study: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_predictions_are_bad_input(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(study)
     record = store.load("digits-standard-aaa-digits-s0")
     assert record is not None
     store.remove(record["run_id"])
     store.save({**record, "files": {}}, {})
     assert main(["--results", str(study)]) == 2
-    assert "digits-standard-aaa-digits-s0" in caplog.text
-    assert "has no predictions.npz" in caplog.text
+    error = capsys.readouterr().err
+    assert "digits-standard-aaa-digits-s0" in error
+    assert "has no predictions.npz" in error
 
 
 def test_help_is_answered_before_anything_heavy_is_imported() -> None:

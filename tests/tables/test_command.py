@@ -77,19 +77,19 @@ def test_the_same_records_give_the_same_files(results: Path) -> None:
     assert contents[0] == contents[1]
 
 
-def test_a_typo_costs_nothing(results: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_typo_costs_nothing(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["best", "rank", "--results", str(results)]) == 2
-    assert "unknown table 'rank'" in caplog.text
+    assert "unknown table 'rank'" in capsys.readouterr().err
     assert not (results / "tables").exists()
 
 
 @pytest.mark.parametrize("folder", ["absent", "empty"])
 def test_without_runs_there_are_no_tables(
-    folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["--results", str(tmp_path / folder)]) == 2
-    assert "no finished runs in" in caplog.text
+    assert "no finished runs in" in capsys.readouterr().err
     assert not (tmp_path / "absent").exists()
 
 
