@@ -3,10 +3,10 @@
 Worker processes import the main script too, so what stands at module level holds in them as well.
 """
 
-import sys
 from pathlib import Path
 
 import methods
+from bench import command
 from bench.compare import main
 from bench.shift import table as corruptions
 from runs.tiny_runs import FEW_CORRUPTIONS
@@ -15,4 +15,4 @@ corruptions.CORRUPTIONS = {name: corruptions.CORRUPTIONS[name] for name in FEW_C
 methods.__path__.append(str(Path(__file__).parent / "extra_methods"))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -140,9 +140,7 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
     if strike == signal.SIGKILL:
         sweep.kill()
     else:
-        os.killpg(
-            sweep.pid, strike
-        )  # as a terminal does on Ctrl-C, and a batch system at its limit
+        os.killpg(sweep.pid, strike)  # as a terminal and a batch system do
     struck = time.monotonic()
     code, out, err = finish(sweep)
     until(lambda: not alive(worker), "the worker lives on")
