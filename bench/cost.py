@@ -147,6 +147,8 @@ FREE_OPS = (
     # Comparisons only, as fvcore's ReLU and max.
     "aten::max_pool2d",
     "aten::relu_",
+    # Dropout of whole channels, as that of entries.
+    "aten::feature_dropout",
     # fvcore counts no activation function; softmax is the one of attention.
     "aten::gelu",
     "aten::softmax",

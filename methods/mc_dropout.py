@@ -24,7 +24,8 @@ class MCDropoutSettings(Settings):
     Attributes:
         rate: p, the probability that a feature is dropped.
         n_passes: S, stochastic passes at evaluation; each costs a full pass.
-        drop_input: dropout before the first layer too, that is on the pixels.
+        drop_input: dropout before the first layer too, that is on the pixels, each by itself.
+        maps: before the other convolutions, entries are dropped (the authors' code) or channels.
     """
 
     rate: float = setting(
@@ -38,6 +39,7 @@ class MCDropoutSettings(Settings):
     )
     n_passes: int = setting(4, letter="S", at_least=1)
     drop_input: bool = setting(True)
+    maps: str = setting("elementwise", choices=("elementwise", "channelwise"))
 
 
 class MCDropout(Standard[MCDropoutSettings]):
@@ -53,7 +55,9 @@ class MCDropout(Standard[MCDropoutSettings]):
     def _with_dropout(self, index: int, layer: nn.Module) -> nn.Module:
         if index == 0 and not self.settings.drop_input:
             return layer
-        return nn.Sequential(AlwaysOnDropout(self.settings.rate), layer)
+        on_map = index > 0 and isinstance(layer, nn.Conv2d)
+        channelwise = on_map and self.settings.maps == "channelwise"
+        return nn.Sequential(AlwaysOnDropout(self.settings.rate, channelwise=channelwise), layer)
 
     @classmethod
     def category(cls, settings: MCDropoutSettings, backbone: BackboneSettings) -> str:

@@ -19,15 +19,27 @@ from methods.core.surgery import replace_layers
 
 
 class AlwaysOnDropout(nn.Module):
-    """Dropout in training and in evaluation alike."""
+    """Dropout in training and in evaluation alike.
 
-    def __init__(self, rate: float) -> None:
+    Args:
+        rate: the probability of an entry, or a channel, to be zero.
+        channelwise: whole channels of a map (B, F, H, W) are dropped (Tompson et al. 2015).
+    """
+
+    def __init__(self, rate: float, *, channelwise: bool = False) -> None:
         super().__init__()
-        self.rate = rate
+        self.rate, self.channelwise = rate, channelwise
 
     def forward(self, features: Tensor) -> Tensor:
-        """Zero each entry with probability ``rate``, scale the rest by 1 / (1 - rate)."""
-        return F.dropout(features, self.rate, training=True)
+        """Zero what is dropped, scale the rest by 1 / (1 - rate)."""
+        drop = F.dropout2d if self.channelwise else F.dropout
+        return drop(features, self.rate, training=True)
+
+    def mask_shape(self, features: Tensor) -> torch.Size:
+        """The shape of the mask that ``features`` is multiplied by; it broadcasts to theirs."""
+        if not self.channelwise:
+            return features.shape
+        return torch.Size((features.shape[0], features.shape[1], 1, 1))
 
 
 class _Tape:
@@ -48,24 +60,25 @@ class _Tape:
 
 
 class _DrawnDropout(nn.Module):
-    def __init__(self, rate: float, tape: _Tape) -> None:
+    def __init__(self, dropout: AlwaysOnDropout, tape: _Tape) -> None:
         super().__init__()
-        self.rate, self._tape = rate, tape
+        self._dropout, self._tape = dropout, tape
 
     def forward(self, features: Tensor) -> Tensor:
         # Dropout of ones draws what dropout of the features would, in the same order.
-        mask = F.dropout(torch.ones_like(features), self.rate, training=True)
+        mask = self._dropout(features.new_ones(self._dropout.mask_shape(features)))
         self._tape.write(mask != 0)
         return features * mask
 
 
 class _GivenDropout(nn.Module):
-    def __init__(self, rate: float, tape: _Tape) -> None:
+    def __init__(self, dropout: AlwaysOnDropout, tape: _Tape) -> None:
         super().__init__()
-        self.rate, self._tape = rate, tape
+        self._dropout, self._tape = dropout, tape
 
     def forward(self, features: Tensor) -> Tensor:
-        return features * (self._tape.read(features.shape) * (1 / (1 - self.rate)))
+        keep = self._tape.read(self._dropout.mask_shape(features))
+        return features * (keep * (1 / (1 - self._dropout.rate)))
 
 
 class Drawn(nn.Module):
@@ -116,7 +129,7 @@ def _with(
 
     def replaced(_index: int, layer: nn.Module) -> nn.Module:
         assert isinstance(layer, AlwaysOnDropout)
-        return kind(layer.rate, tape)
+        return kind(layer, tape)
 
     replace_layers(copied, (AlwaysOnDropout,), replaced)
     return copied

@@ -11,9 +11,11 @@ from methods.core.dropout import Drawn, Given, rate_of
 BACKBONES = ("fc", "vgg", "resnet", "vit")
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_drawn_masks_given_back_are_the_same_predictions(backbone: str) -> None:
-    deployed = a_method("mc_dropout", backbone, rate=0.3, n_passes=3).deployed()
+@pytest.mark.parametrize(
+    ("backbone", "maps"), [*((name, "elementwise") for name in BACKBONES), ("vgg", "channelwise")]
+)
+def test_drawn_masks_given_back_are_the_same_predictions(backbone: str, maps: str) -> None:
+    deployed = a_method("mc_dropout", backbone, rate=0.3, n_passes=3, maps=maps).deployed()
     x_BQHW = torch.randn(4, *SHAPE)
     torch.manual_seed(7)
     expected = deployed(x_BQHW)

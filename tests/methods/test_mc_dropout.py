@@ -6,6 +6,11 @@ from method_contract import batch
 from tiny_problems import make_problem
 from torch import Tensor, nn
 
+from bench.cost import measure
+from methods.backbones.vgg import VGGSettings
+from methods.core.backbone import ImageShape
+from methods.core.likelihood import Categorical
+from methods.core.network import Problem
 from methods.mc_dropout import AlwaysOnDropout, MCDropout, MCDropoutSettings
 from methods.standard import Standard, StandardSettings
 
@@ -120,6 +125,30 @@ def test_input_layer_drops_only_if_asked(drop_input: bool) -> None:
     assert len(later) == 3  # two blocks and the exit
     for given in later:
         assert (given == 0).float().mean() > 0.3
+
+
+@pytest.mark.parametrize("maps", ["elementwise", "channelwise"])
+def test_before_convolutions_entries_or_whole_channels_are_dropped(maps: str) -> None:
+    body = VGGSettings(width=16, depth=2)
+    problem = Problem(shape=ImageShape(1, 8, 8), likelihood=Categorical(3), backbone=body)
+    method = MCDropout(problem, MCDropoutSettings(rate=0.4, n_passes=1, maps=maps), seed=5).eval()
+    seen: list[Tensor] = []
+    for module in method.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    torch.manual_seed(0)
+    method(torch.rand(50, 1, 8, 8) + 1)
+    pixels, *maps_BFHW = seen
+    for features in (pixels, *maps_BFHW):
+        whole_BF = (features == 0).all(-1).all(-1).float().mean().item()
+        if maps == "channelwise" and features is not pixels:
+            assert whole_BF > 0.3
+        else:  # the pixels of the input are dropped one by one
+            assert whole_BF < 0.15
+    assert (
+        measure(method, problem.shape).flops
+        == measure(MCDropout(problem, MCDropoutSettings(n_passes=1), seed=5), problem.shape).flops
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -28,7 +28,7 @@ def changed(value: Any) -> Any:
     swaps = {
         "dataset": "none", "last": "best", "one": "K", "batch": "dataset", "theta": "logits",
         "sampled": "expected", "kept": "dropped",
-        "normal": "random_sign", "zero": "default", "tiled": "split",
+        "normal": "random_sign", "zero": "default", "tiled": "split", "elementwise": "channelwise",
     }  # fmt: skip
     if isinstance(value, bool):
         return not value
