@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.metrics.table import keys_for
-from bench.records.store import FORMAT, Record, Store
+from bench.records import schema
+from bench.records.schema import PREDICTIONS, WEIGHTS, Epoch, FileName, FinishedRun
+from bench.records.store import Store
 from bench.runs.config import RunConfig
+from bench.runs.run import identity
 
-DATASET, TASK = "pneumonia", "classification"
+DATASET = "pneumonia"
+TASK: schema.Task = "classification"
 CORRUPTIONS = tuple(f"corruption_{i}" for i in range(1, 17))
 SEVERITIES = (1, 2, 3, 4, 5)
 N_IMAGES, N_CLASSES, DEPTH, EPOCHS = 200, 2, 4, 10
@@ -35,7 +39,7 @@ METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
 def write_study(root: Path, n_runs: int) -> None:
     """So many configurations of one dataset, with one run each: the most points a plot can have."""
     store, rng = Store(root), np.random.default_rng(0)
-    files = {"predictions.npz": _predictions(rng), "weights.safetensors": b""}
+    files: dict[FileName, bytes] = {PREDICTIONS: _predictions(rng), WEIGHTS: b""}
     for config in itertools.islice(_configs(), n_runs):
         store.save(_record(config, rng), files)
 
@@ -54,46 +58,55 @@ def _configs() -> Iterator[RunConfig]:
             )
 
 
-def _record(config: RunConfig, rng: np.random.Generator) -> Record:
+def _record(config: RunConfig, rng: np.random.Generator) -> FinishedRun:
     flops = int(rng.lognormal(13, 1))
-    corrupted = {name: {str(level): _metrics(rng) for level in SEVERITIES} for name in CORRUPTIONS}
+    corrupted = {name: {level: _metrics(rng) for level in SEVERITIES} for name in CORRUPTIONS}
     parts = ("network.backbone.stem", *(f"network.backbone.stages.{i}" for i in range(DEPTH)))
-    return {
-        "format": FORMAT, "run_id": config.run_id, "config_id": config.config_id,
-        "category": config.category, "label": config.label, "config": config.as_dict(),
-        "status": "done", "stage": "final", "temperature": 1.5,
-        "dataset": {
-            "name": DATASET, "task": TASK, "n_classes": N_CLASSES, "shape": [28, 28, 1],
-            "sizes": {"train": 4000, "val": N_IMAGES, "test": N_IMAGES}, "augment": "none",
-            "shift_images": N_IMAGES, "target_range": None, "fingerprint": "f" * 64,
-            "corruptions": ["c" * 64, "imaug"],
-        },
-        "history": list(_history(config, rng)),
-        "metrics": {"val": _metrics(rng), "test": _metrics(rng), "corruptions": corrupted},
-        "cost": {
-            "flops": flops, "params": int(flops * rng.uniform(1, 2)),
-            "flops_by_part": {part: flops // len(parts) for part in parts},
-        },
-        "timings": {"train_s": 2.0, "train_cpu_s": 1.5, "evaluate_s": 1.0, "evaluate_cpu_s": 0.5},
-        "environment": {
-            "python": "3.12", "packages": {}, "git_commit": "0", "device": "cpu",
-            "machine": "x86_64", "threads": 1, "peak_memory_mib": 500,
-        },
-    }  # fmt: skip
+    return FinishedRun(
+        **identity(config),
+        temperature=1.5,
+        dataset=schema.DatasetFacts(
+            name=DATASET,
+            task=TASK,
+            n_classes=N_CLASSES,
+            shape=(28, 28, 1),
+            sizes={"train": 4000, "val": N_IMAGES, "test": N_IMAGES},
+            shift_images=N_IMAGES,
+            fingerprint="f" * 64,
+            corruptions=["c" * 64, "imaug"],
+        ),
+        history=list(_history(config, rng)),
+        metrics=schema.Metrics(val=_metrics(rng), test=_metrics(rng), corruptions=corrupted),
+        cost=schema.Cost(
+            flops=flops,
+            params=int(flops * rng.uniform(1, 2)),
+            flops_by_part={part: flops // len(parts) for part in parts},
+        ),
+        timings=schema.Timings(train_s=2.0, train_cpu_s=1.5, evaluate_s=1.0, evaluate_cpu_s=0.5),
+        environment=schema.Environment(
+            python="3.12",
+            packages={},
+            git_commit="0",
+            device="cpu",
+            machine="x86_64",
+            threads=1,
+            peak_memory_mib=500,
+        ),
+    )
 
 
-def _metrics(rng: np.random.Generator) -> dict[str, float]:
+def _metrics(rng: np.random.Generator) -> schema.Scores:
     keys = list(keys_for(TASK))
     return dict(zip(keys, rng.uniform(0.1, 0.9, len(keys)).tolist(), strict=True))
 
 
-def _history(config: RunConfig, rng: np.random.Generator) -> Iterator[Mapping[str, Any]]:
+def _history(config: RunConfig, rng: np.random.Generator) -> Iterator[Epoch]:
     n_inputs = config.settings.as_dict().get("n_inputs")
     for epoch in range(EPOCHS):
-        entry: dict[str, Any] = {"epoch": epoch, "progress": (epoch + 1) / EPOCHS, "val": {}}
-        if n_inputs is not None:
-            entry["theta"] = rng.dirichlet(np.ones(DEPTH), n_inputs).tolist()
-        yield entry
+        theta = (
+            {} if n_inputs is None else {"theta": rng.dirichlet(np.ones(DEPTH), n_inputs).tolist()}
+        )
+        yield Epoch(epoch=epoch, progress=(epoch + 1) / EPOCHS, diagnostics=theta)
 
 
 def _predictions(rng: np.random.Generator) -> bytes:

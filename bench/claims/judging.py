@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bench.claims.claim import Claim
 from bench.claims.verdict import Finding
 from bench.records.frames import Frames
-from bench.records.store import Store
+from bench.records.schema import FinishedRun
+from bench.records.store import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,9 @@ def scale_of(frames: Frames, dataset: str) -> str:
         return ""
     epochs = "/".join(str(int(count)) for count in sorted(runs["epochs"].unique()))
     text = f"{dataset}: epochs {epochs}, seeds {runs['seed'].nunique()}"
-    record = Store(frames.root).load(str(runs["run_id"].iloc[0])) if frames.root else None
-    if record is None:
+    record = Reader(frames.root).load(str(runs["run_id"].iloc[0])) if frames.root else None
+    if not isinstance(record, FinishedRun):
         return text
-    facts = record["dataset"]
-    classes = f", classes {facts['n_classes']}" if facts["n_classes"] else ""
-    return f"{text}, training images {facts['sizes']['train']}{classes}"
+    facts = record.dataset
+    classes = f", classes {facts.n_classes}" if facts.n_classes else ""
+    return f"{text}, training images {facts.sizes['train']}{classes}"

@@ -4,6 +4,7 @@ All read a `Predictive`, so that metrics can be recomputed from stored predictio
 Never imports torch: figures and report read the table for labels and directions.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,7 @@ class Metric:
         reads_members: does it read the members' own distributions? Of corrupted images none are
             stored.
         objective: does a search optimise it (with all others of its task that it does, and costs)?
+        bounds: the smallest and the largest value that it can have.
     """
 
     name: str
@@ -64,7 +66,10 @@ class Metric:
     temperature: bool = False
     reads_members: bool = False
     objective: bool = False
+    bounds: tuple[float, float] = (0.0, 1.0)
 
+
+_ANY, _POSITIVE = (-math.inf, math.inf), (0.0, math.inf)
 
 _class_score = partial(Metric, task="classification", kind="performance")
 _class_objective = partial(_class_score, objective=True)
@@ -89,10 +94,20 @@ _ROWS = (
     _class_objective(name="f1", label="Macro F1", direction="higher", compute=scores.macro_f1),
     _class_score(name="auroc", label="AUROC", direction="higher", compute=scores.auroc),
     _class_objective(
-        name="nll", label="NLL (nats)", direction="lower", compute=scores.nll, temperature=True
+        name="nll",
+        label="NLL (nats)",
+        direction="lower",
+        compute=scores.nll,
+        temperature=True,
+        bounds=_POSITIVE,
     ),
     _class_score(
-        name="brier", label="Brier score", direction="lower", compute=scores.brier, temperature=True
+        name="brier",
+        label="Brier score",
+        direction="lower",
+        compute=scores.brier,
+        temperature=True,
+        bounds=(0.0, 2.0),
     ),
     _class_calibration(name="ece", label="ECE", compute=calibration.ece, objective=True),
     _class_calibration(name="cc_ece", label="CC-ECE", compute=calibration.cc_ece, objective=True),
@@ -110,13 +125,15 @@ _ROWS = (
         name="mutual_information",
         label="Mutual information (nats)",
         compute=diversity.mutual_information,
+        bounds=_POSITIVE,
     ),
-    _value_score(name="mse", label="MSE", compute=scores.mse, objective=True),
-    _value_score(name="mae", label="MAE", compute=scores.mae),
+    _value_score(name="mse", label="MSE", compute=scores.mse, objective=True, bounds=_POSITIVE),
+    _value_score(name="mae", label="MAE", compute=scores.mae, bounds=_POSITIVE),
     _value_score(
         name="nll",
         label="NLL (nats)",
         compute=scores.gaussian_nll,
+        bounds=_ANY,
         temperature=True,
         objective=True,
     ),
@@ -124,16 +141,21 @@ _ROWS = (
         name="nll_mixture",
         label="Mixture NLL (nats)",
         compute=scores.mixture_nll,
+        bounds=_ANY,
         reads_members=True,
     ),
     _value_calibration(
         name="coverage_error",
         label="Coverage error",
         compute=calibration.coverage_error,
+        bounds=(0.0, 0.5),
         objective=True,
     ),
     _value_diversity(
-        name="member_variance", label="Variance of member means", compute=diversity.member_variance
+        name="member_variance",
+        label="Variance of member means",
+        compute=diversity.member_variance,
+        bounds=_POSITIVE,
     ),
 )
 

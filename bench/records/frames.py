@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from bench.metrics.table import TASKS, keys_for
 from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.measurements import with_measures
+from bench.records.schema import FailedRun, FinishedRun, Record, Scores
 from bench.records.search_budget import budgets, no_budgets
 from bench.records.selection import SELECTION_METRIC, chosen_by_category
-from bench.records.store import Record, Store
+from bench.records.store import Reader
 
 # The columns that every row of `runs` begins with; metrics and settings follow.
 KEYS = (
@@ -70,7 +72,7 @@ class Frames:
 
 def load_frames(results: Path, select: str = SELECTION_METRIC) -> Frames:
     """Read every record below ``results``, and what a search there has spent."""
-    return completed(frames_of(Store(results).records()), results, select)
+    return completed(frames_of(Reader(results).records()), results, select)
 
 
 def completed(frames: Frames, results: Path, select: str = SELECTION_METRIC) -> Frames:
@@ -87,13 +89,13 @@ def frames_of(records: Iterable[Record]) -> Frames:
     parts: list[dict[str, Any]] = []
     timings: list[dict[str, Any]] = []
     for record in records:
-        if record["status"] == "failed":
+        if isinstance(record, FailedRun):
             failures.append(_failure(record))
             continue
         runs.extend(_split_rows(record))
         depth.extend(_depth_rows(record))
         parts.extend(_part_rows(record))
-        timings.append({**_run(record), **record["timings"]})
+        timings.append({**_run(record), **msgspec.to_builtins(record.timings)})
     return Frames(
         runs=_runs_frame(runs),
         depth=_frame(depth, DEPTH_KEYS),
@@ -117,55 +119,54 @@ def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _facts(record: Record) -> dict[str, Any]:
-    config = record["config"]
+def _facts(record: FinishedRun) -> dict[str, Any]:
+    config = record.config
     return {
-        "run_id": record["run_id"],
-        "config_id": record["config_id"],
-        "dataset": config["dataset"],
-        "task": record["dataset"]["task"],
-        "method": config["method"]["name"],
-        "category": record["category"],
-        "label": record["label"],
-        "backbone": config["backbone"]["name"],
-        "seed": config["seed"],
-        **{key: record["cost"].get(key) for key in (*COSTS, *PAPER_COSTS)},
-        **config["backbone"]["settings"],
-        **config["method"]["settings"],
-        **config["training"],
+        **_run(record),
+        "task": record.dataset.task,
+        "method": config.method.name,
+        "backbone": config.backbone.name,
+        **{key: getattr(record.cost, key) for key in (*COSTS, *PAPER_COSTS)},
+        **config.backbone.settings,
+        **config.method.settings,
+        **config.training,
     }
 
 
-def _split_rows(record: Record) -> Iterator[dict[str, Any]]:
-    facts, metrics = _facts(record), record["metrics"]
-    for split in ("val", "test"):
-        if split in metrics:  # a search has validation alone
-            yield {**facts, "split": split, **metrics[split]}
+def _split_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
+    facts, metrics = _facts(record), record.metrics
+    yield {**facts, "split": "val", **metrics.val}
+    if metrics.test is None:  # a search has validation alone
+        return
+    yield {**facts, "split": "test", **metrics.test}
     shifted = [
-        {"corruption": name, "severity": int(severity), **values}
-        for name, by_severity in metrics.get("corruptions", {}).items()
-        for severity, values in by_severity.items()
+        (name, severity, scores)
+        for name, by_severity in metrics.corruptions.items()
+        for severity, scores in by_severity.items()
     ]
     if shifted:
-        yield {**facts, "split": "ood", **{name: _mean(shifted, name) for name in metrics["test"]}}
-    for row in shifted:
-        yield {**facts, "split": "corruption", **row}
+        scores_of_all = [scores for _, _, scores in shifted]
+        yield {**facts, "split": "ood", **{key: _mean(scores_of_all, key) for key in metrics.test}}
+    for name, severity, scores in shifted:
+        place = {"split": "corruption", "corruption": name, "severity": severity}
+        yield {**facts, **place, **scores}
 
 
-def _mean(rows: list[dict[str, Any]], name: str) -> float:
-    """The mean of a metric over rows; NaN if one of them leaves it undefined or infinite."""
-    values = [row[name] for row in rows]
-    return math.nan if None in values else math.fsum(values) / len(values)
+def _mean(scores_S: list[Scores], key: str) -> float:
+    """The mean of a metric over sets; NaN if one of them leaves it undefined or infinite."""
+    values = [scores.get(key) for scores in scores_S]
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(values) else math.nan
 
 
-def _depth_rows(record: Record) -> Iterator[dict[str, Any]]:
+def _depth_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
     facts = _facts(record)
-    for entry in record["history"]:
-        for n, theta_D in enumerate(entry.get("theta", ())):
+    for epoch in record.history:
+        for n, theta_D in enumerate(epoch.theta_ND):
             for d, theta in enumerate(theta_D, start=1):
                 position = {
-                    "epoch": entry["epoch"],
-                    "progress": entry["progress"],
+                    "epoch": epoch.epoch,
+                    "progress": epoch.progress,
                     "input": n,
                     "exit": d,
                     "theta": theta,
@@ -173,22 +174,23 @@ def _depth_rows(record: Record) -> Iterator[dict[str, Any]]:
                 yield {**{k: facts[k] for k in DEPTH_KEYS if k in facts}, **position}
 
 
-def _part_rows(record: Record) -> Iterator[dict[str, Any]]:
-    backbone = record["config"]["backbone"]["name"]
-    for part, flops in record["cost"]["flops_by_part"].items():
+def _part_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
+    backbone = record.config.backbone.name
+    for part, flops in record.cost.flops_by_part.items():
         yield {**_run(record), "backbone": backbone, "part": part, "flops": flops}
 
 
-def _failure(record: Record) -> dict[str, Any]:
-    error = record["error"]
-    return {**_run(record), "error": f"{error['type']}: {error['message']}"}
+def _failure(record: FailedRun) -> dict[str, Any]:
+    return {**_run(record), "error": f"{record.error.type}: {record.error.message}"}
 
 
 def _run(record: Record) -> dict[str, Any]:
     """``RUN_KEYS`` of a record."""
-    config = record["config"]
     return {
-        **{key: record[key] for key in ("run_id", "config_id", "category", "label")},
-        "dataset": config["dataset"],
-        "seed": config["seed"],
+        "run_id": record.run_id,
+        "config_id": record.config_id,
+        "dataset": record.config.dataset,
+        "category": record.category,
+        "label": record.label,
+        "seed": record.config.seed,
     }

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from bench.errors import UserError
-from bench.records.store import Record, Store, read_run, search_folder, storage_errors
+from bench.records.schema import FILES, FinishedRun, Record, RecordError
+from bench.records.store import Reader, Store, search_folder, storage_errors
 
 OK, BAD_INPUT = 0, 2
 
@@ -59,10 +62,10 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
         _check_source(source, target)
     _require_same_data([target, *sources])
     return [
-        _merge_run(folder, Store(target_stage))
+        _merge_run(_reader(source_stage), run_id, Store(target_stage))
         for source in sources
         for source_stage, target_stage in zip(_stages(source), _stages(target), strict=True)
-        for folder in _run_folders(source_stage)
+        for run_id in _reader(source_stage).run_ids()
     ]
 
 
@@ -71,11 +74,8 @@ def _stages(results: Path) -> tuple[Path, Path]:
     return results, search_folder(results)
 
 
-def _run_folders(store: Path) -> list[Path]:
-    # Not a Store: that one would create folders here and set damaged runs aside.
-    with storage_errors(store):
-        runs = store / "runs"
-        return sorted(path for path in runs.iterdir() if path.is_dir()) if runs.is_dir() else []
+def _reader(stage: Path) -> Reader:
+    return Reader(stage, checked=FILES)
 
 
 def _check_source(source: Path, target: Path) -> None:
@@ -88,12 +88,11 @@ def _check_source(source: Path, target: Path) -> None:
 def _require_same_data(folders: Sequence[Path]) -> None:
     """One name of a dataset means one fingerprint, as in ``bench.runs.sweep``."""
     known: dict[str, tuple[str, Path]] = {}
-    stages = [stage for results in folders for stage in _stages(results)]
-    for folder in (folder for stage in stages for folder in _run_folders(stage)):
-        for record in _intact(folder):
-            if record["status"] != "done":
-                continue
-            name, found = record["config"]["dataset"], record["dataset"]["fingerprint"]
+    readers = [Reader(stage) for results in folders for stage in _stages(results)]
+    for reader in readers:
+        for record in reader.finished():
+            folder = reader.folder(record.run_id)
+            name, found = record.config.dataset, record.dataset.fingerprint
             fingerprint, first = known.setdefault(name, (found, folder))
             if found != fingerprint:
                 raise UserError(
@@ -103,31 +102,29 @@ def _require_same_data(folders: Sequence[Path]) -> None:
                 )
 
 
-def _intact(folder: Path) -> Iterator[Record]:
-    """The record of a run; nothing if it is damaged."""
-    try:
-        yield read_run(folder)
-    except ValueError:
-        return
-
-
-def _merge_run(folder: Path, store: Store) -> Merged:
+def _merge_run(source: Reader, run_id: str, store: Store) -> Merged:
+    folder = source.folder(run_id)
     with storage_errors(folder):
         try:
-            record = read_run(folder)
-            files = {name: (folder / name).read_bytes() for name in record["files"]}
-        except ValueError as damage:
+            record = source.read(run_id)
+            files = {name: (folder / name).read_bytes() for name in record.files}
+        except RecordError as damage:
             return Merged(folder=folder, fate="damaged", reason=str(damage))
-    with store.lock(record["run_id"], wait=True):
-        there = store.load(record["run_id"])
-        if there is not None and (record["status"] == "failed" or there == record):
+    with store.lock(run_id, wait=True):
+        there = store.claim(run_id)
+        if there is not None and (record.status == "failed" or _same(there, record)):
             return Merged(folder=folder, fate="there")
-        if there is not None and there["status"] == "done":
+        if isinstance(there, FinishedRun):
             return Merged(folder=folder, fate="kept")
         if there is not None:
-            store.remove(record["run_id"])
+            store.remove(run_id)
         store.save(record, files)
     return Merged(folder=folder, fate="copied" if there is None else "replaced")
+
+
+def _same(there: Record, record: Record) -> bool:
+    """Whether two records agree in all but their digests, which formats take differently."""
+    return replace(there, digest="") == replace(record, digest="")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.records.store import Store, search_folder
+from bench.records.schema import FinishedRun
+from bench.records.store import Reader, search_folder
 
 COLUMNS = ("dataset", "method", "trained", "failed", "core_seconds")
 
@@ -21,21 +22,15 @@ def budgets(results: Path) -> pd.DataFrame:
         ``COLUMNS``: networks trained (a point that is proposed twice is trained once), those that
         failed, and CPU seconds of training and validation. Empty where nothing was searched.
     """
-    folder = search_folder(results)
-    records = Store(folder).records() if folder.is_dir() else ()
     rows = [
         {
-            "dataset": record["config"]["dataset"],
-            "method": record["config"]["method"]["name"],
+            "dataset": record.config.dataset,
+            "method": record.config.method.name,
             "trained": 1,
-            "failed": int(record["status"] == "failed"),
-            "core_seconds": sum(
-                seconds
-                for name, seconds in record.get("timings", {}).items()
-                if name.endswith("_cpu_s")
-            ),
+            "failed": int(record.status == "failed"),
+            "core_seconds": record.timings.cpu_s if isinstance(record, FinishedRun) else 0.0,
         }
-        for record in records
+        for record in Reader(search_folder(results)).records()
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.groupby(["dataset", "method"], as_index=False, sort=True).sum()

@@ -1,4 +1,4 @@
-"""The record store: a run's folder appears whole or not at all, and exists = done.
+"""The results folder: a run's folder appears whole or not at all, and exists = done.
 
     results/runs/<run_id>/record.json         what was run, on what, and what came of it
     results/runs/<run_id>/predictions.npz     outputs of every member on val and test, OOD mixtures
@@ -6,34 +6,31 @@
     results/set-aside/                        folders that were found damaged
     results/.locks/, results/.partial/        runs in progress
 
-The schema of record.json is in docs/results.md. Nothing here imports torch.
+`Reader` is for everything that reads: it never creates, moves or locks anything. `Store` is for
+what makes runs. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
-import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 import filelock
 
+from bench.atomic import write_whole
 from bench.errors import UserError
+from bench.records import text
+from bench.records.files import check_files, regular_size
+from bench.records.schema import FILES, PREDICTIONS, FileName, FinishedRun, Record, RecordError
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 2
-Record = dict[str, Any]
-
-Stage = Literal["final", "search"]
-"""Runs of a search see validation alone, and have a store of their own below the results."""
+_RECORD = "record.json"
 
 
 def search_folder(results: Path) -> Path:
@@ -42,31 +39,99 @@ def search_folder(results: Path) -> Path:
 
 
 class StorageError(UserError):
-    """The results folder can not be read or written: every further run would be lost."""
+    """The results folder cannot be read or written: every further run would be lost."""
 
 
-class Store:
-    """The runs below one results folder; safe to use from several processes at once.
+class Reader:
+    """The runs below one results folder, which may be read-only.
+
+    Args:
+        root: the results folder; one that is absent has no runs.
+        checked: the files whose bytes are compared with the record; the others have to be there.
+    """
+
+    def __init__(self, root: Path, *, checked: Collection[FileName] = (PREDICTIONS,)) -> None:
+        self.root = root
+        self._runs = root / "runs"
+        self._checked = checked
+        self._named: set[str] = set()  # damaged runs that were warned of
+
+    def folder(self, run_id: str) -> Path:
+        """Where the run's files are, if it exists."""
+        return self._runs / run_id
+
+    def run_ids(self, dataset: str | None = None) -> list[str]:
+        """All run ids, or those of a dataset, sorted; some may turn out damaged."""
+        start = "" if dataset is None else f"{dataset}-"
+        with storage_errors(self.root):
+            folders = [path.name for path in self._runs.iterdir() if path.is_dir()] if (
+                self._runs.is_dir()
+            ) else []  # fmt: skip
+        return sorted(run_id for run_id in folders if run_id.startswith(start))
+
+    def read(self, run_id: str) -> Record:
+        """The record of a run, with its files checked.
+
+        Raises:
+            RecordError: it is damaged.
+            UnknownFormatError: this code cannot read it.
+            StorageError: the folder cannot be read.
+        """
+        folder = self.folder(run_id)
+        with storage_errors(self.root):
+            if regular_size(folder / _RECORD) is None:
+                raise RecordError(f"{_RECORD} is missing or no regular file")
+            record = text.read((folder / _RECORD).read_bytes(), folder)
+            check_files(folder, record.files, self._checked)
+        return record
+
+    def load(self, run_id: str) -> Record | None:
+        """The record of a run; None if there is none, or, with a warning, if it is damaged.
+
+        Raises:
+            UnknownFormatError, StorageError: as `read`.
+        """
+        with storage_errors(self.root):
+            if not self.folder(run_id).is_dir():
+                return None
+        try:
+            return self.read(run_id)
+        except RecordError as damage:
+            if run_id not in self._named:
+                self._named.add(run_id)
+                _log.warning("run %s in %s is damaged and left out: %s", run_id, self.root, damage)
+            return None
+
+    def records(self) -> Iterator[Record]:
+        """All intact records, in the order of their run ids."""
+        for run_id in self.run_ids():
+            record = self.load(run_id)
+            if record is not None:
+                yield record
+
+    def finished(self) -> Iterator[FinishedRun]:
+        """All intact records of finished runs, in the order of their run ids."""
+        return (record for record in self.records() if isinstance(record, FinishedRun))
+
+
+class Store(Reader):
+    """A results folder that runs are added to; safe to use from several processes at once.
 
     Args:
         root: the results folder; created if absent.
 
     Raises:
-        StorageError: the folder can not be created, read or written.
+        StorageError: the folder cannot be created, read or written.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self._runs, self._partial, self._locks = root / "runs", root / ".partial", root / ".locks"
+        super().__init__(root, checked=FILES)
+        self._partial, self._locks = root / ".partial", root / ".locks"
         with storage_errors(root):
             for folder in (self._runs, self._partial, self._locks):
                 folder.mkdir(parents=True, exist_ok=True)
             if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
-
-    def folder(self, run_id: str) -> Path:
-        """Where the run's files are, if it exists."""
-        return self._runs / run_id
 
     @contextlib.contextmanager
     def lock(self, run_id: str, *, wait: bool) -> Iterator[bool]:
@@ -86,43 +151,45 @@ class Store:
         finally:
             lock.release()
 
-    def save(self, record: Record, files: Mapping[str, bytes]) -> None:
+    def save(self, record: Record, files: Mapping[FileName, bytes]) -> Record:
         """Write a run aside, then move it in place in one step. Hold its lock.
 
+        Returns:
+            The record as it is stored, with the digests of the files.
+
         Raises:
+            RecordError: the record breaks the schema; nothing is written.
             StorageError: the folder is full or not writable; nothing half-written stays.
         """
-        run_id = record["run_id"]
-        partial = self._partial / run_id
+        stored, content = text.sealed(record, files)
+        partial = self._partial / stored.run_id
         with storage_errors(self.root):
             shutil.rmtree(partial, ignore_errors=True)  # a killed process's
             try:
                 partial.mkdir()
-                for name, content in files.items():
-                    _write_durably(partial / name, content)
-                sealed = seal(
-                    {**record, "files": {n: len(content) for n, content in files.items()}}
-                )
-                _write_durably(partial / "record.json", json.dumps(sealed, indent=1).encode())
-                partial.rename(self.folder(run_id))
+                for name, file in files.items():
+                    write_whole(partial / name, file)
+                write_whole(partial / _RECORD, content)
+                partial.rename(self.folder(stored.run_id))
                 _sync_folder(self._runs)
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
+        return stored
 
-    def load(self, run_id: str) -> Record | None:
-        """The record of a run; None if there is none. A damaged run is set aside (and so absent).
+    def claim(self, run_id: str) -> Record | None:
+        """As `load`, but a damaged run is set aside, so that it can be made again. Hold its lock.
 
         Raises:
-            StorageError: the folder can not be read.
+            UnknownFormatError, StorageError: as `read`.
         """
         folder = self.folder(run_id)
         with storage_errors(self.root):
             if not folder.is_dir():
                 return None
             try:
-                return read_run(folder)
-            except ValueError as damage:
+                return self.read(run_id)
+            except RecordError as damage:
                 self._set_aside(folder, str(damage))
                 return None
 
@@ -135,67 +202,11 @@ class Store:
             self.folder(run_id).rename(doomed)
             shutil.rmtree(doomed)
 
-    def run_ids(self, dataset: str | None = None) -> list[str]:
-        """All run ids, or those of a dataset, sorted; some may turn out damaged."""
-        start = "" if dataset is None else f"{dataset}-"
-        with storage_errors(self.root):
-            folders = [path.name for path in self._runs.iterdir() if path.is_dir()]
-        return sorted(run_id for run_id in folders if run_id.startswith(start))
-
-    def records(self) -> Iterator[Record]:
-        """All intact records, in the order of their run ids."""
-        for run_id in self.run_ids():
-            record = self.load(run_id)
-            if record is not None:
-                yield record
-
     def _set_aside(self, folder: Path, damage: str) -> None:
         target = self.root / "set-aside" / f"{folder.name}-{time.time_ns()}"
         target.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # another process did it first
-            folder.rename(target)
-            _log.warning("run %s is damaged (%s): moved to %s", folder.name, damage, target)
-
-
-def seal(record: Record) -> Record:
-    """The record, JSON-ready (NaN becomes null), with a digest over all of it."""
-    body = _jsonable({key: value for key, value in record.items() if key != "digest"})
-    return {**body, "digest": _digest(body)}
-
-
-def _digest(body: Record) -> str:
-    canonical = json.dumps(body, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def read_run(folder: Path) -> Record:
-    """The record in ``folder``; ValueError says what is damaged."""
-    try:
-        record = json.loads((folder / "record.json").read_bytes())
-    except FileNotFoundError:
-        raise ValueError("record.json is missing") from None
-    except ValueError as error:
-        raise ValueError(f"record.json is not JSON: {error}") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ValueError(f"record.json is not of format {FORMAT}")
-    body = {key: value for key, value in record.items() if key != "digest"}
-    if record.get("digest") != _digest(body) or record.get("run_id") != folder.name:
-        raise ValueError("record.json does not match its digest")
-    for name, size in record["files"].items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != size:
-            raise ValueError(f"{name} is missing or has not its {size} bytes")
-    return record
+        folder.rename(target)
+        _log.warning("run %s is damaged (%s): moved to %s", folder.name, damage, target)
 
 
 @contextlib.contextmanager
@@ -214,22 +225,10 @@ def write_file(path: Path, content: bytes) -> None:
     """Replace a file of the results folder in one step.
 
     Raises:
-        StorageError: it can not be written; the old file stays whole.
+        StorageError: it cannot be written; the old file stays whole.
     """
     with storage_errors(path.parent):
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            _write_durably(partial, content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        write_whole(path, content)
 
 
 def _sync_folder(folder: Path) -> None:

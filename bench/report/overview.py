@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bench.figures.style import category_styles
+from bench.records.schema import DatasetFacts
 from bench.report.rounding import duration
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
@@ -72,10 +71,11 @@ def overview(study: Study, dataset: str) -> DatasetOverview:
             )
         )
     heads = ("Configurations", "Runs", "Seeds", "Failed", "Training (CPU)", "Evaluation (CPU)")
-    facts = study.finished(dataset)[0]
     return DatasetOverview(
         name=dataset,
-        facts=_facts(facts["dataset"], backbones=sorted(runs["backbone"].unique())),
+        facts=_facts(
+            study.finished(dataset)[0].dataset, backbones=sorted(runs["backbone"].unique())
+        ),
         table=Table(caption=f"What ran on {dataset}", heads=heads, rows=tuple(rows)),
     )
 
@@ -87,14 +87,14 @@ def failures(study: Study) -> list[Failure]:
     return [Failure(**{str(name): value for name, value in row.items()}) for row in rows]
 
 
-def _facts(data: Mapping[str, Any], backbones: list[str]) -> tuple[str, ...]:
-    sizes = data["sizes"]
-    task = f"{data['n_classes']} classes" if data["n_classes"] else "regression"
-    shape = "\N{MULTIPLICATION SIGN}".join(map(str, data["shape"]))
+def _facts(data: DatasetFacts, backbones: list[str]) -> tuple[str, ...]:
+    sizes = data.sizes
+    task = f"{data.n_classes} classes" if data.n_classes else "regression"
+    shape = "\N{MULTIPLICATION SIGN}".join(map(str, data.shape))
     return (
         f"{task}, images {shape}",
         f"{sizes['train']:,} training, {sizes['val']:,} validation, {sizes['test']:,} test images",
-        f"{data['shift_images']:,} test images corrupted",
+        f"{data.shift_images:,} test images corrupted",
         f"backbone {', '.join(backbones)}",
     )
 

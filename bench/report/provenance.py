@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from bench.records.schema import DatasetFacts
 from bench.records.search_budget import budget_lines
 from bench.report.rounding import duration
 from bench.report.study import Study
@@ -32,20 +32,19 @@ class Group:
 
 def provenance(study: Study) -> list[Group]:
     """The facts of all finished runs, then those of each dataset."""
-    done = [fact for fact in study.facts if fact["status"] == "done"]
-    environments = [fact["environment"] for fact in done]
-    packages = sorted({name for one in environments for name in one["packages"]})
+    environments = [record.environment for record in study.finished()]
+    packages = sorted({name for one in environments for name in one.packages})
     machine = Group(
         heading="Code and machine",
         facts=(
-            _fact("commit", (one["git_commit"] or "outside git" for one in environments)),
-            _fact("Python", (one["python"] for one in environments)),
+            _fact("commit", (one.git_commit or "outside git" for one in environments)),
+            _fact("Python", (one.python for one in environments)),
             *(
-                _fact(name, (one["packages"].get(name, "absent") for one in environments))
+                _fact(name, (one.packages.get(name, "absent") for one in environments))
                 for name in packages
             ),
-            _fact("device", (f"{one['device']}, {one['machine']}" for one in environments)),
-            _fact("threads a run", (one["threads"] for one in environments)),
+            _fact("device", (f"{one.device}, {one.machine}" for one in environments)),
+            _fact("threads a run", (one.threads for one in environments)),
         ),
     )
     return [machine, *(_of_dataset(study, dataset) for dataset in study.datasets)]
@@ -53,12 +52,12 @@ def provenance(study: Study) -> list[Group]:
 
 def _of_dataset(study: Study, dataset: str) -> Group:
     done = study.finished(dataset)
-    data = [fact["dataset"] for fact in done]
-    training = [fact["config"]["training"] for fact in done]
+    data = [record.dataset for record in done]
+    training = [record.config.training for record in done]
     timings = study.frames.timings
     spent = timings[timings["dataset"] == dataset]
     facts = [
-        _fact("fingerprint of the data", (one["fingerprint"] for one in data)),
+        _fact("fingerprint of the data", (one.fingerprint for one in data)),
         _fact("corruptions made by", (_corruptions(one) for one in data)),
         *(
             _fact(name.replace("_", " "), (one[name] for one in training))
@@ -76,12 +75,12 @@ def _total(name: str, seconds: pd.DataFrame) -> Fact:
     return Fact(name=name, values=(duration(float(seconds.to_numpy().sum())),))
 
 
-def _corruptions(data: Mapping[str, Any]) -> str:
-    code, *libraries = data["corruptions"] or ["none"]
+def _corruptions(data: DatasetFacts) -> str:
+    code, *libraries = data.corruptions or ["none"]
     return ", ".join([*libraries, f"code {code[:12]}"])
 
 
-def _fact(name: str, values: Iterable[Any]) -> Fact:
+def _fact(name: str, values: Iterable[object]) -> Fact:
     counts = Counter(map(str, values))
     if len(counts) == 1:
         return Fact(name=name, values=tuple(counts))

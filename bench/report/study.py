@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bench.records.frames import Frames, completed, frames_of
+from bench.records.schema import Config, FinishedRun, Record
 from bench.records.selection import SELECTION_METRIC
-from bench.records.store import Record, Store
-
-_FACTS = ("run_id", "config_id", "status", "config", "dataset", "environment")
+from bench.records.store import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +20,11 @@ class Study:
 
     Attributes:
         frames: the flat tables.
-        facts: of every record, failed ones too, the keys that no frame has: its configuration,
-            data and environment (a failed run has the first alone).
+        records: all of them, without their predictions and weights.
     """
 
     frames: Frames
-    facts: tuple[Mapping[str, Any], ...]
+    records: tuple[Record, ...]
 
     @property
     def datasets(self) -> list[str]:
@@ -39,30 +36,23 @@ class Study:
         runs = self.frames.runs
         return runs[runs["dataset"] == dataset]
 
-    def configs(self) -> dict[str, Mapping[str, Any]]:
+    def configs(self) -> dict[str, Config]:
         """Each configuration as its record has it, by config_id; the seed is that of one run."""
-        return {fact["config_id"]: fact["config"] for fact in self.facts}
+        return {record.config_id: record.config for record in self.records}
 
-    def finished(self, dataset: str) -> list[Mapping[str, Any]]:
-        """The facts of a dataset's finished runs."""
-        done = (fact for fact in self.facts if fact["status"] == "done")
-        return [fact for fact in done if fact["config"]["dataset"] == dataset]
+    def finished(self, dataset: str | None = None) -> list[FinishedRun]:
+        """The records of finished runs, of one dataset or of all."""
+        done = [record for record in self.records if isinstance(record, FinishedRun)]
+        return [record for record in done if dataset in (None, record.config.dataset)]
 
 
 def read_study(results: Path, select: str = SELECTION_METRIC) -> Study:
     """Read every record below ``results``, what was measured and what a search has spent."""
-    study = study_of(Store(results).records())
+    study = study_of(Reader(results).records())
     return replace(study, frames=completed(study.frames, results, select))
 
 
 def study_of(records: Iterable[Record]) -> Study:
     """The same of records at hand."""
-    facts: list[Mapping[str, Any]] = []
-
-    def noted() -> Iterator[Record]:
-        for record in records:
-            facts.append({key: record[key] for key in _FACTS if key in record})
-            yield record
-
-    frames = frames_of(noted())
-    return Study(frames=frames, facts=tuple(facts))
+    read = tuple(records)
+    return Study(frames=frames_of(read), records=read)

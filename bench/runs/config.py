@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+import msgspec
+
+from bench.records import schema
 from bench.training.loop import TrainingSettings
 from methods import load_method
 from methods.backbones import load_backbone
@@ -60,6 +63,11 @@ class RunConfig:
             training=TrainingSettings.from_dict(values["training"]),
             seed=values["seed"],
         )
+
+    @classmethod
+    def recorded(cls, config: schema.Config) -> Self:
+        """The configuration that a record has."""
+        return cls.from_dict(msgspec.to_builtins(config))
 
     @cached_property
     def config_id(self) -> str:

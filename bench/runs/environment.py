@@ -8,25 +8,28 @@ import platform
 import resource
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import torch
+
+from bench.records.schema import Cpu, Environment
+from bench.runs.processor import processor
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "fvcore", "imaug", "medmnist")
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device) -> Environment:
     """Versions, code and machine of a run."""
     on_gpu = device.type == "cuda"
-    return {
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git_commit": git_commit(),
-        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
+    return Environment(
+        python=platform.python_version(),
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+        git_commit=git_commit(),
+        device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        machine=platform.machine(),
+        threads=torch.get_num_threads(),
+        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        cpu=Cpu(model=processor(), capability=torch.backends.cpu.get_cpu_capability()),
+    )
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from bench.executors.device import gpus
 from bench.executors.in_process import InThisProcess
 from bench.executors.local import local
 from bench.executors.workers import WorkerDied, Workers, waiting_threads
+from bench.records.schema import FileName
 from bench.runs.config import RunConfig
 from bench.runs.outcome import Outcome, Run
 from bench.runs.settings import Context
@@ -167,9 +168,9 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:
             return Outcome(run_id=config.run_id, status="busy")
-        record = store.load(config.run_id)
+        record = store.claim(config.run_id)
         if record is None:
-            files: dict[str, bytes] = {}
+            files: dict[FileName, bytes] = {}
             try:
                 import torch
 
@@ -187,7 +188,7 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
             except Exception as error:  # whatever it is, the sweep goes on
                 record = failure(config, error)
             store.save(record, files)
-        return Outcome(run_id=config.run_id, status=record["status"])
+        return Outcome(run_id=config.run_id, status=record.status)
 
 
 def _run_on(
@@ -214,11 +215,11 @@ def _record_death(config: RunConfig, context: Context, death: Exception) -> Outc
 
     store = context.store
     with store.lock(config.run_id, wait=True):
-        record = store.load(config.run_id)
+        record = store.claim(config.run_id)
         if record is None:
             record = failure(config, death)
             store.save(record, {})
-    return Outcome(run_id=config.run_id, status=record["status"])
+    return Outcome(run_id=config.run_id, status=record.status)
 
 
 def prepare_process() -> None:

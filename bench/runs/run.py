@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+from msgspec.structs import replace
 
 from bench import cost
 from bench.data.dataset import Dataset, Split
@@ -21,7 +23,20 @@ from bench.data.table import DATASETS, DatasetRow
 from bench.metrics import calibration
 from bench.metrics import table as metrics
 from bench.metrics.predictive import Predictive
-from bench.records.store import FORMAT, Record, Stage
+from bench.records import schema
+from bench.records.schema import (
+    PREDICTIONS,
+    WEIGHTS,
+    DatasetFacts,
+    FailedRun,
+    Failure,
+    FileName,
+    FinishedRun,
+    Metrics,
+    Scores,
+    Stage,
+    finite,
+)
 from bench.runs.config import RunConfig
 from bench.runs.environment import environment
 from bench.runs.loaded import corrupted_tests, load_dataset
@@ -44,7 +59,7 @@ def run_one(
     device: torch.device,
     row: DatasetRow | None = None,
     stage: Stage = "final",
-) -> tuple[Record, dict[str, bytes]]:
+) -> tuple[FinishedRun, dict[FileName, bytes]]:
     """Train and evaluate one configuration.
 
     Args:
@@ -74,26 +89,29 @@ def run_one(
         history = train(
             method, train_inputs, normalise, config.training, validate, augmentation=row.augment
         )
-    history[-1] |= examine(method, val, normalise)
+    at_the_end = history[-1].diagnostics | examine(method, val, normalise)
+    history[-1] = replace(history[-1], diagnostics=at_the_end)
     pruned = method.pruned()
     with _timed(timings, "evaluate"):
-        results, arrays = _evaluate(config, dataset, pruned.fused(), normalise, cache, stage)
+        temperature, found, arrays = _evaluate(
+            config, dataset, pruned.fused(), normalise, cache, stage
+        )
     height, width, channels = dataset.image_shape
     costs = cost.costs_of(pruned.cpu(), ImageShape(channels, height, width))
-    record = {
+    record = FinishedRun(
         **identity(config),
-        "status": "done",
-        "stage": stage,
-        "dataset": {**_dataset_facts(dataset), "augment": row.augment},
-        "history": history,
-        **results,
-        "cost": costs.as_dict(),
-        "timings": timings,
-        "environment": environment(device),
-    }
-    files = {
-        "predictions.npz": _npz(arrays),
-        "weights.safetensors": safetensors.torch.save(_cpu_state(method)),
+        stage=stage,
+        dataset=_dataset_facts(dataset, row),
+        history=history,
+        temperature=temperature,
+        metrics=found,
+        cost=msgspec.convert(costs.as_dict(), schema.Cost),
+        timings=schema.Timings(**timings),
+        environment=environment(device),
+    )
+    files: dict[FileName, bytes] = {
+        PREDICTIONS: _npz(arrays),
+        WEIGHTS: safetensors.torch.save(_cpu_state(method)),
     }
     return record, files
 
@@ -110,28 +128,42 @@ def build(config: RunConfig, dataset: Dataset) -> Method[Any]:
     return load_method(config.method)(problem, config.settings, seed=config.seed)
 
 
-def failure(config: RunConfig, error: BaseException) -> Record:
+def failure(config: RunConfig, error: BaseException) -> FailedRun:
     """The record of a run that failed, with its reason."""
-    return {
+    return FailedRun(
         **identity(config),
-        "status": "failed",
-        "error": {
-            "type": type(error).__name__,
-            "message": str(error),
-            "traceback": "".join(traceback.format_exception(error)),
-        },
-    }
+        error=Failure(
+            type=type(error).__name__,
+            message=_text(str(error)),
+            traceback=_text("".join(traceback.format_exception(error))),
+        ),
+    )
 
 
-def identity(config: RunConfig) -> Record:
-    """What a record says of its configuration."""
+def _text(message: str) -> str:
+    """What a record can hold of a message: its end, without NUL and lone surrogates."""
+    whole = message.encode(errors="backslashreplace").decode().replace("\x00", "\\0")
+    return whole[-schema.MOST_TEXT :]
+
+
+class Identity(TypedDict):
+    """The fields of every record."""
+
+    run_id: str
+    config_id: str
+    category: str
+    label: str
+    config: schema.Config
+
+
+def identity(config: RunConfig) -> Identity:
+    """The fields of a record that its configuration gives."""
     return {
-        "format": FORMAT,
         "run_id": config.run_id,
         "config_id": config.config_id,
         "category": config.category,
         "label": config.label,
-        "config": config.as_dict(),
+        "config": msgspec.convert(config.as_dict(), schema.Config),
     }
 
 
@@ -142,8 +174,8 @@ def _evaluate(
     normalise: Normalise,
     cache: Path,
     stage: Stage,
-) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Metrics on val and, unless in a search, test and corruptions; the predictions to keep."""
+) -> tuple[float, Metrics, dict[str, npt.NDArray[Any]]]:
+    """Temperature, metrics (of a search on val alone), and the predictions to keep."""
     device = next(deployed.parameters()).device
 
     def predicted(images: Split, purpose: str) -> Predictive:
@@ -152,25 +184,27 @@ def _evaluate(
 
     val = predicted(dataset.val, "val")
     temperature = calibration.fit_temperature(val)
-    found: dict[str, Any] = {"val": metrics.evaluate(val, temperature)}
+    found = Metrics(val=finite(metrics.evaluate(val, temperature)))
     arrays: dict[str, npt.NDArray[Any]] = {
         "weights": kept_weights(deployed.weights()),
         **_arrays("val", val),
     }
     if stage == "search":
-        return {"temperature": temperature, "metrics": found}, arrays
+        return temperature, found, arrays
     test = predicted(dataset.test, "test")
-    found["test"] = metrics.evaluate(test, temperature)
     shift_y_B = dataset.shift_test.y_B
     arrays |= {**_arrays("test", test), "ood/y": shift_y_B}
-    shifted: dict[str, dict[str, dict[str, float]]] = {}
+    shifted: dict[str, dict[int, Scores]] = {}
     for name, severity, images_BHWQ in corrupted_tests(dataset, cache):
         split = Split(images_BHWQ=images_BHWQ, y_B=shift_y_B)
         ood = predicted(split, f"{name}/{severity}")
-        shifted.setdefault(name, {})[str(severity)] = metrics.evaluate(ood, temperature)
+        shifted.setdefault(name, {})[severity] = finite(metrics.evaluate(ood, temperature))
         # The mixture alone: with every member it would be M times as large.
         arrays[f"ood/{name}/{severity}"] = ood.mixed_BC.astype(np.float32)
-    return {"temperature": temperature, "metrics": {**found, "corruptions": shifted}}, arrays
+    found = Metrics(
+        val=found.val, test=finite(metrics.evaluate(test, temperature)), corruptions=shifted
+    )
+    return temperature, found, arrays
 
 
 def _arrays(split: str, predictive: Predictive) -> dict[str, npt.NDArray[Any]]:
@@ -182,19 +216,24 @@ def _arrays(split: str, predictive: Predictive) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": dataset.name,
-        "task": dataset.task,
-        "n_classes": dataset.n_classes,
-        "shape": list(dataset.image_shape),
-        "sizes": {name: len(split.y_B) for name, split in dataset.splits.items()},
-        "shift_images": len(dataset.shift_test.y_B),
-        "target_range": dataset.target_range,
-        "fingerprint": dataset.fingerprint,
+def _dataset_facts(dataset: Dataset, row: DatasetRow) -> DatasetFacts:
+    return DatasetFacts(
+        name=dataset.name,
+        task=dataset.task,
+        n_classes=dataset.n_classes,
+        shape=dataset.image_shape,
+        sizes={
+            "train": len(dataset.train.y_B),
+            "val": len(dataset.val.y_B),
+            "test": len(dataset.test.y_B),
+        },
+        shift_images=len(dataset.shift_test.y_B),
+        target_range=dataset.target_range,
+        fingerprint=dataset.fingerprint,
         # Two records compare under shift only if their images were corrupted alike.
-        "corruptions": list(corrupted_sets.code_identity()),
-    }
+        corruptions=list(corrupted_sets.code_identity()),
+        augment=row.augment,
+    )
 
 
 def _cpu_state(method: Method[Any]) -> dict[str, torch.Tensor]:

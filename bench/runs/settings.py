@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from bench.data.table import DATASETS, DatasetRow
-from bench.records.store import Stage, Store, search_folder
+from bench.records.schema import Stage
+from bench.records.store import Store, search_folder
 
 
 @dataclass(frozen=True, kw_only=True)

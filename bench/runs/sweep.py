@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from bench.data.dataset import Dataset
 from bench.errors import DataUnavailable, UserError
-from bench.records.store import Record, Store
+from bench.records.schema import FinishedRun, Record
+from bench.records.store import Reader, Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, execute
 from bench.runs.loaded import load_dataset, prepare_corrupted_tests
@@ -48,7 +49,7 @@ def unavailable(
     return reasons
 
 
-def require_same_data(store: Store, dataset: Dataset) -> None:
+def require_same_data(store: Reader, dataset: Dataset) -> None:
     """TinyImageNet and a part of it bear one name: their runs must not share a folder.
 
     One finished run speaks for all: none of other data was let in before it.
@@ -58,15 +59,13 @@ def require_same_data(store: Store, dataset: Dataset) -> None:
         record
         for record in records
         # The ids of one's own digits.npz, "digits-<digest>-...", begin as those of digits.
-        if record is not None
-        and record["status"] == "done"
-        and record["config"]["dataset"] == dataset.name
+        if isinstance(record, FinishedRun) and record.config.dataset == dataset.name
     )
     record = next(done, None)
-    if record is not None and record["dataset"]["fingerprint"] != dataset.fingerprint:
+    if record is not None and record.dataset.fingerprint != dataset.fingerprint:
         raise UserError(
             f"{store.root} has runs on other data of the name {dataset.name!r}, for example "
-            f"{record['run_id']} (fingerprint {record['dataset']['fingerprint'][:12]}, now "
+            f"{record.run_id} (fingerprint {record.dataset.fingerprint[:12]}, now "
             f"{dataset.fingerprint[:12]}): pass another --results FOLDER, or the --data FOLDER "
             "that they were made on"
         )
@@ -91,11 +90,11 @@ def run_missing(
     missing, failed = [], []
     for config in configs:
         record = store.load(config.run_id)
-        if record is not None and record["status"] == "failed" and retry_failed:
+        if record is not None and record.status == "failed" and retry_failed:
             record = _without_failure(store, config.run_id)
         if record is None:
             missing.append(config)
-        elif record["status"] == "failed":
+        elif record.status == "failed":
             failed.append(config.run_id)
     n_there = len(configs) - len(missing)
     _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
@@ -118,8 +117,8 @@ def run_missing(
 def _without_failure(store: Store, run_id: str) -> Record | None:
     """Forget a recorded failure; the record that another process has made meanwhile, if any."""
     with store.lock(run_id, wait=True):
-        record = store.load(run_id)
-        if record is not None and record["status"] == "failed":
+        record = store.claim(run_id)
+        if record is not None and record.status == "failed":
             store.remove(run_id)
             return None
         return record

@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.metrics.table import metrics_for
 from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.measurements import AT_ONCE
-from bench.records.store import Record
+from bench.records.schema import FinishedRun
 
 Direction = Literal["minimize", "maximize"]
 
@@ -104,7 +104,9 @@ def objectives_for(task: str, costs: Sequence[str] = COSTS) -> tuple[Objective, 
 
 
 def values_of(
-    record: Record, objectives: Sequence[Objective], measured: Mapping[str, float] | None = None
+    record: FinishedRun,
+    objectives: Sequence[Objective],
+    measured: Mapping[str, float] | None = None,
 ) -> tuple[float, ...] | None:
     """The values of a finished run; None where one is undefined or infinite.
 
@@ -115,7 +117,8 @@ def values_of(
         objectives: of the search.
         measured: the run's times, by key, where objectives are measured.
     """
-    known = {**record["metrics"]["val"], **record["cost"], **(measured or {})}
+    costs = {key: getattr(record.cost, key) for key in COSTS}
+    known = {**record.metrics.val, **costs, **(measured or {})}
     values = [known.get(objective.key) for objective in objectives]
     finite = [float(value) for value in values if value is not None and math.isfinite(value)]
     return tuple(finite) if len(finite) == len(values) else None

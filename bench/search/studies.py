@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from bench.data.dataset import Dataset
 from bench.data.table import DatasetRow, find
-from bench.deploy.latency.machine import processor
 from bench.errors import DataUnavailable, UserError
 from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
 from bench.runs.execute import Context
 from bench.runs.loaded import load_dataset
 from bench.runs.plan import Request, plan
+from bench.runs.processor import processor
 from bench.runs.sweep import require_same_data
 from bench.search.constraints import Constraints
 from bench.search.design import first_design

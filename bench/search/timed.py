@@ -12,14 +12,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from bench.deploy.latency.machine import processor
 from bench.errors import UserError
 from bench.records import measurements
-from bench.records.store import Record, Store
+from bench.records.schema import FinishedRun
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import run_and_store
 from bench.runs.loaded import load_dataset
 from bench.runs.outcome import Outcome
+from bench.runs.processor import processor
 from bench.runs.settings import Context
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run_timed(config: RunConfig, context: Context, *, wait_for_others: bool) -> 
     store = context.store
     with store.lock(config.run_id, wait=True):
         record = store.load(config.run_id)
-        if record is None or _is_known(store, config.run_id):
+        if not isinstance(record, FinishedRun) or _is_known(store, config.run_id):
             return outcome
         try:
             _measure(store, record, context)
@@ -73,11 +74,11 @@ def _is_known(store: Store, run_id: str) -> bool:
     return found is not None and found["machine"]["cpu"] == processor()
 
 
-def _measure(store: Store, record: Record, context: Context) -> None:
+def _measure(store: Store, record: FinishedRun, context: Context) -> None:
     # Here, because torch and its exporters take seconds and `-h` reads this file too.
     from bench.deploy.export.trained import Trained
     from bench.deploy.latency.objective import measured_at_once
 
-    row = context.row(record["config"]["dataset"])
+    row = context.row(record.config.dataset)
     dataset = load_dataset(row, context.data, context.cache)
     measurements.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))

@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.records.costs import COSTS
 from bench.records.measurements import measured_values
-from bench.records.store import Record, Store
+from bench.records.schema import FailedRun, Record
+from bench.records.store import Store
 from bench.runs.execute import Engine, Outcome
 from bench.search.history import OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
@@ -155,15 +156,15 @@ def _write(
 def _result(
     record: Record, objectives: Sequence[Objective], store: Store, outcome: Outcome
 ) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
-    facts: dict[str, Any] = {"run_id": record["run_id"], "label": record["label"]}
-    if record["status"] == "failed":
-        return None, {**facts, "failed": record["error"]["message"]}
+    facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}
+    if isinstance(record, FailedRun):
+        return None, {**facts, "failed": record.error.message}
     others = set(COSTS) - {objective.key for objective in objectives}
     if others:
-        facts[OTHER_COSTS] = {key: record["cost"][key] for key in sorted(others)}
+        facts[OTHER_COSTS] = {key: getattr(record.cost, key) for key in sorted(others)}
     measured = None
     if any(objective.is_measured for objective in objectives):
-        measured = measured_values(store.root, record["run_id"])
+        measured = measured_values(store.root, record.run_id)
         if measured is None:
             return None, {**facts, "failed": f"not measured: {outcome.unmeasured or 'no reason'}"}
     values = values_of(record, objectives, measured)

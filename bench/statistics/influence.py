@@ -24,7 +24,7 @@ from bench.metrics import adaptive_ece, calibration, diversity, predictive, scor
 from bench.metrics import table as metrics
 from bench.metrics.predictive import FloatArray, IntArray, Predictive
 from bench.metrics.table import applications, keys_for
-from bench.records.store import Record
+from bench.records.schema import FinishedRun
 from bench.statistics import predictions
 from bench.statistics.cache import Arrays, cached
 from bench.statistics.predictions import record_of, shifted, stored
@@ -106,8 +106,8 @@ def _at(_stamp: int, root: Path, run_id: str, split: Split) -> Arrays:
     if split == "ood":
         return _shifted(root, run_id, "ood")
     record, found = record_of(root, run_id), stored(root, run_id, split)
-    groups_B = groups_of(record["config"]["dataset"], len(found.y_B))
-    return influences(found, record["temperature"], groups_B)
+    groups_B = groups_of(record.config.dataset, len(found.y_B))
+    return influences(found, record.temperature, groups_B)
 
 
 def forget() -> None:
@@ -141,13 +141,13 @@ def _shifted(root: Path, run_id: str, what: Literal["ood", "severity"]) -> Array
         keys = next(iter(sets.values()))
         return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in keys}
 
-    return cached(root, run_id, [record["digest"], what], _SOURCES, compute)
+    return cached(root, run_id, [record.digest, what], _SOURCES, compute)
 
 
-def _by_set(root: Path, record: Record) -> Iterator[tuple[str, Arrays]]:
-    task = record["dataset"]["task"]
+def _by_set(root: Path, record: FinishedRun) -> Iterator[tuple[str, Arrays]]:
+    task = record.dataset.task
     keys = [key for key, metric in keys_for(task).items() if not metric.reads_members]
-    for corruption, severity, found in shifted(root, record["run_id"]):
-        groups_B = groups_of(record["config"]["dataset"], len(found.y_B))
-        of_set = influences(found, record["temperature"], groups_B, keys)
+    for corruption, severity, found in shifted(root, record.run_id):
+        groups_B = groups_of(record.config.dataset, len(found.y_B))
+        of_set = influences(found, record.temperature, groups_B, keys)
         yield f"{corruption}/{severity}", of_set

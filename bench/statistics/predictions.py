@@ -11,22 +11,23 @@ import numpy as np
 
 from bench.errors import UserError
 from bench.metrics.predictive import Predictive
-from bench.records.store import Record, read_run
+from bench.records.schema import PREDICTIONS, FinishedRun, RecordError
+from bench.records.store import Reader
 
 Split = Literal["val", "test"]
 
 
-def record_of(root: Path, run_id: str) -> Record:
+def record_of(root: Path, run_id: str) -> FinishedRun:
     """The record of a finished run below the results folder ``root``.
 
     Raises:
         UserError: there is none, or it is damaged, or it failed.
     """
     try:
-        record = read_run(root / "runs" / run_id)
-    except ValueError as damage:
+        record = Reader(root).read(run_id)
+    except RecordError as damage:
         raise UserError(f"run {run_id} in {root}: {damage}") from None
-    if record["status"] != "done":
+    if not isinstance(record, FinishedRun):
         raise UserError(f"run {run_id} in {root} failed; it has no predictions")
     return record
 
@@ -37,7 +38,7 @@ def stored(root: Path, run_id: str, split: Split) -> Predictive:
     Raises:
         UserError: there is no such run, or it has no predictions of that split.
     """
-    task = record_of(root, run_id)["dataset"]["task"]
+    task = record_of(root, run_id).dataset.task
     with _archive(root, run_id) as arrays:
         if f"{split}/mixed" not in arrays:
             raise UserError(
@@ -62,7 +63,7 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
     Raises:
         UserError: there is no such run.
     """
-    task = record_of(root, run_id)["dataset"]["task"]
+    task = record_of(root, run_id).dataset.task
     with _archive(root, run_id) as arrays:
         for name in arrays:
             if name.startswith("ood/") and name != "ood/y":
@@ -84,9 +85,9 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
 @contextmanager
 def _archive(root: Path, run_id: str) -> Iterator[Mapping[str, Any]]:
     """The arrays of a run; each is read when it is asked for."""
-    path = root / "runs" / run_id / "predictions.npz"
+    path = root / "runs" / run_id / PREDICTIONS
     try:
         with np.load(path, allow_pickle=False) as arrays:
             yield arrays
     except FileNotFoundError:
-        raise UserError(f"run {run_id} in {root} has no predictions.npz") from None
+        raise UserError(f"run {run_id} in {root} has no {PREDICTIONS}") from None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.data.row import Augmentation
+from bench.records.schema import Epoch, Part, finite
 from bench.training.adam import ClippedAdam
 from bench.training.augment import augment
 from bench.training.inputs import Inputs, Normalise
@@ -70,7 +71,7 @@ def train(
     validate: Callable[[Method[Any]], dict[str, float]],
     *,
     augmentation: Augmentation = "none",
-) -> list[dict[str, Any]]:
+) -> list[Epoch]:
     """Train ``method`` in place; it ends in evaluation mode.
 
     Args:
@@ -82,8 +83,7 @@ def train(
         augmentation: of the training images, unless the settings name one.
 
     Returns:
-        One dict per epoch: epoch, progress, train_loss, and by part and group the gradient norms
-        and the share of steps that were clipped, val (metrics), and the method's diagnostics.
+        The history, epoch by epoch.
 
     Raises:
         TrainingDiverged: the training loss is not finite.
@@ -91,7 +91,7 @@ def train(
     if settings.augment != "dataset":
         augmentation = settings.augment  # type: ignore[assignment]  # checked by its choices
     parts = [_part(part, settings) for part in method.parts()]
-    history: list[dict[str, Any]] = []
+    history: list[Epoch] = []
     best_nll, best_state = math.inf, method.state_dict()
     for epoch in range(settings.epochs):
         method.train()
@@ -102,13 +102,13 @@ def train(
         progress = (epoch + 1) / settings.epochs
         metrics = validate(method)
         history.append(
-            {
-                "epoch": epoch,
-                "progress": progress,
-                "parts": trained,
-                "val": metrics,
-                **method.diagnostics(progress),
-            }
+            Epoch(
+                epoch=epoch,
+                progress=progress,
+                parts=trained,
+                val=finite(metrics),
+                diagnostics=method.diagnostics(progress),
+            )
         )
         if settings.keep == "best" and metrics["nll"] < best_nll:
             best_nll, best_state = metrics["nll"], copy.deepcopy(method.state_dict())
@@ -140,7 +140,7 @@ def _train_epoch(
     settings: TrainingSettings,
     epoch: int,
     augmentation: Augmentation,
-) -> dict[str, Any]:
+) -> Part:
     """One pass over the data; mean loss and mean gradient norms over the steps."""
     device = inputs.y_B.device
     rows = batches(len(inputs.y_B), settings.batch_size, part.method.seed, epoch, device)
@@ -173,11 +173,11 @@ def _train_epoch(
     if not math.isfinite(loss_sum.item()):
         raise TrainingDiverged(f"the training loss became {loss_sum.item()} in epoch {epoch}")
     names = [group.name for group in part.groups]
-    return {
-        "train_loss": loss_sum.item() / len(rows),
-        "gradient_norms": dict(zip(names, (norm_sums / len(rows)).tolist(), strict=True)),
-        "clipped": dict(zip(names, (clipped_sums / len(rows)).tolist(), strict=True)),
-    }
+    return Part(
+        train_loss=loss_sum.item() / len(rows),
+        gradient_norms=dict(zip(names, (norm_sums / len(rows)).tolist(), strict=True)),
+        clipped=dict(zip(names, (clipped_sums / len(rows)).tolist(), strict=True)),
+    )
 
 
 def batches(

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from bench import cost
@@ -63,8 +64,7 @@ def _of_a_run(dataset: str, cache: Path, seed: int) -> dict[str, float]:
         training = dataclasses.replace(config.training, batch_size=1024, learning_rate=1e-4)
         config = dataclasses.replace(config, training=training)
     record, _ = run_one(config, data=None, cache=cache, device=torch.device("cpu"))
-    found: dict[str, float] = record["timings"]
-    return found
+    return msgspec.structs.asdict(record.timings)
 
 
 def _all_of_blood(data: dict[str, Any], *, rounds: int) -> Row:

@@ -18,6 +18,7 @@ from perf.speed.job import Answer, Job, answer_command_line
 def run(job: Job) -> Answer:
     """Plan, execute, and read the records."""
     fork_server.start()  # imports in the order of bench.compare
+    from bench.records.schema import FinishedRun
     from bench.runs.execute import execute
     from bench.runs.settings import Context
     from perf.speed.problems import configs
@@ -28,7 +29,7 @@ def run(job: Job) -> Answer:
         outcomes = list(execute(runs, context, workers=job.workers))
         assert [outcome.status for outcome in outcomes] == ["done"] * len(runs)
         records = [context.store.load(config.run_id) for config in runs]
-        return [record["metrics"]["val"] for record in records if record is not None]
+        return [record.metrics.val for record in records if isinstance(record, FinishedRun)]
 
 
 if __name__ == "__main__":

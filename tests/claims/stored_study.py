@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_records import made
 
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import evaluate
-from bench.records.store import FORMAT, Store
+from bench.records.store import Store
 
 N_TEST = 200
 _CORRUPTION = "noise"
@@ -55,8 +56,8 @@ def save(
     theta: Sequence[Sequence[float]] = (),
 ) -> None:
     """Store a run of configuration ``name``; under corruption it predicts as on test."""
-    record = {
-        "format": FORMAT, "run_id": f"{dataset}-{name}-s{seed}", "config_id": name,
+    values = {
+        "config_id": name,
         "status": "done", "category": category, "label": f"label of {name}",
         "config": {
             "dataset": dataset, "seed": seed,
@@ -69,7 +70,9 @@ def save(
             "sizes": {"train": 1234, "val": N_TEST, "test": N_TEST},
         },
         "temperature": 1.0,
-        "history": [{"epoch": 2, "progress": 1.0, **({"theta": theta} if theta else {})}],
+        "history": [
+            {"epoch": 2, "progress": 1.0, "diagnostics": {"theta": theta} if theta else {}}
+        ],
         "metrics": {
             "val": evaluate(val, 1.0), "test": evaluate(test, 1.0),
             "corruptions": {_CORRUPTION: {"1": evaluate(test, 1.0)}},
@@ -92,4 +95,4 @@ def save(
         arrays[f"{split}/y"] = found.y_B
     file = io.BytesIO()
     np.savez(file, **arrays)
-    Store(root).save(record, {"predictions.npz": file.getvalue()})
+    Store(root).save(made(values), {"predictions.npz": file.getvalue()})

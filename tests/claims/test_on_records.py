@@ -33,7 +33,7 @@ def test_equal_predictions_differ_by_exactly_nothing(tmp_path: Path) -> None:
     assert (found.estimate, found.low, found.high, found.n_seeds) == (0.0, 0.0, 0.0, 2)
     (judged,) = judge_all([BLOOD], frames)
     assert judged.finding.verdict == "supported"
-    assert judged.run_ids == tuple(f"blood-{name}-s{seed}" for name in ("ens", "ib")
+    assert judged.run_ids == tuple(f"blood-sae-{name}-s{seed}" for name in ("ens", "ib")
                                    for seed in (0, 1))  # fmt: skip
     assert judged.scale == ("blood: epochs 3, seeds 2, training images 1234, classes 3",)
 
@@ -59,5 +59,5 @@ def test_a_few_more_errors_are_undecided(tmp_path: Path) -> None:
 def test_a_dataset_without_runs_has_no_scale(tmp_path: Path) -> None:
     frames = load_frames(study(tmp_path, SOME_WRONG))
     assert scale_of(frames, "retina") == ""
-    record = json.loads((tmp_path / "runs/blood-ens-s0/record.json").read_text())
+    record = json.loads((tmp_path / "runs/blood-sae-ens-s0/record.json").read_text())
     assert record["dataset"]["sizes"]["train"] == 1234

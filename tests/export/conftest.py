@@ -10,7 +10,8 @@ import torch
 from settled import settle
 
 from bench.deploy.export.trained import Trained
-from bench.records.store import Record, Store
+from bench.records.schema import Record
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import prepare_process
 from bench.runs.run import run_one
@@ -80,7 +81,7 @@ def _run_every_method(root: Path) -> None:
 @pytest.fixture(scope="session")
 def records(results: Path) -> dict[str, Record]:
     """By method."""
-    return {record["config"]["method"]["name"]: record for record in Store(results).records()}
+    return {record.config.method.name: record for record in Store(results).records()}
 
 
 @pytest.fixture(scope="session")

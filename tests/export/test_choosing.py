@@ -5,10 +5,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from made_records import failed
 
 from bench.deploy.export.choosing import Wish, best, named
 from bench.errors import UserError
-from bench.records.store import Record, Store
+from bench.records.schema import Record
+from bench.records.store import Store
 
 FAILED = {"type": "RuntimeError", "message": "loss is nan", "traceback": ""}
 
@@ -95,23 +97,21 @@ def test_no_runs() -> None:
 
 
 def test_named_gives_the_record(results: Path, records: dict[str, Record]) -> None:
-    run_id = records["sae"]["run_id"]
+    run_id = records["sae"].run_id
     assert named(Store(results), run_id) == records["sae"]
 
 
 def test_a_near_id_is_suggested(results: Path, records: dict[str, Record]) -> None:
-    run_id = records["sae"]["run_id"]
+    run_id = records["sae"].run_id
     with pytest.raises(UserError, match=f"near are: {run_id}"):
         named(Store(results), run_id[:-1] + "7")
 
 
 def test_a_failed_run_says_why(tmp_path: Path, records: dict[str, Record]) -> None:
-    keys = ("format", "run_id", "config_id", "category", "label", "config")
-    record = {key: records["sae"][key] for key in keys}
     store = Store(tmp_path)
-    store.save({**record, "status": "failed", "error": FAILED}, {})
+    record = store.save(failed({"error": FAILED}), {})
     with pytest.raises(UserError, match=r"failed \(RuntimeError: loss is nan\)"):
-        named(store, record["run_id"])
+        named(store, record.run_id)
 
 
 @pytest.mark.parametrize("run_id", ["../records", "", "."])

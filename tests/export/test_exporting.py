@@ -20,7 +20,7 @@ from bench.deploy.export.exporting import export
 from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
 from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
 from bench.deploy.export.trained import Trained
-from bench.records.store import Record
+from bench.records.schema import Record
 from bench.training.inputs import Normalise
 from export.conftest import SHAPE, a_method
 
@@ -96,10 +96,10 @@ def test_the_card_says_what_is_known(
     exported: Callable[[str], Path], trained: Callable[[str], Trained]
 ) -> None:
     card, record = (exported("sae") / "model_card.md").read_text(), trained("sae").record
-    assert record["run_id"] in card
-    assert f"{record['metrics']['test']['accuracy']:.4f}" in card
-    assert f"{record['cost']['flops']:,}" in card
-    assert f"temperature of {record['temperature']:.4g}" in card
+    assert record.run_id in card
+    assert f"{record.metrics.test['accuracy']:.4f}" in card
+    assert f"{record.cost.flops:,}" in card
+    assert f"temperature of {record.temperature:.4g}" in card
     assert "`as asked`" in card
     for heading in ("Use", "Data", "Quality", "Cost", "Checked", "Configuration", "Limits"):
         assert f"## {heading}\n" in card
@@ -113,7 +113,7 @@ def test_weights_and_metadata(
     np.testing.assert_allclose(weights["weights_M"], 0.25)
     session = onnxruntime.InferenceSession(folder / "network.onnx")
     metadata = session.get_modelmeta().custom_metadata_map
-    assert metadata["run_id"] == record["run_id"]
+    assert metadata["run_id"] == record.run_id
     assert metadata["dropout_rate"] == "0.1"
     (keep,) = session.get_overridable_initializers()
     shape = (1, *keep.shape[1:])
@@ -202,10 +202,10 @@ def test_command_line(
     base = ["--results", str(results), "--out", str(out)]
     assert main(["--best", "nll", "--method", "standard", *base]) == 0
     said = capsys.readouterr().out
-    assert said.startswith(records["standard"]["run_id"] + "\n")
+    assert said.startswith(records["standard"].run_id + "\n")
     assert "checked network.onnx: 360 test images" in said
     assert "--best nll" in (out / "model_card.md").read_text()
-    assert main([records["standard"]["run_id"], *base]) == 2
+    assert main([records["standard"].run_id, *base]) == 2
     assert "--force replaces it" in capsys.readouterr().err
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from made_records import failed, made
 from optuna.distributions import FloatDistribution
 
 from bench.records.costs import COSTS
-from bench.records.store import FORMAT, Store, search_folder
+from bench.records.schema import Record
+from bench.records.store import Store, search_folder
 from bench.search.history import open_history
 from bench.search.objectives import objectives_for
 
@@ -42,19 +44,17 @@ def write_search(
         for number, (run, values, seconds) in enumerate(trials):
             run_id = f"digits-{method}-{run}-s0"
             if store.load(run_id) is None:
-                store.save(_record(run_id, method, run, values, seconds), {})
+                store.save(_record(method, run, values, seconds), {})
             history.append(
                 {"x": float(number)}, {"x": FloatDistribution(0, 100)},
                 values=values, facts={"run_id": run_id},
             )  # fmt: skip
 
 
-def _record(
-    run_id: str, method: str, run: str, values: Sequence[float] | None, seconds: float
-) -> dict[str, object]:
+def _record(method: str, run: str, values: Sequence[float] | None, seconds: float) -> Record:
     record = {
-        "format": FORMAT, "run_id": run_id, "config_id": run, "category": method, "label": run,
-        "stage": "search", "dataset": {"task": "classification"},
+        "config_id": run, "category": method, "label": run,
+        "stage": "search",
         "config": {
             "dataset": "digits", "seed": 0, "training": {},
             "method": {"name": method, "settings": {}},
@@ -62,16 +62,14 @@ def _record(
         },
     }  # fmt: skip
     if values is None:
-        return {**record, "status": "failed", "error": {"type": "E", "message": "m"}}
+        return failed({**record, "error": {"type": "E", "message": "m"}})
     keys = [objective.key for objective in objectives_for("classification")]
     metrics = dict(zip(keys, values, strict=True))
-    return {
+    return made({
         **record,
-        "status": "done",
-        "history": [],
         "metrics": {"val": {key: metrics[key] for key in keys[:-2]}},
-        "cost": {"flops": metrics["flops"], "params": metrics["params"], "flops_by_part": {}},
+        "cost": {"flops": int(metrics["flops"]), "params": int(metrics["params"])},
         "timings": {
             "train_s": 9.0, "evaluate_s": 9.0, "train_cpu_s": seconds - 0.5, "evaluate_cpu_s": 0.5,
         },
-    }  # fmt: skip
+    })  # fmt: skip

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_records import made
 from scipy.special import log_softmax, logsumexp
 
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import evaluate
-from bench.records.store import FORMAT, Store
+from bench.records.store import Store
 
 N_IMAGES, N_CLASSES, DEPTH = 40, 3, 2
 CORRUPTIONS = ("blur", "noise")
@@ -53,7 +54,6 @@ def _write(
 ) -> None:
     method, category, n_members, n_inputs, n_exits, cost = POINTS[index]
     config_id = f"{index:02d}{width:02d}{dataset}"
-    run_id = f"{dataset}-{method}-{config_id}-s{seed}"
     rng = np.random.default_rng([len(dataset), index, width, seed])
     val, test = (_predictive(dataset, rng, n_members, 2.0) for _ in range(2))
     shifted = {
@@ -68,8 +68,8 @@ def _write(
             name: {str(s): evaluate(shifted[name, s], 1.5) for s in SEVERITIES}
             for name in corruptions
         }
-    record = {
-        "format": FORMAT, "run_id": run_id, "config_id": config_id, "category": category,
+    values = {
+        "config_id": config_id, "category": category,
         "label": f"W={width}", "status": "done", "stage": "final", "temperature": 1.5,
         "config": {
             "dataset": dataset, "seed": seed, "training": {"epochs": 1},
@@ -90,13 +90,13 @@ def _write(
         },
         "timings": {"train_s": 1.0, "evaluate_s": 1.0, "train_cpu_s": 2.0, "evaluate_cpu_s": 0.5},
     }  # fmt: skip
-    store.save(record, {"predictions.npz": _archive(val, test, shifted)})
+    store.save(made(values), {"predictions.npz": _archive(val, test, shifted)})
 
 
 def _history(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for epoch in range(2):
         theta = [[0.5 - 0.1 * epoch, 0.5 + 0.1 * epoch]] * settings.get("n_inputs", 0)
-        yield {"epoch": epoch, "progress": (epoch + 1) / 2, "theta": theta}
+        yield {"epoch": epoch, "progress": (epoch + 1) / 2, "diagnostics": {"theta": theta}}
 
 
 def _predictive(

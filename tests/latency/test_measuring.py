@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_records import failed, made
 
 from bench.deploy.latency import measuring
 from bench.deploy.latency.__main__ import main
@@ -79,39 +80,41 @@ def test_energy_is_that_of_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_store(root: Path) -> Store:
     store = Store(root)
     for config, seed, flops in (("a", 1, 5), ("a", 0, 5), ("a", 2, 7), ("b", 0, 5)):
-        record = {
-            "format": 2, "run_id": f"toy-{config}-s{seed}", "config_id": config, "category": "EE",
-            "label": "", "config": {"dataset": "toy", "seed": seed}, "status": "done",
+        record = made({
+            "config_id": config, "config": {"dataset": "toy", "seed": seed},
             "cost": {"flops": flops, "params": 1},
-        }  # fmt: skip
+        })  # fmt: skip
         store.save(record, {})
-    error = {"type": "E", "message": "m", "traceback": ""}
-    failed = {
-        "format": 2, "run_id": "toy-c-s0", "config_id": "c", "category": "EE", "label": "",
-        "config": {"dataset": "toy", "seed": 0}, "status": "failed", "error": error,
-    }  # fmt: skip
-    store.save(failed, {})
+    store.save(failed({"config_id": "c", "config": {"dataset": "toy"}}), {})
     return store
 
 
 def ids(store: Store, *run_ids: str, dataset: str | None = None, **options: bool) -> list[str]:
     chosen = chosen_records(store, run_ids, dataset, **{"all_seeds": False, **options})
-    return [record["run_id"] for record in chosen]
+    return [record.run_id for record in chosen]
 
 
 def test_the_first_seed_of_each_configuration_and_cost(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    assert ids(store) == ["toy-a-s0", "toy-a-s2", "toy-b-s0"]
-    assert ids(store, all_seeds=True) == ["toy-a-s0", "toy-a-s1", "toy-a-s2", "toy-b-s0"]
-    assert ids(store, "toy-b-s0", "toy-a-s1", "toy-b-s0") == ["toy-b-s0", "toy-a-s1"]
+    assert ids(store) == ["toy-standard-a-s0", "toy-standard-a-s2", "toy-standard-b-s0"]
+    assert ids(store, all_seeds=True) == [
+        "toy-standard-a-s0",
+        "toy-standard-a-s1",
+        "toy-standard-a-s2",
+        "toy-standard-b-s0",
+    ]
+    assert ids(store, "toy-standard-b-s0", "toy-standard-a-s1", "toy-standard-b-s0") == [
+        "toy-standard-b-s0",
+        "toy-standard-a-s1",
+    ]
 
 
 def test_what_can_not_be_measured(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     with pytest.raises(UserError, match=r"no finished runs of digits .* runs of toy"):
         ids(store, dataset="digits")
-    with pytest.raises(UserError, match="run toy-c-s0 failed"):
-        ids(store, "toy-c-s0")
+    with pytest.raises(UserError, match="run toy-standard-c-s0 failed"):
+        ids(store, "toy-standard-c-s0")
     with pytest.raises(UserError, match="no run 'toy-x'"):
         ids(store, "toy-x")
 

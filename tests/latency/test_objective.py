@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from export.conftest import a_method
+from made_records import finished
 
 from bench.data.dataset import Dataset, Split
 from bench.data.table import DATASETS
@@ -54,7 +55,7 @@ def test_both_times_of_the_deployed_network(name: str, monkeypatch: pytest.Monke
 
 def test_a_measurement_has_what_a_search_can_minimise_and_no_more() -> None:
     trained = Trained(
-        record={"run_id": "toy-s0"},
+        record=finished({}),
         method=a_method("sae", "fc"),
         dataset=a_dataset(),
         row=DATASETS["digits"],
@@ -63,5 +64,5 @@ def test_a_measurement_has_what_a_search_can_minimise_and_no_more() -> None:
     found = measured_at_once(trained, Protocol(batch=2, rounds=9, memory=False))
     measured = {key for key in measurements.flat(found) if key in measurements.MEASURES}
     assert measured == set(measurements.AT_ONCE)
-    assert (found["run_id"], found["machine"]["threads"]) == ("toy-s0", 1)
+    assert (found["run_id"], found["machine"]["threads"]) == ("digits-standard-0123-s0", 1)
     assert found["protocol"] == {"threads": 1, "batch": 2, "rounds": 9, "memory": False}

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_records import failed, fields, finished
 from scipy.special import log_softmax
 
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import evaluate
-from bench.records.store import FORMAT, Record, Store
+from bench.records.schema import FailedRun, FileName, FinishedRun
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 
 CORRUPTIONS = ("gaussian_noise", "jpeg")
@@ -63,7 +65,9 @@ def write_study(root: Path, sizes: Mapping[str, int] = STUDY) -> Path:
     return root
 
 
-def finished_run(config: RunConfig, task: str, strength: float) -> tuple[Record, dict[str, bytes]]:
+def finished_run(
+    config: RunConfig, task: str, strength: float
+) -> tuple[FinishedRun, dict[FileName, bytes]]:
     """A record and its files; a larger strength means better predictions."""
     rng = np.random.default_rng([int(config.config_id, 16), config.seed])
     splits = {
@@ -80,10 +84,8 @@ def finished_run(config: RunConfig, task: str, strength: float) -> tuple[Record,
     for (corruption, severity), predictive in shifts.items():
         corruptions[corruption][str(severity)] = evaluate(predictive, 1.5)
     metrics = {name: evaluate(predictive, 1.5) for name, predictive in splits.items()}
-    record = {
-        **record_of(config),
-        "status": "done",
-        "stage": "final",
+    record = finished({
+        **fields(config),
         "dataset": _dataset(config.dataset, task),
         "history": list(_history(config)),
         "temperature": 1.5,
@@ -102,25 +104,13 @@ def finished_run(config: RunConfig, task: str, strength: float) -> tuple[Record,
             "git_commit": "abc123", "device": "cpu", "machine": "x86_64", "threads": 1,
             "peak_memory_mib": 500,
         },
-    }  # fmt: skip
+    })  # fmt: skip
     return record, {"predictions.npz": _npz(splits, shifts), "weights.safetensors": b"w"}
 
 
-def record_of(config: RunConfig) -> Record:
-    """What every record begins with."""
-    return {
-        "format": FORMAT,
-        "run_id": config.run_id,
-        "config_id": config.config_id,
-        "category": config.category,
-        "label": config.label,
-        "config": config.as_dict(),
-    }
-
-
-def failed_run(config: RunConfig, message: str) -> Record:
+def failed_run(config: RunConfig, message: str) -> FailedRun:
     error = {"type": "RuntimeError", "message": message, "traceback": "..."}
-    return {**record_of(config), "status": "failed", "stage": "final", "error": error}
+    return failed({**fields(config), "error": error})
 
 
 def _targets(rng: np.random.Generator, task: str) -> npt.NDArray[Any]:
@@ -163,10 +153,12 @@ def _npz(splits: Mapping[str, Predictive], shifts: Mapping[tuple[str, int], Pred
 def _history(config: RunConfig) -> Iterator[dict[str, Any]]:
     """Theta moves from uniform towards the last exit."""
     for epoch, progress in enumerate((0.5, 1.0)):
-        entry: dict[str, Any] = {"epoch": epoch, "progress": progress, "val": {}}
+        entry: dict[str, Any] = {"epoch": epoch, "progress": progress, "diagnostics": {}}
         if config.method == "sae":
             theta = [(1 - 0.3 * progress) / 3] * 2
-            entry["theta"] = [[*theta, 1 - sum(theta)]] * config.settings.as_dict()["n_inputs"]
+            entry["diagnostics"]["theta"] = [[*theta, 1 - sum(theta)]] * config.settings.as_dict()[
+                "n_inputs"
+            ]
         yield entry
 
 

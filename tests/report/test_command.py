@@ -4,17 +4,24 @@ import shlex
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench.cli.run_options import seeds as read_seeds
 from bench.compare import _parser
 from bench.data.own import load_own_npz
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS
+from bench.records.schema import Config
 from bench.report.command import PATH, command, is_own_data
 from bench.runs.config import RunConfig
 from bench.runs.plan import Request, plan
+from bench.runs.run import identity
 from methods import method_names
 from report.studies import CONFIGURATIONS, run_config
+
+
+def recorded(config: RunConfig) -> Config:
+    return identity(config)["config"]
 
 
 def planned(text: str, row: DatasetRow | None = None) -> list[RunConfig]:
@@ -35,7 +42,7 @@ def planned(text: str, row: DatasetRow | None = None) -> list[RunConfig]:
 
 
 def the_same(config: RunConfig, task: str) -> None:
-    again = planned(command(config.as_dict(), [config.seed, 7], task))
+    again = planned(command(recorded(config), [config.seed, 7], task))
     assert [run.config_id for run in again] == [config.config_id] * 2
     assert {run.seed for run in again} == {config.seed, 7}
 
@@ -60,7 +67,7 @@ def test_all_digits_of_a_searched_value_are_written() -> None:
     settings = {"alpha_start": 0.1 + 0.2, "temperature_end": 1 / 3, "kl_scale": "one"}
     config = run_config("pneumonia", "sae", settings, 0)
     the_same(config, "classification")
-    assert "sae.alpha_start=0.30000000000000004" in command(config.as_dict(), [0], "classification")
+    assert "sae.alpha_start=0.30000000000000004" in command(recorded(config), [0], "classification")
 
 
 def test_own_data_are_asked_for_by_a_path_and_a_task() -> None:
@@ -70,7 +77,7 @@ def test_own_data_are_asked_for_by_a_path_and_a_task() -> None:
     )  # fmt: skip
     (config,) = plan(Request(datasets=[row], methods=["standard"], seeds=[0], preset="smoke",
                              assignments=["depth=2", "width=8"]))  # fmt: skip
-    text = command(config.as_dict(), [0], "regression")
+    text = command(recorded(config), [0], "regression")
     assert f"--datasets {PATH} --task regression" in text
     assert [run.config_id for run in planned(text, row)] == [config.config_id]
 
@@ -80,6 +87,6 @@ def test_names_of_the_table_are_not_own_data() -> None:
 
 
 def test_a_shell_reads_the_command_as_it_is_meant() -> None:
-    config = run_config("pneumonia", "standard", {}, 0).as_dict()
-    config["training"]["augment"] = "a b;c"
-    assert "'train.augment=a b;c'" in command(config, [0], "classification")
+    config = recorded(run_config("pneumonia", "standard", {}, 0))
+    odd = replace(config, training=config.training | {"augment": "a b;c"})
+    assert "'train.augment=a b;c'" in command(odd, [0], "classification")

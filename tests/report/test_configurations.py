@@ -1,16 +1,18 @@
 """Rows of configurations against the records, number by number."""
 
+import dataclasses
 import math
 import shutil
 import statistics
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from bench.records.frames import Frames
 from bench.records.measurements import save
+from bench.records.schema import Cost
 from bench.records.store import Store
 from bench.report.build import content
 from bench.report.configurations import (
@@ -38,16 +40,16 @@ def test_every_configuration_has_one_row_cheapest_first(study: Study) -> None:
 def test_values_are_means_and_deviations_over_the_seeds_of_the_records(
     study: Study, results: Path
 ) -> None:
-    records = [r for r in Store(results).records() if r["status"] == "done"]
+    records = list(Store(results).finished())
     keys = metric_keys(study.runs("pneumonia"))
     for row in configurations(study, "pneumonia"):
-        mine = [record for record in records if record["config_id"] == row["id"]]
-        assert row["seeds"] == sorted(record["config"]["seed"] for record in mine)
+        mine = [record for record in records if record.config_id == row["id"]]
+        assert row["seeds"] == sorted(record.config.seed for record in mine)
         for split in ("val", "test"):
             for key, mean, spread in zip(
                 keys, row["values"][split], row["spread"][split], strict=True
             ):
-                values = [record["metrics"][split][key] for record in mine]
+                values = [getattr(record.metrics, split)[key] for record in mine]
                 assert mean == pytest.approx(rounded(statistics.mean(values)), abs=1e-12)
                 if len(values) == 1:
                     assert spread is None
@@ -59,14 +61,13 @@ def test_quality_under_shift_is_by_metric_corruption_and_severity(
     study: Study, results: Path
 ) -> None:
     row = next(row for row in configurations(study, "retina") if row["category"] == "NN Ensemble")
-    mine = [r for r in Store(results).records() if r["config_id"] == row["id"]]
+    mine = [r for r in Store(results).finished() if r.config_id == row["id"]]
     assert list(row["shift"]) == shift_metrics("regression") == ["mse", "nll", "coverage_error"]
     for metric, table in row["shift"].items():
         for corruption, values in zip(CORRUPTIONS, table, strict=True):
             for severity, value in zip(SEVERITIES, values, strict=True):
                 expected = statistics.mean(
-                    record["metrics"]["corruptions"][corruption][str(severity)][metric]
-                    for record in mine
+                    record.metrics.corruptions[corruption][severity][metric] for record in mine
                 )
                 assert value == pytest.approx(rounded(expected), abs=1e-12)
 
@@ -82,8 +83,8 @@ def test_costs_that_differ_between_seeds_are_averaged() -> None:
     records = []
     for seed, parts in ((0, {"stem": 100}), (1, {"stem": 100, "late": 50})):
         record, _ = finished_run(run_config("pneumonia", "sae", {}, seed), "classification", 1.0)
-        cost = {"flops": sum(parts.values()), "params": 10, "flops_by_part": parts}
-        records.append({**record, "cost": cost})
+        cost = Cost(flops=sum(parts.values()), params=10, flops_by_part=parts)
+        records.append(replace(record, cost=cost))
     (row,) = configurations(study_of(records), "pneumonia")
     assert row["flops"] == 125
     assert row["parts"] == [["stem", 100], ["late", 25]]
@@ -94,8 +95,8 @@ def test_what_was_measured_is_an_axis(study: Study, results: Path) -> None:
     assert measured_keys(runs) == []
     first = runs["config_id"].iloc[0]
     times = pd.Series(0.25, index=runs.index).where(runs["config_id"] == first)
-    frames = replace(study.frames, runs=study.frames.runs.assign(onnx_latency_ms=times))
-    timed = replace(study, frames=frames)
+    frames = dataclasses.replace(study.frames, runs=study.frames.runs.assign(onnx_latency_ms=times))
+    timed = dataclasses.replace(study, frames=frames)
     assert measured_keys(timed.runs("pneumonia")) == ["onnx_latency_ms"]
     assert measured_keys(timed.runs("retina")) == []
     found = {row["id"]: row["onnx_latency_ms"] for row in configurations(timed, "pneumonia")}

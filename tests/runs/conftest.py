@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench.compare import main
-from bench.records.store import Record, Store, seal
+from bench.records.schema import Record
+from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, prepare_process
@@ -66,18 +67,15 @@ def run(cache: Path) -> Callable[..., Run]:
             if chosen.run_id not in known:
                 prepare_process()  # each time: it is bound to the thread
                 record, files = run_one(chosen, data=None, cache=cache, device=torch.device("cpu"))
-                known[chosen.run_id] = seal(record), files
+                known[chosen.run_id] = record, files
         return known[chosen.run_id]
 
     return run
 
 
 @pytest.fixture
-def saved(store: Store) -> dict[str, Any]:
-    store.save(a_record(), FILES)
-    record = store.load(a_record()["run_id"])
-    assert record is not None
-    return record
+def saved(store: Store) -> Record:
+    return store.save(a_record(), FILES)
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from bench.records.store import FORMAT
+from made_records import made
+
+from bench.records.schema import FileName, Record
 from runs.tiny_runs import ROOT
 
-FILES = {"predictions.npz": b"p" * 1000, "weights.safetensors": b"w" * 500}
+FILES: dict[FileName, bytes] = {"predictions.npz": b"p" * 1000, "weights.safetensors": b"w" * 500}
 
 
-def a_record(run_id: str = "digits-standard-0123-s0", **values: Any) -> dict[str, Any]:
-    return {"format": FORMAT, "run_id": run_id, "status": "done", "value": 0.1, **values}
+def a_record(seed: int = 0, **values: Any) -> Record:
+    return made({"config": {"seed": seed}, "temperature": 0.1, **values})
 
 
 def names_in(folder: Path) -> list[str]:
@@ -24,10 +26,11 @@ def names_in(folder: Path) -> list[str]:
 def in_a_process(code: str, *arguments: str) -> subprocess.Popen[str]:
     """A Python process that has ``store``, the store below its first argument."""
     head = "import os, sys\nfrom pathlib import Path\nfrom bench.records.store import *\n"
+    head += "from runs.stored_files import *\n"
     head += "store = Store(Path(sys.argv[1]))\n"
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(code), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.records.store import Record, Store
+from bench.records.schema import Record
+from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.run import failure, run_one
@@ -95,12 +96,12 @@ def test_a_run_that_diverges_is_listed_and_the_others_are_done(
     assert code == 1
     assert len(trained) == 2
     assert "(1 configurations, 1 runs)" in out
-    (record,) = [r for r in Store(results).records() if r["status"] == "failed"]
-    assert record["config"]["training"]["learning_rate"] == 1e30
-    assert record["error"]["type"] == "TrainingDiverged"
-    assert re.fullmatch(r"the training loss became \S+ in epoch [01]", record["error"]["message"])
-    assert f"failed {record['run_id']} (W=8 D=2): TrainingDiverged: the training loss" in out
-    assert f"failed: {record['run_id']}" in err
+    (record,) = [r for r in Store(results).records() if r.status == "failed"]
+    assert record.config.training["learning_rate"] == 1e30
+    assert record.error.type == "TrainingDiverged"
+    assert re.fullmatch(r"the training loss became \S+ in epoch [01]", record.error.message)
+    assert f"failed {record.run_id} (W=8 D=2): TrainingDiverged: the training loss" in out
+    assert f"failed: {record.run_id}" in err
     # It is neither forgotten nor tried again.
     trained.clear()
     code, again, _ = cli("--set", "learning_rate=0.001,1e30", "--set", "epochs=2")
@@ -150,7 +151,7 @@ def test_a_failure_that_another_process_tries_again_at_the_same_time(
     record = store.load(config().run_id)
     assert record is not None
     if other == "finished it":
-        assert record["timings"] == run()[0]["timings"]
+        assert record.timings == run()[0].timings
 
 
 def test_ctrl_c_in_this_process(cli: Cli, monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
@@ -163,4 +164,4 @@ def test_ctrl_c_in_this_process(cli: Cli, monkeypatch: pytest.MonkeyPatch, resul
     code, out, err = cli("--seeds", "0,1,2")
     assert (code, out) == (130, "")
     assert err.endswith("the same command goes on where this one stopped\n")
-    assert [record["config"]["seed"] for record in Store(results).records()] == [0]
+    assert [record.config.seed for record in Store(results).records()] == [0]

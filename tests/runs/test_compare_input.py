@@ -8,7 +8,7 @@ import pytest
 
 from bench.compare import main
 from bench.data import medmnist_files
-from bench.records.store import Record
+from bench.records.schema import Record
 from bench.runs.loaded import load_dataset
 from runs.tiny_runs import config
 

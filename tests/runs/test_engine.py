@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import fields, made
 
 from bench.errors import UserError
 from bench.executors.workers import WorkerDied
-from bench.records.store import Record, StorageError, Store
+from bench.records.schema import Record
+from bench.records.store import StorageError, Store
 from bench.runs import execute as execute_module
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
-from bench.runs.run import failure
 from runs.tiny_runs import ROOT, config
 
 Run = Callable[..., tuple[Record, dict[str, bytes]]]
@@ -106,8 +107,8 @@ def test_a_run_whose_worker_died_is_recorded_and_the_others_are_done(
     assert [found[c.run_id] for c in configs] == ["done", "failed", "done"]
     record = store.load(configs[1].run_id)
     assert record is not None
-    assert record["error"]["type"] == "WorkerDied"
-    assert record["error"]["message"] == "its worker process died twice (out of memory, killed)"
+    assert record.error.type == "WorkerDied"
+    assert record.error.message == "its worker process died twice (out of memory, killed)"
 
 
 def test_no_more_runs_are_submitted_than_there_are_slots(
@@ -182,6 +183,6 @@ def test_an_error_of_the_user_stops_the_workers_too(
 
 def test_a_death_is_not_recorded_over_a_finished_run(context: Context, store: Store) -> None:
     # Done by another process, or by a worker whose neighbour broke the pool before it could say so.
-    store.save({**failure(config(), ZeroDivisionError()), "status": "done"}, {})
+    store.save(made(fields(config())), {})
     outcome = execute_module._record_death(config(), context, WorkerDied())
     assert outcome == Outcome(run_id=config().run_id, status="done")

@@ -1,15 +1,18 @@
 """Where runs execute. Dask: see test_cluster.py; killed coordinators: see test_sweeps.py."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from made_records import fields, finished
 
 from bench.errors import UserError
-from bench.records.store import Record, StorageError, Store, seal
+from bench.records.schema import Record
+from bench.records.store import StorageError, Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
@@ -42,8 +45,9 @@ def test_a_sweep_stores_what_a_single_run_gives(run: Run, context: Context, stor
     for chosen, (record, files) in zip(configs, [run(), run("mc_dropout", **options)], strict=True):
         stored = store.load(chosen.run_id)
         assert stored is not None
-        assert stored["files"] == {name: len(content) for name, content in files.items()}
-        del stored["files"]
+        assert stored.files == {
+            name: hashlib.sha256(content).hexdigest() for name, content in files.items()
+        }
         assert without_circumstances(stored) == without_circumstances(record)
         assert folder_bytes(store.folder(chosen.run_id)) == files
 
@@ -57,8 +61,8 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
     assert [o.status for o in outcomes(configs, context)] == ["done", "failed", "done"]
     record = store.load(configs[1].run_id)
     assert record is not None
-    assert (record["status"], record["error"]["message"]) == ("failed", "no luck")
-    assert "ZeroDivisionError" in record["error"]["traceback"]
+    assert (record.status, record.error.message) == ("failed", "no luck")
+    assert "ZeroDivisionError" in record.error.traceback
     assert folder_bytes(store.folder(configs[1].run_id)) == {}
 
 
@@ -67,7 +71,7 @@ def test_a_recorded_run_is_not_run_again_done_or_failed(
 ) -> None:
     monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran"))
     store.save(failure(config(), ZeroDivisionError()), {})
-    store.save({**failure(config(seed=1), ZeroDivisionError()), "status": "done"}, {})
+    store.save(finished(fields(config(seed=1))), {})
     found = outcomes([config(), config(seed=1)], context)
     assert [outcome.status for outcome in found] == ["failed", "done"]
 
@@ -81,7 +85,7 @@ def test_what_is_not_the_runs_fault_stops_the_sweep(
     assert next(sweep).status == "done"
     with pytest.raises(type(error)):
         next(sweep)
-    assert [record["run_id"] for record in store.records()] == [config().run_id]
+    assert [record.run_id for record in store.records()] == [config().run_id]
     # The lock is free again.
     with store.lock(config("mc_dropout").run_id, wait=False) as held:
         assert held
@@ -97,7 +101,7 @@ def test_a_busy_run_comes_last(
         assert run_and_store(busy, context, wait_for_others=False).status == "busy"
         assert next(sweep) == Outcome(run_id=free.run_id, status="done")
         # The other process finishes it.
-        store.save({**failure(busy, ZeroDivisionError()), "status": "done"}, {})
+        store.save(finished(fields(busy)), {})
     monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran twice"))
     assert list(sweep) == [Outcome(run_id=busy.run_id, status="done")]
 
@@ -133,4 +137,4 @@ def test_this_process_gets_one_thread_and_no_denormals(context: Context) -> None
 def test_a_run_on_a_bad_device_is_a_recorded_failure(context: Context, store: Store) -> None:
     bad = dataclasses.replace(context, device="nonsense")
     assert [o.status for o in outcomes([config()], bad)] == ["failed"]
-    assert seal(next(store.records()))["error"]["type"] == "RuntimeError"
+    assert next(store.records()).error.type == "RuntimeError"

@@ -174,7 +174,7 @@ def test_a_backbone_that_fits_trains(cli: Cli, results: Path, backbone: str) -> 
     code, out, err = cli("--backbone", backbone, "--set", f"width={width}")
     assert code == 0, err
     (record,) = Store(results).records()
-    assert record["config"]["backbone"]["name"] == backbone
+    assert record.config.backbone.name == backbone
     assert f"W={width} D=2" in out
 
 
@@ -191,13 +191,13 @@ def test_genuine_retina(cli: Cli, results: Path) -> None:
     assert code == 0, err
     assert "## retina (1 configurations, 1 runs)" in out
     (record,) = Store(results).records()
-    assert record["config"]["backbone"]["name"] == "vit"
-    facts = record["dataset"]
-    assert (facts["shape"], facts["target_range"]) == ([28, 28, 3], [0, 4])
-    assert facts["sizes"] == {"train": 1080, "val": 120, "test": 400}
-    arrays = arrays_of(folder_bytes(Store(results).folder(record["run_id"])))
+    assert record.config.backbone.name == "vit"
+    facts = record.dataset
+    assert (facts.shape, facts.target_range) == ((28, 28, 3), (0, 4))
+    assert facts.sizes == {"train": 1080, "val": 120, "test": 400}
+    arrays = arrays_of(folder_bytes(Store(results).folder(record.run_id)))
     assert set(arrays["test/y"].tolist()) == {0.0, 0.25, 0.5, 0.75, 1.0}
     expected = value_scores(
-        arrays["test/members"], arrays["weights"], arrays["test/y"], record["temperature"]
+        arrays["test/members"], arrays["weights"], arrays["test/y"], record.temperature
     )
-    assert record["metrics"]["test"] == pytest.approx(expected, abs=1e-6)
+    assert record.metrics.test == pytest.approx(expected, abs=1e-6)

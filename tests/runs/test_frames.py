@@ -9,25 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_records import finished
 
 from bench.metrics.table import keys_for
 from bench.records.frames import DEPTH_KEYS, KEYS, SETTINGS, frames_of, load_frames
-from bench.records.store import Record, Store, seal
+from bench.records.schema import FinishedRun
+from bench.records.store import Store
 from bench.runs.run import failure
 from bench.tables.summary import write_summary
 from runs.tiny_runs import FEW_CORRUPTIONS, config
 
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
+Run = Callable[..., tuple[FinishedRun, dict[str, bytes]]]
 
 
-def regression_record(**metrics: Any) -> Record:
+def regression_record(**metrics: Any) -> FinishedRun:
     """A hand-made record of a regression: numbers that are easy to average."""
 
     def values(mse: float | None) -> dict[str, Any]:
         return {"mse": mse, "nll": 1.0}
 
-    return {
-        "run_id": "retina-standard-x-s3", "config_id": "x", "status": "done",
+    return finished({
+        "config_id": "x",
         "category": "Standard NN", "label": "W=1",
         "config": {
             "dataset": "retina", "seed": 3,
@@ -45,7 +47,7 @@ def regression_record(**metrics: Any) -> Record:
         } | metrics,
         "cost": {"flops": 10, "params": 20, "flops_by_part": {"backbone.stem": 7, "other": 3}},
         "timings": {"train_s": 2.0, "evaluate_s": 1.0, "train_cpu_s": 1.5, "evaluate_cpu_s": 0.5},
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def test_the_shifted_row_is_the_mean_of_the_corruption_rows_by_hand() -> None:
@@ -88,8 +90,7 @@ def test_without_corruptions_there_is_no_shifted_row() -> None:
 
 
 def test_a_record_of_a_search_has_validation_alone() -> None:
-    record = regression_record()
-    record["metrics"] = {"val": record["metrics"]["val"]}
+    record = regression_record(test=None)
     assert list(frames_of([record]).runs["split"]) == ["val"]
 
 
@@ -109,15 +110,17 @@ def test_every_run_has_one_row_a_split_with_its_facts(run: Run) -> None:
         assert list(rows["split"]) == ["val", "test", "ood", *["corruption"] * n_shifted]
     assert runs["run_id"].nunique() == 3
     for record in records:
-        rows = runs[runs["run_id"] == record["run_id"]]
+        rows = runs[runs["run_id"] == record.run_id]
         for split in ("val", "test"):
             row = rows[rows["split"] == split].iloc[0]
-            assert {key: row[key] for key in record["metrics"][split]} == record["metrics"][split]
-            assert (row["flops"], row["seed"]) == (
-                record["cost"]["flops"],
-                record["config"]["seed"],
+            assert {key: row[key] for key in getattr(record.metrics, split)} == getattr(
+                record.metrics, split
             )
-        shifted = [v for s in record["metrics"]["corruptions"].values() for v in s.values()]
+            assert (row["flops"], row["seed"]) == (
+                record.cost.flops,
+                record.config.seed,
+            )
+        shifted = [v for s in record.metrics.corruptions.values() for v in s.values()]
         ood = rows[rows["split"] == "ood"].iloc[0]
         for key in ("accuracy", "nll", "ece_ts"):
             expected = sum(values[key] for values in shifted) / len(shifted)
@@ -140,7 +143,7 @@ def test_the_depth_distribution_sums_to_one_at_every_epoch_and_input(run: Run) -
     record, _ = run("sae", depth_learning_rate=100.0, **options)
     depth = frames_of([record, run("standard")[0]]).depth
     assert list(depth.columns) == list(DEPTH_KEYS)
-    assert set(depth["run_id"]) == {record["run_id"]}
+    assert set(depth["run_id"]) == {record.run_id}
     assert len(depth) == 2 * 2 * 3
     assert set(depth["exit"]) == {1, 2, 3}
     assert set(depth["input"]) == {0, 1}
@@ -148,14 +151,12 @@ def test_the_depth_distribution_sums_to_one_at_every_epoch_and_input(run: Run) -
     assert depth.groupby(["epoch", "input"])["theta"].sum().tolist() == pytest.approx([1] * 4)
     # Each number is where it belongs.
     for row in depth.to_dict("records"):
-        assert (
-            row["theta"] == record["history"][row["epoch"]]["theta"][row["input"]][row["exit"] - 1]
-        )
+        assert row["theta"] == record.history[row["epoch"]].theta_ND[row["input"]][row["exit"] - 1]
     assert depth["theta"].nunique() > 6
 
 
 def test_failures_are_listed_apart(run: Run) -> None:
-    failed = seal(failure(config("sae", seed=4), ZeroDivisionError("no luck")))
+    failed = failure(config("sae", seed=4), ZeroDivisionError("no luck"))
     frames = frames_of([run("standard")[0], failed])
     assert frames.failures.to_dict("records") == [
         {

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import failed, made
 
 from bench.errors import UserError
 from bench.records.merge import main, merge
-from bench.records.store import FORMAT, StorageError, Store
+from bench.records.schema import FailedRun, FinishedRun, Record
+from bench.records.store import StorageError, Store
 from runs.stored_files import FILES, names_in
 from runs.tiny_runs import ROOT
 
@@ -18,22 +20,12 @@ def run_id(seed: int) -> str:
     return f"digits-standard-0123-s{seed}"
 
 
-def a_run(seed: int = 0, **values: Any) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "run_id": run_id(seed),
-        "status": "done",
-        "config": {"dataset": "digits"},
-        "dataset": {"name": "digits", "fingerprint": "f" * 64},
-        "value": 0.1 + 0.2,
-        **values,
-    }
+def a_run(seed: int = 0, **values: Any) -> Record:
+    return made({"config": {"seed": seed}, "temperature": 0.1 + 0.2, **values})
 
 
-def a_failure(seed: int = 0) -> dict[str, Any]:
-    failed = a_run(seed, status="failed", error={"type": "E", "message": "no luck"})
-    del failed["dataset"]
-    return failed
+def a_failure(seed: int = 0, message: str = "no luck") -> Record:
+    return failed({"config": {"seed": seed}, "error": {"type": "E", "message": message}})
 
 
 def fates(sources: list[Path], target: Path) -> list[tuple[str, str]]:
@@ -105,24 +97,24 @@ def test_a_finished_run_replaces_a_failure_and_never_the_other_way(
     source.save(a_failure(1), {})
     store.save(a_run(1), FILES)
     source.save(a_failure(2), {})
-    store.save({**a_failure(2), "error": "another"}, {})
+    store.save(a_failure(2, "another"), {})
     source.save(a_failure(3), {})
     found = fates([source.root], target)
     assert [fate for _, fate in found] == ["replaced", "there", "there", "copied"]
     records = [store.load(run_id(seed)) for seed in range(4)]
-    assert [r["status"] for r in records if r] == ["done", "done", "failed", "failed"]
-    assert records[2] is not None
-    assert records[2]["error"] == "another"
+    assert [r.status for r in records if r] == ["done", "done", "failed", "failed"]
+    assert isinstance(records[2], FailedRun)
+    assert records[2].error.message == "another"
     assert (store.folder(run_id(0)) / "predictions.npz").read_bytes() == FILES["predictions.npz"]
 
 
 def test_of_two_finished_runs_the_targets_is_kept(source: Store, target: Path) -> None:
-    source.save(a_run(value=1.0), {})
-    Store(target).save(a_run(value=2.0), {})
+    source.save(a_run(temperature=1.0), {})
+    Store(target).save(a_run(temperature=2.0), {})
     assert fates([source.root], target) == [(run_id(0), "kept")]
     record = Store(target).load(run_id(0))
-    assert record is not None
-    assert record["value"] == 2.0
+    assert isinstance(record, FinishedRun)
+    assert record.temperature == 2.0
 
 
 def test_damaged_runs_are_skipped_and_left_where_they_are(source: Store, target: Path) -> None:
@@ -136,7 +128,7 @@ def test_damaged_runs_are_skipped_and_left_where_they_are(source: Store, target:
     assert [each.fate for each in merged] == ["damaged", "damaged", "copied"]
     assert [each.reason for each in merged] == [
         "record.json does not match its digest",
-        "weights.safetensors is missing or has not its 500 bytes",
+        "weights.safetensors is not what was written (SHA-256)",
         "",
     ]
     assert tree(source.root) == before
@@ -158,7 +150,7 @@ def test_other_data_of_the_same_name_is_refused_before_anything_is_copied(
     source: Store, target: Path, tmp_path: Path, stage: str
 ) -> None:
     other = Store(tmp_path / "other" / stage)
-    other.save(a_run(5, dataset={"name": "digits", "fingerprint": "0" * 64}), {})
+    other.save(a_run(5, dataset={"fingerprint": "0" * 64}), {})
     source.save(a_run(), {})
     with pytest.raises(UserError, match=r"other data of the name 'digits'.*000000000000, there ff"):
         merge([source.root, tmp_path / "other"], target)
@@ -205,8 +197,8 @@ def test_it_waits_for_the_runs_lock(
 
 def test_the_command_line(source: Store, target: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source.save(a_run(0), {})
-    source.save(a_run(1, value=1.0), {})
-    Store(target).save(a_run(1, value=2.0), {})
+    source.save(a_run(1, temperature=1.0), {})
+    Store(target).save(a_run(1, temperature=2.0), {})
     assert main(["merge", str(source.root), "--into", str(target)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{source.folder(run_id(1))}: finished in both with other results")

@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from bench.compare import main
 from bench.data.dataset import Dataset
 from bench.data.table import DATASETS, find, load, load_digits
-from bench.records.store import Record, Store
+from bench.records.schema import Record
+from bench.records.store import Store
 from bench.runs.run import failure
 from runs.oracles import arrays_of
 from runs.own_files import SIZES, classes_folder, classes_npz, values_npz
@@ -25,7 +26,7 @@ CLASSES = ("--task", "classification")
 
 
 def the_record(results: Path, dataset: str) -> Record:
-    (record,) = [r for r in Store(results).records() if r["config"]["dataset"] == dataset]
+    (record,) = [r for r in Store(results).records() if r.config.dataset == dataset]
     return record
 
 
@@ -33,14 +34,14 @@ def assert_own(results: Path, spec: str) -> None:
     """The run of a dataset of two classes is of these data, and its metrics are of its outputs."""
     row = find(spec, task="classification")
     record, dataset = the_record(results, row.name), load(row)
-    facts = record["dataset"]
-    assert (facts["task"], facts["n_classes"], facts["sizes"]) == ("classification", 2, SIZES)
-    assert facts["fingerprint"] == dataset.fingerprint
-    arrays = arrays_of(folder_bytes(Store(results).folder(record["run_id"])))
+    facts = record.dataset
+    assert (facts.task, facts.n_classes, facts.sizes) == ("classification", 2, SIZES)
+    assert facts.fingerprint == dataset.fingerprint
+    arrays = arrays_of(folder_bytes(Store(results).folder(record.run_id)))
     assert np.array_equal(arrays["test/y"], dataset.test.y_B)
     log_p_BC = arrays["test/members"][:, 0].astype(np.float64)
     p_B = 1 / (1 + np.exp(log_p_BC[:, 0] - log_p_BC[:, 1]))
-    found = record["metrics"]["test"]
+    found = record.metrics.test
     assert found["nll"] == pytest.approx(log_loss(arrays["test/y"], p_B))
     assert found["accuracy"] == accuracy_score(arrays["test/y"], p_B > 0.5)
 
@@ -57,7 +58,7 @@ def test_own_classes(
     assert code == 0, err
     name = find(spec, task="classification").name
     assert f"## {name} (1 configurations, 1 runs)" in out
-    assert trained == [the_record(results, name)["run_id"]]
+    assert trained == [the_record(results, name).run_id]
     assert_own(results, spec)
     # Found again by content: elsewhere, nothing is trained.
     (tmp_path / "moved").mkdir()
@@ -128,14 +129,14 @@ def test_two_datasets_at_once(
     assert f" {heading} " in tables[name]
     assert " Accuracy " in tables["digits"]
     assert (" Accuracy " in tables[name]) == (task == "classification")
-    facts = {n: the_record(results, n)["dataset"] for n in tables}
-    assert {n: each["task"] for n, each in facts.items()} == {"digits": "classification",
+    facts = {n: the_record(results, n).dataset for n in tables}
+    assert {n: each.task for n, each in facts.items()} == {"digits": "classification",
                                                               name: task}  # fmt: skip
     summary = pd.read_csv(results / "summary.csv")
     assert set(summary["dataset"]) == set(tables)
     # Each is compared by the metrics of its own task.
     for metric, other in (("accuracy", "regression"), ("mse", "classification")):
-        measured = {n for n, each in facts.items() if each["task"] != other}
+        measured = {n for n, each in facts.items() if each.task != other}
         values = summary.reindex(columns=["dataset", metric]).dropna()
         assert set(values["dataset"]) == measured
 
@@ -152,12 +153,10 @@ def test_worker_processes_know_own_data(cli: Cli, results: Path, tmp_path: Path)
     assert cli(*arguments)[0] == 0
     here, there = Store(results), Store(folder)
     for record in here.records():
-        other = there.load(record["run_id"])
+        other = there.load(record.run_id)
         assert other is not None
         assert without_circumstances(other) == without_circumstances(record)
-        assert folder_bytes(there.folder(record["run_id"])) == folder_bytes(
-            here.folder(record["run_id"])
-        )
+        assert folder_bytes(there.folder(record.run_id)) == folder_bytes(here.folder(record.run_id))
     assert names_in(folder / "runs") == names_in(results / "runs")
     assert len(names_in(folder / "runs")) == 3
     for spec in specs:
@@ -200,7 +199,7 @@ def test_other_data_of_the_same_name_do_not_share_a_results_folder(
         (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
         assert "has runs on other data of the name 'digits'" in line
         assert run_id in line
-        assert old["dataset"]["fingerprint"][:12] in line
+        assert old.dataset.fingerprint[:12] in line
         assert load(row).fingerprint[:12] in line
         assert "pass another --results FOLDER" in line
     assert snapshot(results) == before

@@ -1,5 +1,6 @@
-"""The store: what is damaged is not taken for a run."""
+"""The store: what is damaged is not taken for a run, and nothing that reads moves it."""
 
+import hashlib
 import json
 import math
 import subprocess
@@ -9,49 +10,53 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import made
+from msgspec.structs import replace
 
-from bench.records.store import FORMAT, Store, seal
+from bench.records.schema import FORMAT, Record, RecordError
+from bench.records.store import Reader, Store
+from bench.records.text import UnknownFormatError
 from runs.stored_files import FILES, a_record, names_in
 from runs.tiny_runs import ROOT
 
 
-def test_what_is_saved_is_loaded(store: Store, saved: dict[str, Any]) -> None:
-    assert {key: saved[key] for key in a_record()} == a_record()
-    assert saved["files"] == {"predictions.npz": 1000, "weights.safetensors": 500}
-    folder = store.folder(saved["run_id"])
+def test_what_is_saved_is_loaded(store: Store, saved: Record) -> None:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+    assert saved == replace(a_record(), files=digests, digest=saved.digest)
+    folder = store.folder(saved.run_id)
     assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    assert store.load(saved.run_id) == saved
     assert list(store.records()) == [saved]
     assert names_in(store.root / ".partial") == []
 
 
-def test_no_such_run(store: Store) -> None:
+def test_no_such_run(store: Store, tmp_path: Path) -> None:
     assert store.load("digits-standard-none-s0") is None
     assert list(store.records()) == []
+    assert list(Reader(tmp_path / "nowhere").records()) == []
 
 
 def test_records_come_in_the_order_of_their_names(store: Store) -> None:
-    for name in ("c", "a", "b"):
-        store.save(a_record(name), {})
-    assert [record["run_id"] for record in store.records()] == ["a", "b", "c"]
+    for seed in (2, 0, 1):
+        store.save(a_record(seed), {})
+    assert [record.config.seed for record in store.records()] == [0, 1, 2]
 
 
-def test_numbers_that_json_lacks_become_null_at_any_depth(store: Store) -> None:
-    odd = {"x": [math.nan, (math.inf, 1.0)], "y": {"z": -math.inf}, 3: 0.1 + 0.2}
-    store.save(a_record(odd=odd), {})
-    record = store.load(a_record()["run_id"])
-    assert record is not None
-    assert record["odd"] == {"x": [None, [None, 1.0]], "y": {"z": None}, "3": 0.1 + 0.2}
-    text = (store.folder(record["run_id"]) / "record.json").read_text()
+def test_numbers_that_json_lacks_become_null(store: Store) -> None:
+    odd = a_record(metrics={"val": {"nll": math.inf, "f1": math.nan, "accuracy": 0.1 + 0.2}})
+    record = store.save(odd, {})
+    assert record.metrics.val == {"nll": None, "f1": None, "accuracy": 0.1 + 0.2}  # type: ignore[union-attr]
+    text = (store.folder(record.run_id) / "record.json").read_text()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
-def test_the_digest_is_over_all_values_and_their_order_does_not_count() -> None:
-    record = a_record(a=1, b=[1, 2])
-    sealed = seal(record)
-    assert seal(sealed) == sealed
-    assert seal(dict(reversed(record.items())))["digest"] == sealed["digest"]
-    assert seal({**record, "b": [2, 1]})["digest"] != sealed["digest"]
-    assert seal({**record, "a": 1.0000000000000002})["digest"] != sealed["digest"]
+def test_the_digest_is_over_all_values(store: Store) -> None:
+    first = store.save(a_record(0), {})
+    assert store.save(a_record(1), {}).digest != first.digest
+    store.remove(first.run_id)
+    assert store.save(a_record(0), {}).digest == first.digest
+    store.remove(first.run_id)
+    assert store.save(a_record(0, temperature=0.10000000000000002), {}).digest != first.digest
 
 
 def edit(folder: Path, old: str, new: str) -> None:
@@ -65,60 +70,160 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def linked(path: Path) -> None:
+    moved = path.rename(path.with_name("elsewhere"))
+    path.symlink_to(moved)
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "truncated record": (lambda f: truncate(f / "record.json"), "is not JSON"),
     "empty record": (lambda f: (f / "record.json").write_bytes(b""), "is not JSON"),
     "binary record": (lambda f: (f / "record.json").write_bytes(b"\xff\x00"), "is not JSON"),
+    "deep record": (lambda f: (f / "record.json").write_text("[" * 100_000), "is not JSON"),
     "no record": (lambda f: (f / "record.json").unlink(), "record.json is missing"),
+    "a linked record": (lambda f: linked(f / "record.json"), "no regular file"),
     "a list": (lambda f: (f / "record.json").write_text("[]"), f"not of format {FORMAT}"),
-    "other format": (
-        lambda f: edit(f, f'"format": {FORMAT}', '"format": 1'),
-        f"not of format {FORMAT}",
-    ),
     "edited number": (lambda f: edit(f, "0.1", "0.9"), "does not match its digest"),
     "NaN": (lambda f: edit(f, "0.1", "NaN"), "JSON"),
     "no digest": (lambda f: edit(f, '"digest"', '"diges"'), "does not match its digest"),
     "no predictions": (lambda f: (f / "predictions.npz").unlink(), "predictions.npz is missing"),
-    "short predictions": (lambda f: truncate(f / "predictions.npz"), "not its 1000 bytes"),
-    "short weights": (lambda f: truncate(f / "weights.safetensors"), "not its 500 bytes"),
+    "short predictions": (lambda f: truncate(f / "predictions.npz"), "predictions.npz is not what"),
+    "another bit": (lambda f: flip(f / "predictions.npz"), "predictions.npz is not what was"),
+    "other weights": (lambda f: flip(f / "weights.safetensors"), "weights.safetensors is not what"),
+    "linked weights": (lambda f: linked(f / "weights.safetensors"), "no regular file"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_run_is_set_aside_with_a_warning(
-    store: Store, saved: dict[str, Any], caplog: pytest.LogCaptureFixture, damage: str
+def test_a_damaged_run_is_left_out_and_what_makes_runs_sets_it_aside(
+    store: Store, saved: Record, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
-    store.save(a_record("whole"), FILES)
+    whole = store.save(a_record(1), FILES)
     spoil, reason = DAMAGE[damage]
-    spoil(store.folder(saved["run_id"]))
-    kept = names_in(store.folder(saved["run_id"]))
-    assert store.load(saved["run_id"]) is None
-    assert len(caplog.messages) == 1
-    assert f"run {saved['run_id']} is damaged" in caplog.messages[0]
-    assert reason in caplog.messages[0]
-    assert [record["run_id"] for record in store.records()] == ["whole"]
+    spoil(store.folder(saved.run_id))
+    kept = names_in(store.folder(saved.run_id))
+    for _ in range(2):
+        assert list(store.records()) == [whole]
+    (message,) = caplog.messages  # once
+    assert message.startswith(f"run {saved.run_id} in {store.root} is damaged and left out: ")
+    assert reason in message
+    assert names_in(store.folder(saved.run_id)) == kept
+    assert not (store.root / "set-aside").exists()
+
+    caplog.clear()
+    with store.lock(saved.run_id, wait=True):
+        assert store.claim(saved.run_id) is None
+    assert f"run {saved.run_id} is damaged" in caplog.text
     # Nothing is deleted, and the run can be run again.
     (aside,) = (store.root / "set-aside").iterdir()
-    assert aside.name.startswith(saved["run_id"])
+    assert aside.name.startswith(saved.run_id)
     assert names_in(aside) == kept
-    store.save(a_record(), FILES)
-    assert store.load(saved["run_id"]) == saved
+    assert store.save(a_record(), FILES) == saved
 
 
-def test_a_folder_under_a_false_name_is_damaged(store: Store, saved: dict[str, Any]) -> None:
-    store.folder(saved["run_id"]).rename(store.folder("other"))
+def test_a_folder_under_a_false_name_is_damaged(store: Store, saved: Record) -> None:
+    store.folder(saved.run_id).rename(store.folder("other"))
     assert store.load("other") is None
-    assert names_in(store.root / "runs") == []
+    assert names_in(store.root / "runs") == ["other"]
 
 
-def test_a_stray_file_among_the_runs_is_no_run(store: Store, saved: dict[str, Any]) -> None:
+def test_reading_changes_nothing(store: Store, saved: Record, tmp_path: Path) -> None:
+    (store.root / "runs" / "digits-standard-0123-s9").mkdir()  # still being copied
+    before = sorted(store.root.rglob("*"))
+    assert list(Reader(store.root).records()) == [saved]
+    assert sorted(store.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("format_", [0, 1, 4, 99])
+def test_an_unknown_format_is_an_error_and_never_moved(
+    store: Store, saved: Record, format_: int
+) -> None:
+    edit(store.folder(saved.run_id), f'"format": {FORMAT}', f'"format": {format_}')
+    for read in (store.load, store.claim):
+        with pytest.raises(
+            UnknownFormatError, match=rf"format {format_}; .* formats 2 and {FORMAT}"
+        ):
+            read(saved.run_id)
+    assert store.run_ids() == [saved.run_id]
+
+
+def as_format_2(folder: Path) -> None:
+    """The record as format 2 had it: sizes of files, diagnostics among an epoch's fields."""
+    path = folder / "record.json"
+    values = json.loads(path.read_bytes())
+    del values["digest"], values["code"], values["cost"]["paper_flops"]
+    values["format"] = 2
+    values["files"] = {name: (folder / name).stat().st_size for name in values["files"]}
+    values["history"] = [
+        {**{k: v for k, v in one.items() if k != "diagnostics"}, **one["diagnostics"]}
+        for one in values["history"]
+    ]
+    canonical = json.dumps(values, sort_keys=True).encode()
+    path.write_text(json.dumps({**values, "digest": hashlib.sha256(canonical).hexdigest()}))
+
+
+def test_format_2_is_converted(store: Store) -> None:
+    history = [
+        {"epoch": 0, "progress": 1.0, "diagnostics": {"theta": [[0.25, 0.75]], "alpha": 0.5}}
+    ]
+    saved = store.save(a_record(history=history), FILES)
+    as_format_2(store.folder(saved.run_id))
+    found = store.load(saved.run_id)
+    assert found is not None
+    assert replace(found, digest="") == replace(saved, digest="")
+    truncate(store.folder(saved.run_id) / "predictions.npz")
+    with pytest.raises(RecordError, match=r"predictions.npz is missing or has not its 1000 bytes"):
+        store.read(saved.run_id)
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "a status": ({"status": "maybe"}, "maybe"),
+    "no metrics": ({"metrics": None}, "metrics"),
+    "text for a number": ({"temperature": "1"}, "temperature"),
+    "no FLOPs": ({"cost": {"flops": 0}}, "cost.flops"),
+    "negative FLOPs": ({"cost": {"flops": -5}}, "cost.flops"),
+    "accuracy": (
+        {"metrics": {"val": {"accuracy": 7.0}}},
+        r"val.accuracy is 7: must be in \[0, 1\]",
+    ),
+    "a path": ({"config": {"dataset": "../../x"}}, "dataset"),
+    "a line": ({"config": {"dataset": "digits\n"}}, "dataset"),
+    "300 letters": ({"config": {"dataset": "x" * 300}}, "dataset"),
+    "NUL": ({"label": "a\0b"}, "label"),
+    "an id with a path": ({"config_id": "../x"}, "config_id"),
+    "a method with a path": ({"config": {"method": {"name": "/etc/x"}}}, "method.name"),
+    "a file": ({"files": {"../../../run_all.sh": "0" * 64}}, "files"),
+    "no digest of a file": ({"files": {"predictions.npz": "x"}}, "files"),
+    "an unknown field": ({"extra": 1}, "extra"),
+    "a severity": ({"metrics": {"corruptions": {"blur": {"6": {}}}}}, "corruptions"),
+    "a corruption": ({"metrics": {"corruptions": {"../x": {"1": {}}}}}, "corruptions"),
+    "a negative seed": ({"config": {"seed": -1}}, "seed"),
+    "another dataset": ({"dataset": {"name": "blood"}}, "dataset.name"),
+    "a task": ({"dataset": {"task": "ranking"}}, "dataset.task"),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_record_is_checked_as_a_whole(hostile: str) -> None:
+    values, where = HOSTILE[hostile]
+    with pytest.raises(RecordError, match=where):
+        made(values)
+
+
+def test_a_stray_file_among_the_runs_is_no_run(store: Store, saved: Record) -> None:
     (store.root / "runs" / ".DS_Store").write_text("")
     assert list(store.records()) == [saved]
 
 
-def test_a_removed_run_is_gone(store: Store, saved: dict[str, Any]) -> None:
-    store.remove(saved["run_id"])
-    assert store.load(saved["run_id"]) is None
+def test_a_removed_run_is_gone(store: Store, saved: Record) -> None:
+    store.remove(saved.run_id)
+    assert store.load(saved.run_id) is None
     assert names_in(store.root / "runs") == names_in(store.root / ".partial") == []
 
 

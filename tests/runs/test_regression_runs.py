@@ -16,7 +16,8 @@ from bench.data.row import DatasetRow
 from bench.data.table import find
 from bench.figures.__main__ import main as figures_main
 from bench.metrics.table import keys_for
-from bench.records.store import Record, Store, seal
+from bench.records.schema import Record
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.loaded import load_dataset
 from bench.runs.run import build, run_one
@@ -60,7 +61,7 @@ def values(row: DatasetRow, cache: Path) -> Values:
             chosen = config(method, training=training, **CHOICES[method])
             chosen = dataclasses.replace(chosen, dataset=row.name)
             record, files = run_one(chosen, data=None, cache=cache, device=CPU, row=row)
-            known[method] = chosen, seal(record), files
+            known[method] = chosen, record, files
         return known[method]
 
     return run
@@ -69,16 +70,16 @@ def values(row: DatasetRow, cache: Path) -> Values:
 @each_method
 def test_the_record_says_what_was_scaled(values: Values, row: DatasetRow, method: str) -> None:
     _, record, files = values(method)
-    facts, arrays = record["dataset"], arrays_of(files)
-    assert (facts["name"], facts["task"], facts["n_classes"]) == (row.name, "regression", 0)
-    assert (facts["sizes"], facts["shift_images"]) == (SIZES, SIZES["test"])
-    assert tuple(facts["target_range"]) == TARGET_RANGE
+    facts, arrays = record.dataset, arrays_of(files)
+    assert (facts.name, facts.task, facts.n_classes) == (row.name, "regression", 0)
+    assert (facts.sizes, facts.shift_images) == (SIZES, SIZES["test"])
+    assert tuple(facts.target_range) == TARGET_RANGE
     # From 15..65 as 20..60 is to 0..1.
     expected = np.linspace(-0.125, 1.125, SIZES["test"])
     assert arrays["test/y"] == pytest.approx(expected, abs=1e-6)
     assert arrays["ood/y"] == pytest.approx(expected, abs=1e-6)
     assert arrays["test/members"].shape == (SIZES["test"], N_MEMBERS[method], 2)
-    losses = [entry["parts"][0]["train_loss"] for entry in record["history"]]
+    losses = [entry.parts[0].train_loss for entry in record.history]
     assert losses[-1] < losses[0]
 
 
@@ -89,10 +90,10 @@ def test_metrics_are_those_of_the_stored_predictions(values: Values, method: str
     for split in ("val", "test"):
         expected = value_scores(
             arrays[f"{split}/members"], arrays["weights"], arrays[f"{split}/y"],
-            record["temperature"],
+            record.temperature,
         )  # fmt: skip
         assert set(expected) == set(keys_for("regression"))
-        assert record["metrics"][split] == pytest.approx(expected, abs=1e-6, rel=1e-6)
+        assert getattr(record.metrics, split) == pytest.approx(expected, abs=1e-6, rel=1e-6)
 
 
 @each_method
@@ -107,9 +108,9 @@ def test_the_temperature_is_the_mean_squared_residual_of_validation(
             arrays["val/members"], arrays["weights"], arrays["val/y"], temperature
         )["nll_ts"]  # fmt: skip
 
-    best = nll(record["temperature"])
-    assert best < min(nll(record["temperature"] * factor) for factor in (0.9, 0.99, 1.01, 1.1))
-    assert record["metrics"]["val"]["nll_ts"] == pytest.approx(best, abs=1e-6)
+    best = nll(record.temperature)
+    assert best < min(nll(record.temperature * factor) for factor in (0.9, 0.99, 1.01, 1.1))
+    assert record.metrics.val["nll_ts"] == pytest.approx(best, abs=1e-6)
 
 
 @each_method
@@ -119,8 +120,8 @@ def test_metrics_under_corruption_are_those_of_the_stored_mixtures(
     _, record, files = values(method)
     arrays = arrays_of(files)
     for name in FEW_CORRUPTIONS:
-        assert list(record["metrics"]["corruptions"][name]) == ["1", "2", "3", "4", "5"]
-        for severity, found in record["metrics"]["corruptions"][name].items():
+        assert list(record.metrics.corruptions[name]) == [1, 2, 3, 4, 5]
+        for severity, found in record.metrics.corruptions[name].items():
             mixed_BC = arrays[f"ood/{name}/{severity}"].astype(np.float64)
             y_B = arrays["ood/y"].astype(np.float64)
             expected = gaussian_scores(mixed_BC[:, 0], np.exp(mixed_BC[:, 1]), y_B)
@@ -147,9 +148,9 @@ def test_metrics_under_corruption_are_those_of_the_stored_weights(
         ).numpy()  # fmt: skip
         expected = value_scores(
             bounded(outputs_BMC), arrays_of(files)["weights"], dataset.test.y_B,
-            record["temperature"],
+            record.temperature,
         )  # fmt: skip
-        found = record["metrics"]["corruptions"][name][str(severity)]
+        found = record.metrics.corruptions[name][severity]
         assert found == pytest.approx(expected, abs=1e-5)
 
 
@@ -184,13 +185,13 @@ def test_the_command_line_summarises_and_draws_all_methods(
         # The same bits as by run_one, and the table has them.
         assert folder_bytes(Store(results).folder(chosen.run_id)) == files
         test, ood = (summary[chosen.run_id, split] for split in ("test", "ood"))
-        for metric, value in record["metrics"]["test"].items():
+        for metric, value in record.metrics.test.items():
             assert test[metric] == pytest.approx(value, rel=1e-12)
             sets = [by_severity[s][metric] for by_severity in
-                    record["metrics"]["corruptions"].values() for s in by_severity]  # fmt: skip
+                    record.metrics.corruptions.values() for s in by_severity]  # fmt: skip
             assert len(sets) == 10
             assert ood[metric] == pytest.approx(np.mean(sets), rel=1e-9)
-    best = min(values(method)[1]["metrics"]["test"]["mse"] for method in CHOICES)
+    best = min(values(method)[1].metrics.test["mse"] for method in CHOICES)
     assert f"{best:.3f} *" in out
 
     assert drawn(results, tmp_path / "plots") == [

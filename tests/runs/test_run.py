@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import safetensors.torch
@@ -13,7 +14,8 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from bench.data.dataset import Dataset, Split
 from bench.metrics.table import evaluate, fit_temperature, keys_for
-from bench.records.store import FORMAT, Record, Store
+from bench.records.schema import FORMAT, Record, finite
+from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.loaded import load_dataset
@@ -46,27 +48,24 @@ each_method = pytest.mark.parametrize(
 def test_a_record_says_what_was_run_on_what(run: Run, method: str, options: dict[str, Any]) -> None:
     record, files = run(method, **options)
     chosen = config(method, **options)
-    assert set(record) == {
-        "format", "run_id", "config_id", "category", "label", "config", "status", "stage",
-        "dataset", "history", "temperature", "metrics", "cost", "timings", "environment", "digest",
-    }  # fmt: skip
-    assert (record["format"], record["status"], record["stage"]) == (FORMAT, "done", "final")
-    assert (record["run_id"], record["config_id"]) == (chosen.run_id, chosen.config_id)
-    assert RunConfig.from_dict(record["config"]) == chosen
+    assert (record.format, record.status, record.stage) == (FORMAT, "done", "final")
+    assert (record.run_id, record.config_id) == (chosen.run_id, chosen.config_id)
+    assert RunConfig.recorded(record.config) == chosen
     digits = load_dataset("digits", None)
-    facts = dict(record["dataset"])
+    facts = msgspec.to_builtins(record.dataset)
     # What the corrupted images were made by: versions, of which numpy's is one.
     assert f"numpy {np.__version__}" in facts.pop("corruptions")
     assert facts == {
-        "name": "digits", "task": "classification", "n_classes": 10, "shape": [8, 8, 1],
+        "name": "digits", "task": "classification", "n_classes": 10, "shape": (8, 8, 1),
         "sizes": {"train": 1077, "val": 360, "test": 360}, "fingerprint": digits.fingerprint,
         "shift_images": 360, "target_range": None, "augment": "none",
+        "class_names": None, "duplicates": {}, "flags": [],
     }  # fmt: skip
     assert set(files) == {"predictions.npz", "weights.safetensors"}
-    assert [entry["epoch"] for entry in record["history"]] == [0]
-    assert torch.__version__.startswith(record["environment"]["packages"]["torch"])
-    assert all(value >= 0 for value in record["timings"].values())
-    assert record["timings"]["train_s"] > 0
+    assert [epoch.epoch for epoch in record.history] == [0]
+    assert torch.__version__.startswith(record.environment.packages["torch"])
+    assert all(value >= 0 for value in msgspec.structs.astuple(record.timings))
+    assert record.timings.train_s > 0
 
 
 @each_method
@@ -75,11 +74,11 @@ def test_all_metrics_are_there_for_every_split_and_corruption(
 ) -> None:
     record, _ = run(method, **options)
     keys = set(keys_for("classification"))
-    assert set(record["metrics"]["val"]) == set(record["metrics"]["test"]) == keys
-    shifted = record["metrics"]["corruptions"]
+    assert set(record.metrics.val) == set(record.metrics.test) == keys
+    shifted = record.metrics.corruptions
     assert list(shifted) == list(FEW_CORRUPTIONS)
     for by_severity in shifted.values():
-        assert list(by_severity) == ["1", "2", "3", "4", "5"]
+        assert list(by_severity) == [1, 2, 3, 4, 5]
         assert all(set(values) == keys for values in by_severity.values())
 
 
@@ -89,19 +88,19 @@ def test_the_metrics_can_be_recomputed_from_the_files_to_the_last_bit(
 ) -> None:
     record, files = run(method, **options)
     store.save(record, files)
-    run_id, temperature, found = record["run_id"], record["temperature"], record["metrics"]
+    run_id, temperature, found = record.run_id, record.temperature, record.metrics
     assert fit_temperature(stored(store.root, run_id, "val")) == temperature
     for split in ("val", "test"):
         again = evaluate(stored(store.root, run_id, split), temperature)
-        np.testing.assert_equal(again, found[split])
+        assert finite(again) == getattr(found, split)
     for corruption, severity, predictive in shifted(store.root, run_id):
-        again = evaluate(predictive, temperature)
+        again = finite(evaluate(predictive, temperature))
         of_mixtures = {
             key: value
-            for key, value in found["corruptions"][corruption][str(severity)].items()
+            for key, value in found.corruptions[corruption][severity].items()
             if not keys_for("classification")[key].reads_members
         }
-        np.testing.assert_equal({key: again[key] for key in of_mixtures}, of_mixtures)
+        assert {key: again[key] for key in of_mixtures} == of_mixtures
 
 
 @pytest.mark.parametrize("index", range(len(CHOICES)))
@@ -115,12 +114,12 @@ def test_the_metrics_are_those_of_the_stored_predictions(run: Run, index: int) -
         y_B = arrays[f"{split}/y"]
         assert np.array_equal(y_B, dataset.splits[split].y_B)
         p_BC = np.exp(arrays[f"{split}/mixed"].astype(np.float64))
-        found = record["metrics"][split]
+        found = getattr(record.metrics, split)
         assert p_BC == pytest.approx(mixture(arrays, split), abs=1e-6)
         for name, value in scores(p_BC, y_B).items():
             # scikit-learn's log loss scales rows to sum to 1; stored, they do so to 1e-6.
             assert found[name] == pytest.approx(value, abs=1e-6), (split, name)
-        scaled_BC = softmax(np.log(p_BC) / record["temperature"], axis=1)
+        scaled_BC = softmax(np.log(p_BC) / record.temperature, axis=1)
         for name in ("nll", "brier", "ece"):
             value = scores(scaled_BC, y_B)[name]
             assert found[f"{name}_ts"] == pytest.approx(value, abs=1e-6), (split, name)
@@ -133,10 +132,10 @@ def test_the_metrics_under_corruption_are_those_of_the_stored_mixtures(
     record, files = run(method, **options)
     arrays = arrays_of(files)
     for name in FEW_CORRUPTIONS:
-        for severity in ("1", "5"):
+        for severity in (1, 5):
             log_p_BC = arrays[f"ood/{name}/{severity}"].astype(np.float64)
             assert logsumexp(log_p_BC, axis=1) == pytest.approx(0, abs=1e-5)
-            found = record["metrics"]["corruptions"][name][severity]
+            found = record.metrics.corruptions[name][severity]
             for metric, expected in scores(np.exp(log_p_BC), arrays["test/y"]).items():
                 assert found[metric] == pytest.approx(expected, abs=1e-6), (name, metric)
 
@@ -154,7 +153,7 @@ def test_the_temperature_is_the_best_on_validation(
         return float(-scaled_BC[np.arange(len(y_B)), y_B].mean())
 
     grid = np.exp(np.linspace(-5, 5, 201))
-    assert nll(record["temperature"]) <= min(map(nll, grid)) + 1e-9
+    assert nll(record.temperature) <= min(map(nll, grid)) + 1e-9
 
 
 @each_method
@@ -188,27 +187,27 @@ def test_costs_are_those_of_the_deployed_network(run: Run) -> None:
     expected = {
         "flops": flops, "params": params, "paper_flops": flops + 32, "paper_params": params + 32,
     }  # fmt: skip
-    assert {key: record["cost"][key] for key in expected} == expected
+    assert {key: getattr(record.cost, key) for key in expected} == expected
     ensemble, _ = run("ensemble", n_members=2)
-    assert {key: ensemble["cost"][key] for key in expected} == {
+    assert {key: getattr(ensemble.cost, key) for key in expected} == {
         key: 2 * value for key, value in expected.items()
     }
     for each in (record, ensemble):
-        assert sum(each["cost"]["flops_by_part"].values()) == each["cost"]["flops"]
+        assert sum(each.cost.flops_by_part.values()) == each.cost.flops
 
 
 def test_the_last_epoch_of_the_history_is_the_validation_of_the_record(run: Run) -> None:
     record, _ = run()
-    last = record["history"][-1]["val"]
+    last = record.history[-1].val
     # Up to rounding: training validates the network as it is trained, the record the fused one.
-    assert last == pytest.approx({key: record["metrics"]["val"][key] for key in last}, rel=1e-4)
+    assert last == pytest.approx({key: record.metrics.val[key] for key in last}, rel=1e-4)
 
 
 def test_a_run_repeated_has_the_same_bits(run: Run, cache: Path) -> None:
     first, files = run("mc_dropout", rate=0.3)
     again, same_files = run_one(config("mc_dropout", rate=0.3), data=None, cache=cache, device=CPU)
-    assert again["metrics"] == first["metrics"]
-    assert again["history"] == first["history"]
+    assert again.metrics == first.metrics
+    assert again.history == first.history
     assert same_files == files
 
 
@@ -229,12 +228,12 @@ def test_nothing_but_the_last_look_depends_on_the_test_split(
     record, other_files = run_one(
         config("sae", **options), data=None, cache=tmp_path / "cache", device=CPU
     )
-    assert record["history"] == honest["history"]
-    assert record["temperature"] == honest["temperature"]
-    assert record["metrics"]["val"] == honest["metrics"]["val"]
+    assert record.history == honest.history
+    assert record.temperature == honest.temperature
+    assert record.metrics.val == honest.metrics.val
     assert other_files["weights.safetensors"] == files["weights.safetensors"]
     # The poison works.
-    assert record["metrics"]["test"]["nll"] != honest["metrics"]["test"]["nll"]
+    assert record.metrics.test["nll"] != honest.metrics.test["nll"]
 
 
 def test_a_failure_keeps_its_reason() -> None:
@@ -244,11 +243,11 @@ def test_a_failure_keeps_its_reason() -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         fail()
     record = run_module.failure(config(), raised.value)
-    assert record["status"] == "failed"
-    assert record["run_id"] == config().run_id
-    assert record["error"]["type"] == "ZeroDivisionError"
-    assert record["error"]["message"] == "no luck"
-    assert 'raise ZeroDivisionError("no luck")' in record["error"]["traceback"]
+    assert record.status == "failed"
+    assert record.run_id == config().run_id
+    assert record.error.type == "ZeroDivisionError"
+    assert record.error.message == "no luck"
+    assert 'raise ZeroDivisionError("no luck")' in record.error.traceback
 
 
 def test_stochastic_members_draw_by_seed_and_split_alone() -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS, find
-from bench.records.store import Record, StorageError, seal
+from bench.records.schema import Record
+from bench.records.store import StorageError
 from bench.runs import loaded
 from bench.runs.loaded import corrupted_tests, load_dataset
 from bench.runs.run import run_one
@@ -163,7 +164,7 @@ def test_a_part_of_the_test_split_is_corrupted_with_its_labels(
     record, files = run_one(config(), data=None, cache=cache, device=CPU, row=row)
     dataset = load_dataset(row, None, cache)
     part = dataset.shift_test
-    assert record["dataset"]["shift_images"] == len(part.y_B) == 100
+    assert record.dataset.shift_images == len(part.y_B) == 100
     # Rows of the test split with their labels, none of them twice.
     whole = Counter((i.tobytes(), int(y)) for i, y in
                     zip(dataset.test.images_BHWQ, dataset.test.y_B, strict=True))  # fmt: skip
@@ -179,7 +180,7 @@ def test_a_part_of_the_test_split_is_corrupted_with_its_labels(
             for name in FEW_CORRUPTIONS for severity in range(1, 6)]  # fmt: skip
     assert_same(seen.evaluated[-10:], [channels_first(images) for images in sets])
     for name in FEW_CORRUPTIONS:
-        for severity, found in record["metrics"]["corruptions"][name].items():
+        for severity, found in record.metrics.corruptions[name].items():
             p_BC = np.exp(arrays[f"ood/{name}/{severity}"].astype(np.float64))
             assert p_BC.shape == (100, 10)
             for metric, value in scores(p_BC, arrays["ood/y"]).items():
@@ -189,9 +190,9 @@ def test_a_part_of_the_test_split_is_corrupted_with_its_labels(
     usual, usual_files = run()
     assert len(arrays_of(usual_files)["ood/y"]) == 360
     for key in ("history", "temperature", "cost", "run_id"):
-        assert seal(record)[key] == usual[key]
+        assert getattr(record, key) == getattr(usual, key)
     for split in ("val", "test"):
-        assert record["metrics"][split] == usual["metrics"][split]
+        assert getattr(record.metrics, split) == getattr(usual.metrics, split)
     assert files["weights.safetensors"] == usual_files["weights.safetensors"]
 
 
@@ -212,7 +213,7 @@ def test_large_corrupted_sets_are_read_one_at_a_time_with_the_same_result(
     for _ in range(2):
         chosen = config("sae", n_inputs=2, n_exits=2)
         again, same_files = run_one(chosen, data=None, cache=cache, device=CPU)
-        assert again["metrics"] == record["metrics"]
+        assert again.metrics == record.metrics
         assert same_files == files
     sets = corrupted_tests(load_dataset(DATASETS["digits"], None, cache), cache)
     assert iter(sets) is sets  # no list of all of them

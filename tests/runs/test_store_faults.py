@@ -44,7 +44,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(
     assert names_in(store.root / "runs") == []
     assert names_in(store.root / ".partial") == []
     store.save(a_record(), FILES)
-    assert store.load(a_record()["run_id"]) is not None
+    assert store.load(a_record().run_id) is not None
 
 
 def test_a_killed_processs_remains_are_cleaned(store: Store) -> None:
@@ -52,16 +52,17 @@ def test_a_killed_processs_remains_are_cleaned(store: Store) -> None:
         import signal, bench.records.store
         def die(*_):
             os.kill(os.getpid(), signal.SIGKILL)
-        os.fsync = lambda descriptor: None
-        Path.rename = die
-        store.save({"format": FORMAT, "run_id": "a"}, {"old.bin": b"old"})
+        os.fsync = die
+        store.save(a_record(), {PREDICTIONS: b"old"})
     """
     with in_a_process(code, str(store.root)) as process:
         assert process.wait(20) == -9
-    assert names_in(store.root / ".partial" / "a") == ["old.bin", "record.json"]
-    assert store.load("a") is None
-    store.save(a_record("a"), {"new.bin": b"new"})
-    assert names_in(store.folder("a")) == ["new.bin", "record.json"]
+    run_id = a_record().run_id
+    (left,) = (store.root / ".partial" / run_id).iterdir()
+    assert left.suffix == ".partial"
+    assert store.load(run_id) is None
+    store.save(a_record(), {"weights.safetensors": b"new"})
+    assert names_in(store.folder(run_id)) == ["record.json", "weights.safetensors"]
     assert names_in(store.root / ".partial") == []
 
 
@@ -152,19 +153,20 @@ def test_a_full_file_system(tmp_path: Path) -> None:
     root.mkdir()
     code = (
         "import sys; from pathlib import Path; from bench.records.store import *\n"
+        "from runs.stored_files import a_record\n"
         "store = Store(Path(sys.argv[1]))\n"
-        "store.save({'format': FORMAT, 'run_id': 'small'}, {'x.bin': bytes(1000)})\n"
-        "try: store.save({'format': FORMAT, 'run_id': 'big'}, {'x.bin': bytes(1 << 20)})\n"
+        "store.save(a_record(0), {'predictions.npz': bytes(1000)})\n"
+        "try: store.save(a_record(1), {'predictions.npz': bytes(1 << 20)})\n"
         "except StorageError as error: print(error)\n"
         "try: write_file(store.root / 'summary.csv', bytes(1 << 20))\n"
         "except StorageError as error: print(error)\n"
-        "print([record['run_id'] for record in store.records()])\n"
+        "print([record.run_id for record in store.records()])\n"
         "print(*sorted(p.name for p in store.root.iterdir()), *store._partial.iterdir())\n"
     )
     script = 'mount -t tmpfs -o size=128k tmpfs "$1" || exit 77; exec "$2" -c "$3" "$1"'
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(root), sys.executable, code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,
         check=False,
@@ -174,7 +176,12 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         pytest.skip("mounting a file system is not allowed here")
     full = f"results folder {root}: No space left on device; make room or rights there, or pass "
     full += "--results FOLDER. Finished runs are kept."
-    assert done.stdout.splitlines() == [full, full, "['small']", ".locks .partial runs"]
+    assert done.stdout.splitlines() == [
+        full,
+        full,
+        f"['{a_record().run_id}']",
+        ".locks .partial runs",
+    ]
 
 
 def test_a_file_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

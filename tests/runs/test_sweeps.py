@@ -12,7 +12,8 @@ import pytest
 
 import methods
 from bench.compare import main
-from bench.records.store import Record, Store
+from bench.records.schema import Record
+from bench.records.store import Store
 from runs.tiny_runs import (
     HERE,
     TINY,
@@ -85,11 +86,10 @@ def assert_whole(store: Store, run: Run, *known: tuple[str, dict[str, Any]]) -> 
         record, files = run(method, **options)
         stored = store.load(config(method, **options).run_id)
         assert stored is not None
-        on_disk = folder_bytes(store.folder(stored["run_id"]))
+        on_disk = folder_bytes(store.folder(stored.run_id))
         assert on_disk.keys() == files.keys()
         # By name: a diff of their bytes would take pytest minutes.
         assert [name for name in files if on_disk[name] != files[name]] == []
-        del stored["files"]
         assert without_circumstances(stored) == without_circumstances(record)
 
 
@@ -108,8 +108,8 @@ def test_workers_give_the_same_bits_and_a_dying_run_is_recorded(
     assert code == 1, err
     # The worker is killed after the other two runs are there; its run is tried once more.
     assert (tmp_path / "deaths").read_text() == "died\n" * 2
-    dying = [record for record in store.records() if record["status"] == "failed"]
-    assert [record["config"]["method"]["name"] for record in dying] == ["dying"]
+    dying = [record for record in store.records() if record.status == "failed"]
+    assert [record.config.method.name for record in dying] == ["dying"]
     assert dying[0]["error"]["message"].startswith("its worker process died ")
     assert f"failed {dying[0]['run_id']} (W=8 D=2): WorkerDied: its worker process died" in out
     assert "3 runs, 0 of them already in" in err
@@ -136,7 +136,7 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
     assert worker != sweep.pid
     assert is_deaf_to_ctrl_c(worker)
     assert not is_deaf_to_ctrl_c(sweep.pid)
-    assert [record["config"]["method"]["name"] for record in store.records()] == ["standard"]
+    assert [record.config.method.name for record in store.records()] == ["standard"]
     if strike == signal.SIGKILL:
         sweep.kill()
     else:
@@ -158,7 +158,7 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
     # The same command, this time without a nap.
     before = store.folder(config().run_id).stat().st_mtime_ns
     assert main([*arguments, "--workers", "0"]) == 0
-    assert [r["config"]["method"]["name"] for r in store.records()] == ["sleepy", "standard"]
+    assert [r.config.method.name for r in store.records()] == ["sleepy", "standard"]
     assert store.folder(config().run_id).stat().st_mtime_ns == before
     assert list((results / ".partial").iterdir()) == []
 
@@ -172,8 +172,8 @@ def test_two_sweeps_on_one_folder_lose_and_double_nothing(results: Path, run: Ru
     ends = [finish(sweep) for sweep in sweeps]
     assert [code for code, _, _ in ends] == [0, 0], ends
     store = Store(results)
-    assert [record["config"]["seed"] for record in store.records()] == [0, 1, 2, 3]
-    assert {record["status"] for record in store.records()} == {"done"}
+    assert [record.config.seed for record in store.records()] == [0, 1, 2, 3]
+    assert {record.status for record in store.records()} == {"done"}
     # Nothing was set aside, replaced or left over, and both saw everything.
     assert not (results / "set-aside").exists()
     assert list((results / ".partial").iterdir()) == []

@@ -85,8 +85,8 @@ def test_progress_runs_from_exactly_0_to_exactly_1() -> None:
     assert method.seen[0] == 0.0
     assert method.seen[-1] == 1.0
     assert method.seen == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
-    assert [entry["progress"] for entry in history] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert [entry["told"] for entry in history] == [entry["progress"] for entry in history]
+    assert [entry.progress for entry in history] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert [entry.diagnostics["told"] for entry in history] == [entry.progress for entry in history]
 
 
 def test_a_single_step_has_progress_0() -> None:
@@ -102,8 +102,8 @@ def test_each_group_is_clipped_by_itself(steps: list[Step]) -> None:
     assert a.tolist() == pytest.approx([2 * 3 / 4] * 4, rel=1e-5)
     assert b.tolist() == pytest.approx([2 * 0.5 / 4] * 4, rel=1e-5)
     # What is recorded is the norm before the clip; an empty group does not show up.
-    assert history[0]["parts"][0]["gradient_norms"] == pytest.approx({"a": 4.0, "b": 4.0})
-    assert history[0]["parts"][0]["clipped"] == {"a": 1.0, "b": 1.0}
+    assert history[0].parts[0].gradient_norms == pytest.approx({"a": 4.0, "b": 4.0})
+    assert history[0].parts[0].clipped == {"a": 1.0, "b": 1.0}
 
 
 def test_a_gradient_within_the_limit_is_left_as_it_is(steps: list[Step]) -> None:
@@ -126,7 +126,7 @@ def test_the_loss_is_the_mean_over_steps() -> None:
     # At slope 0 the loss is what the script says: 1 in the first step of two, 4 in the second.
     method = Scripted(slope=0.0, losses={0.0: 1.0, 1.0: 4.0})
     history = train_on(method, toy_dataset(8), epochs=1, batch_size=4)
-    assert history[0]["parts"][0]["train_loss"] == 2.5
+    assert history[0].parts[0].train_loss == 2.5
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 3)])
@@ -164,11 +164,11 @@ def test_depth_logits_have_a_limit_and_a_pace_of_their_own(steps: list[Step]) ->
     assert depth[0]["lr"] == pytest.approx(7 * steps[0][0]["lr"])
     norms = [float(group["gradients"][0].norm()) for group in depth]
     assert max(norms) <= 1e-4 * (1 + 1e-4)
-    assert history[0]["parts"][0]["gradient_norms"]["depth_logits"] > 1e-4
+    assert history[0].parts[0].gradient_norms["depth_logits"] > 1e-4
     # The other group's own limit is out of reach.
     gradients = [torch.cat([g.flatten() for g in step[0]["gradients"]]) for step in steps]
     means = sum(float(g.norm()) for g in gradients) / len(gradients)
-    assert history[0]["parts"][0]["gradient_norms"]["weights"] == pytest.approx(means, rel=1e-4)
+    assert history[0].parts[0].gradient_norms["weights"] == pytest.approx(means, rel=1e-4)
 
 
 def test_members_trained_together_are_those_trained_apart() -> None:
@@ -214,8 +214,8 @@ def test_it_learns() -> None:
         return metrics.evaluate(predictive, None)
 
     history = train_on(build(config(width=64), dataset), dataset, validate, epochs=15)
-    accuracies = [entry["val"]["accuracy"] for entry in history]
+    accuracies = [entry.val["accuracy"] for entry in history]
     assert accuracies[-1] > 0.9
     assert accuracies[-1] > accuracies[0]
-    losses = [entry["parts"][0]["train_loss"] for entry in history]
+    losses = [entry.parts[0].train_loss for entry in history]
     assert losses[-1] < 0.5 * losses[0]

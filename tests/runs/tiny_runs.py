@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
+    from bench.records.schema import Record
     from bench.runs.config import RunConfig
 
 HERE = Path(__file__).parent
@@ -74,9 +76,10 @@ def start(
     )
 
 
-def without_circumstances(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without what differs from one execution to the next."""
-    return {k: v for k, v in record.items() if k not in {"timings", "environment", "digest"}}
+def without_circumstances(record: Record | None) -> dict[str, Any]:
+    """A record without what differs from one execution to the next, and without its files."""
+    fields = msgspec.to_builtins(record, str_keys=True)
+    return {k: fields[k] for k in fields if k not in {"timings", "environment", "digest", "files"}}
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from made_records import failed, fields, finished
 from optuna.trial import FrozenTrial
 
 from bench.data.table import DATASETS
+from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Engine, Outcome
-from bench.runs.run import identity
 from bench.search.design import first_design
 from bench.search.history import History
 from bench.search.objectives import Objective
@@ -29,25 +30,25 @@ OBJECTIVES = (
 )
 
 
-def closed_form_record(config: RunConfig) -> dict[str, Any]:
+def closed_form_record(config: RunConfig) -> FinishedRun:
     """Wide networks are better, many exits are dearer, alpha has its best value inside."""
     settings, width = config.settings.as_dict(), config.backbone_settings.width
-    return {
-        **identity(config),
-        "status": "done",
-        "metrics": {
-            "val": {
-                "accuracy": 1 - 1 / width - (settings["alpha_end"] - 0.3) ** 2,
-                "ece": settings["n_inputs"] / 10 + settings["temperature_end"] ** 2,
-            }
-        },
-        "cost": {
-            "flops": width**2 * settings["n_exits"],
-            "params": width * settings["n_inputs"],
-            "flops_by_part": {"other": width**2 * settings["n_exits"]},
-        },
-        "timings": {"train_s": 1.0, "evaluate_s": 1.0, "train_cpu_s": 1.0, "evaluate_cpu_s": 1.0},
-    }
+    return finished(
+        {
+            **fields(config),
+            "metrics": {
+                "val": {
+                    "accuracy": 1 - 1 / width - (settings["alpha_end"] - 0.3) ** 2,
+                    "ece": (settings["n_inputs"] / 10 + settings["temperature_end"] ** 2) / 10,
+                }
+            },
+            "cost": {
+                "flops": width**2 * settings["n_exits"],
+                "params": width * settings["n_inputs"],
+                "flops_by_part": {"other": width**2 * settings["n_exits"]},
+            },
+        }
+    )
 
 
 class ClosedFormEngine(Engine):
@@ -74,11 +75,11 @@ class ClosedFormEngine(Engine):
             raise KeyboardInterrupt
         self.taken.append(config.run_id)
         if self.store.load(config.run_id) is None:
-            record = closed_form_record(config)
             if self.fails(config):
                 error = {"type": "E", "message": "made to fail", "traceback": ""}
-                record = {**identity(config), "status": "failed", "error": error}
-            self.store.save(record, {})
+                self.store.save(failed({**fields(config), "error": error}), {})
+            else:
+                self.store.save(closed_form_record(config), {})
         future: Future[Outcome] = Future()
         status = "failed" if self.fails(config) else "done"
         future.set_result(Outcome(run_id=config.run_id, status=status))  # type: ignore[arg-type]

@@ -2,22 +2,20 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
+from made_records import failed, fields, made
 from runs.tiny_runs import config
 
 from bench.figures import heatmap, pareto
 from bench.records.frames import load_frames
+from bench.records.schema import Record
 from bench.records.search_budget import budget_lines, budgets, no_budgets
 from bench.records.store import Store, search_folder
-from search.closed_form import closed_form_record
 
 
-def searched(method: str, seed: int, train: float, evaluate: float) -> dict[str, Any]:
-    record = closed_form_record(config("sae", seed=seed))
-    record["config"]["method"]["name"] = method
+def searched(method: str, seed: int, train: float, evaluate: float) -> Record:
     timings = {"train_cpu_s": train, "evaluate_cpu_s": evaluate, "train_s": 1000.0}
-    return {**record, "timings": timings}
+    return made({"config": {"method": {"name": method}, "seed": seed}, "timings": timings})
 
 
 def store_search(results: Path) -> None:
@@ -25,8 +23,7 @@ def store_search(results: Path) -> None:
     store.save(searched("sae", 0, 10, 1), {})
     store.save(searched("sae", 1, 1000, 200), {})
     store.save(searched("ensemble", 2, 5, 0.25), {})
-    failed = {k: v for k, v in searched("ensemble", 3, 0, 0).items() if k != "timings"}
-    store.save({**failed, "status": "failed"}, {})
+    store.save(failed({"config": {"method": {"name": "ensemble"}, "seed": 3}}), {})
 
 
 def test_cpu_seconds_and_networks_by_method(tmp_path: Path) -> None:
@@ -61,12 +58,11 @@ def test_figures_say_what_the_search_has_cost(tmp_path: Path) -> None:
     runs = Store(tmp_path)
     metrics = {"accuracy": 0.9, "f1": 0.8, "nll": 0.3, "ece": 0.05}
     for n in (1, 2):
-        record = closed_form_record(config("sae", n_inputs=n))
-        record["metrics"] = {
+        scores = {
             "val": metrics, "test": metrics,
             "corruptions": {"blur": {str(s): metrics for s in range(1, 6)}},
         }  # fmt: skip
-        runs.save({**record, "dataset": {"task": "classification"}, "history": []}, {})
+        runs.save(made({**fields(config("sae", n_inputs=n)), "metrics": scores}), {})
     frames = load_frames(tmp_path)
     assert frames.budgets.equals(budgets(tmp_path))
     for module in (pareto, heatmap):  # of ood: tests/figures/test_ood.py

@@ -64,7 +64,7 @@ def outcome(results: Path) -> dict[str, Any]:
     for folder in (results, search_folder(results)):
         store = Store(folder)
         for record in store.records():
-            run = store.folder(record["run_id"])
+            run = store.folder(record.run_id)
             found[f"{folder == results}/{run.name}"] = (
                 without_circumstances(record),
                 folder_bytes(run),

@@ -62,15 +62,15 @@ def journal(results: Path) -> dict[str, list[optuna.trial.FrozenTrial]]:
 def test_search_then_test_on_fresh_seeds(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli(tmp_path, "--methods", "sae,standard", "--trials", "10", "--seeds", "1,2")
     assert code == 0
-    searched = list(Store(search_folder(tmp_path)).records())
-    assert {one["config"]["seed"] for one in searched} == {0}
-    assert all(set(one["metrics"]) == {"val"} and one["stage"] == "search" for one in searched)
-    final = list(Store(tmp_path).records())
-    assert {one["config"]["seed"] for one in final} == {1, 2}
-    assert all(set(one["metrics"]) == {"val", "test", "corruptions"} for one in final)
+    searched = list(Store(search_folder(tmp_path)).finished())
+    assert {one.config.seed for one in searched} == {0}
+    assert all(one.metrics.test is None and one.stage == "search" for one in searched)
+    final = list(Store(tmp_path).finished())
+    assert {one.config.seed for one in final} == {1, 2}
+    assert all(one.metrics.test and one.metrics.corruptions for one in final)
     # Only what was searched is tested, and all of it on every seed.
-    tested = {one["config_id"] for one in final}
-    assert tested <= {one["config_id"] for one in searched}
+    tested = {one.config_id for one in final}
+    assert tested <= {one.config_id for one in searched}
     assert len(final) == 2 * len(tested)
     # 8 cells and 2 more for SAE; the standard NN's two widths are all there is to try.
     trials = {name.split("-")[1]: found for name, found in journal(tmp_path).items()}
@@ -80,9 +80,9 @@ def test_search_then_test_on_fresh_seeds(cli: Cli, tmp_path: Path) -> None:
     found = budgets(tmp_path).set_index("method")
     assert dict(found["trained"]) == {"sae": 10, "standard": 2}
     seconds = sum(
-        one["timings"]["train_cpu_s"] + one["timings"]["evaluate_cpu_s"]
+        one.timings.train_cpu_s + one.timings.evaluate_cpu_s
         for one in searched
-        if one["config"]["method"]["name"] == "sae"
+        if one.config.method.name == "sae"
     )
     assert found.loc["sae", "core_seconds"] == pytest.approx(seconds)
     frames = load_frames(tmp_path)
@@ -121,7 +121,7 @@ def test_test_data_can_not_reach_the_search(
     clean, poison = (Store(search_folder(tmp_path / name)) for name in ("clean", "poisoned"))
     assert clean.run_ids() == poison.run_ids()
     for run_id in clean.run_ids():
-        one, other = (without_circumstances(s.load(run_id) or {}) for s in (clean, poison))
+        one, other = (without_circumstances(s.load(run_id)) for s in (clean, poison))
         # That the data differ is recorded.
         assert one["dataset"].pop("fingerprint") != other["dataset"].pop("fingerprint")
         assert one == other
@@ -135,9 +135,9 @@ def test_test_data_can_not_reach_the_search(
     assert finals[0].run_ids() == finals[1].run_ids()
     # The poison is real: whoever looked at the test split would have seen something else.
     for run_id in finals[0].run_ids():
-        one, other = ((store.load(run_id) or {})["metrics"] for store in finals)
-        assert one["val"] == other["val"]
-        assert one["test"] != other["test"]
+        one, other = (store.load(run_id).metrics for store in finals)
+        assert one.val == other.val
+        assert one.test != other.test
 
 
 def test_a_search_on_other_data_of_the_name_needs_another_folder(
@@ -165,10 +165,10 @@ def test_bounds_and_budget(cli: Cli, tmp_path: Path) -> None:
         "--max-flops", "600", "--budget", "paper",
     )  # fmt: skip
     assert code == 0
-    final = list(Store(tmp_path).records())
+    final = list(Store(tmp_path).finished())
     assert final
-    assert all(one["cost"]["flops"] <= 600 for one in final)
-    assert all(one["config"]["backbone"]["settings"]["width"] == 4 for one in final)
+    assert all(one.cost.flops <= 600 for one in final)
+    assert all(one.config.backbone.settings["width"] == 4 for one in final)
 
 
 def test_a_search_that_measures(cli: Cli, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_search_that_measures(cli: Cli, tmp_path: Path) -> None:
     both = set(plain.run_ids()) & set(other.run_ids())
     assert both
     for run_id in both:
-        one, two = (without_circumstances(s.load(run_id) or {}) for s in (plain, other))
+        one, two = (without_circumstances(s.load(run_id)) for s in (plain, other))
         assert one == two
         assert folder_bytes(plain.folder(run_id)) == folder_bytes(other.folder(run_id))
     before = journal(tmp_path / "timed")
@@ -242,6 +242,6 @@ def test_a_failed_run_is_a_failed_trial_and_the_others_go_on(
     )
     assert code == 1
     assert "made to fail" in out
-    finals = list(Store(tmp_path).records())
-    assert {one["config"]["backbone"]["settings"]["width"] for one in finals} == {4}
-    assert {one["config"]["method"]["name"] for one in finals} == {"standard", "mc_dropout"}
+    finals = list(Store(tmp_path).finished())
+    assert {one.config.backbone.settings["width"] for one in finals} == {4}
+    assert {one.config.method.name for one in finals} == {"standard", "mc_dropout"}

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_records import made
 from scipy.special import log_softmax, logsumexp
 
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import evaluate
-from bench.records.store import FORMAT, Store
+from bench.records.store import Store
 
 CORRUPTIONS = ("blur", "noise")
 Splits = Mapping[str, Predictive]
@@ -98,10 +99,7 @@ def save(
         corruption, severity = name.split("/")
         by_severity = metrics.setdefault("corruptions", {}).setdefault(corruption, {})
         by_severity[severity] = evaluate(split, temperature)
-    run_id = f"{dataset}-{method}-{config_id}-s{seed}"
-    record = {
-        "format": FORMAT,
-        "run_id": run_id,
+    values = {
         "config_id": config_id,
         "category": category,
         "label": f"label of {config_id}",
@@ -119,14 +117,13 @@ def save(
             "sizes": {name: len(split.y_B) for name, split in plain.items()},
             "shift_images": len(next(iter(shifted.values())).y_B) if shifted else 0,
         },
-        "history": [],
         "temperature": temperature,
         "metrics": metrics,
         "cost": {"flops": flops, "params": flops // 2, "flops_by_part": {}},
-        "timings": {"train_s": 1.0},
     }
+    record = made(values)
     Store(root).save(record, {"predictions.npz": _archive(plain, shifted)})
-    return run_id
+    return record.run_id
 
 
 def _archive(plain: Splits, shifted: Splits) -> bytes:

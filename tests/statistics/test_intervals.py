@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_records import failed
 from scipy.stats import t
 from stored_study import classifier, regressor, save, with_labels
 
@@ -14,7 +15,7 @@ from bench.errors import UserError
 from bench.metrics.predictive import Predictive
 from bench.metrics.table import evaluate, keys_for
 from bench.records.frames import Frames, load_frames
-from bench.records.store import FORMAT, Store
+from bench.records.store import Store
 from bench.statistics import influence
 from bench.statistics.differences import differences
 from bench.statistics.influence import of_run
@@ -89,10 +90,9 @@ def test_a_run_of_a_search_has_validation_alone(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_has_no_predictions(tmp_path: Path) -> None:
-    failed = {"format": FORMAT, "run_id": "digits-standard-fff-s0", "status": "failed"}
-    Store(tmp_path).save(failed, {})
+    record = Store(tmp_path).save(failed({}), {})
     with pytest.raises(UserError, match="failed; it has no predictions"):
-        stored(tmp_path, "digits-standard-fff-s0", "test")
+        stored(tmp_path, record.run_id, "test")
 
 
 def test_estimates_are_the_records_means(study: Frames) -> None:

@@ -82,8 +82,8 @@ def test_missing_predictions_are_bad_input(study: Path, capsys: pytest.CaptureFi
     store = Store(study)
     record = store.load("digits-standard-aaa-digits-s0")
     assert record is not None
-    store.remove(record["run_id"])
-    store.save({**record, "files": {}}, {})
+    store.remove(record.run_id)
+    store.save(record, {})
     assert main(["--results", str(study)]) == 2
     error = capsys.readouterr().err
     assert "digits-standard-aaa-digits-s0" in error

@@ -65,10 +65,11 @@ def _export(options: argparse.Namespace, command: str) -> int:
         raise UserError(f"--results {options.results}: there are no runs in it")
 
     from bench.deploy.export import choosing, folder
-    from bench.records.store import Store
+    from bench.records.schema import FILES
+    from bench.records.store import Reader
 
     folder.check_target(options.out, force=options.force)  # before minutes of work
-    store = Store(options.results)
+    store = Reader(options.results, checked=FILES)
     record = choosing.named(store, options.run or _best(options))
 
     # torch is imported from here on: bad input is answered before.

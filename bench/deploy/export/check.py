@@ -59,14 +59,15 @@ def agreement(trained: Trained, results: Path, outputs: Outputs, what: str) -> A
     Raises:
         Differs: a prediction or a metric is further off than ``TOLERANCE`` allows.
     """
-    recorded = stored(results, trained.record["run_id"], "test")
+    recorded = stored(results, trained.record.run_id, "test")
     likelihood, target_range = trained.method.likelihood, trained.dataset.target_range
     expected = likelihood.shipped(torch.from_numpy(recorded.mixed_BC), target_range)
     worst = max(difference(outputs[name], values.numpy()) for name, values in expected.items())
     if not worst <= TOLERANCE:
         raise Differs(f"{what}: predictions differ from the recorded ones by {worst:.2g}")
     values = mixture_metrics(trained, recorded, outputs)
-    pairs = {key: (_number(trained.record["metrics"]["test"][key]), values[key]) for key in values}
+    tested = trained.record.metrics.test or {}
+    pairs = {key: (_number(tested[key]), values[key]) for key in values}
     for key, (old, new) in pairs.items():
         if not _same(old, new, slack=1 / len(recorded.y_B)):
             raise Differs(f"{what}: {key} is {new!r}, in the record {old!r}")
@@ -89,7 +90,7 @@ def mixture_metrics(trained: Trained, recorded: Predictive, outputs: Outputs) ->
     mixed = trained.method.likelihood.mixed(tensors, trained.dataset.target_range).numpy()
     # The outputs are the only member here.
     predictive = replace(recorded, mixed_BC=mixed, members_BMC=mixed[:, None], weights_M=np.ones(1))
-    values = metrics.evaluate(predictive, trained.record["temperature"])
+    values = metrics.evaluate(predictive, trained.record.temperature)
     known = metrics.keys_for(recorded.task)
     return {key: value for key, value in values.items() if not known[key].reads_members}
 
@@ -123,7 +124,7 @@ def _batches(
     test = trained.dataset.test
     images_BQHW = Inputs.of(test, torch.device("cpu")).images_BQHW
     drawn, n = Drawn(deployed).eval(), batch_size(deployed)
-    with torch.inference_mode(), seeded(trained.record["config"]["seed"], "predict", "test"):
+    with torch.inference_mode(), seeded(trained.record.config.seed, "predict", "test"):
         for start in range(0, len(images_BQHW), n):
             images_BHWQ = test.images_BHWQ[start : start + n]
             keep = None

@@ -11,8 +11,9 @@ from bench.errors import UserError
 from bench.metrics.table import keys_for
 from bench.records.costs import COSTS
 from bench.records.pareto import front, seed_means
+from bench.records.schema import FailedRun, FinishedRun
 from bench.records.seeds import competing
-from bench.records.store import Record, Store
+from bench.records.store import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Wish:
     max_params: float | None = None
 
 
-def named(store: Store, run_id: str) -> Record:
+def named(store: Reader, run_id: str) -> FinishedRun:
     """The record of a finished run.
 
     Raises:
@@ -45,10 +46,10 @@ def named(store: Store, run_id: str) -> Record:
         near = difflib.get_close_matches(run_id, known, n=5, cutoff=0.5) or known[:5]
         choices = f"; near are: {', '.join(near)}" if near else "; there are no runs"
         raise UserError(f"no run {run_id!r} in {store.root}{choices}")
-    if record["status"] != "done":
-        error = record["error"]
+    if isinstance(record, FailedRun):
+        error = record.error
         raise UserError(
-            f"run {run_id} failed ({error['type']}: {error['message']}): there is no network; "
+            f"run {run_id} failed ({error.type}: {error.message}): there is no network; "
             "run it again with `python -m bench.compare --retry-failed`"
         )
     return record

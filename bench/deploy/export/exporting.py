@@ -43,7 +43,7 @@ def write_network(trained: Trained, target: Path) -> Network:
     predictor = trained.method.deployed()
     shipped = Shipped.of(trained, predictor)
     shape, rate = masks_shape(predictor, trained.shape), shipped.dropout_rate
-    metadata = {"run_id": trained.record["run_id"], "task": trained.dataset.task}
+    metadata = {"run_id": trained.record.run_id, "task": trained.dataset.task}
     masks = None
     if shape is not None and rate is not None:
         masks = default_masks(*shape, rate)

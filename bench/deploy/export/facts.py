@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +20,7 @@ from bench.deploy.export.shipped import DEFAULT_SEED
 from bench.deploy.export.trained import Trained
 from bench.metrics.table import label_of
 from bench.records.frames import frames_of
-from bench.records.store import Record
+from bench.records.schema import FinishedRun
 from bench.statistics.intervals import intervals
 from bench.statistics.predictions import stored
 from methods.core.dropout import rate_of
@@ -57,14 +58,18 @@ def gather(
     return {
         "made_by": "bench.export",
         "command": command,
-        **{key: record[key] for key in ("run_id", "category", "label", "config", "temperature")},
+        "run_id": record.run_id,
+        "category": record.category,
+        "label": record.label,
+        "config": msgspec.to_builtins(record.config),
+        "temperature": record.temperature,
         "dataset": _dataset(trained),
         "metrics": _metrics(record, results),
         "cost": _cost(trained),
         "checks": {"tolerance": TOLERANCE, **{name: _check(one) for name, one in checks.items()}},
         "masks": _masks(trained, results, predictor, masks, default),
         "files": {path.name: _file(path) for path in sorted(aside.iterdir())},
-        "trained_in": record["environment"],
+        "trained_in": msgspec.to_builtins(record.environment),
         "exported_in": {
             "python": platform.python_version(),
             "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -74,23 +79,24 @@ def gather(
 
 def _dataset(trained: Trained) -> Facts:
     dataset, row = trained.dataset, trained.row
+    recorded = msgspec.to_builtins(trained.record.dataset)
     known = ("name", "task", "n_classes", "shape", "sizes", "target_range", "fingerprint")
     return {
-        **{key: trained.record["dataset"][key] for key in known},
+        **{key: value for key, value in recorded.items() if key in known},
         "source": row.source,
         "citation": row.citation,
         "mean": dataset.mean_Q.tolist(),
         "std": dataset.std_Q.tolist(),
-        "corruptions": list(trained.record["metrics"]["corruptions"]),
-        "shift_images": trained.record["dataset"]["shift_images"],
+        "corruptions": list(trained.record.metrics.corruptions),
+        "shift_images": trained.record.dataset.shift_images,
     }
 
 
-def _metrics(record: Record, results: Path) -> list[Facts]:
+def _metrics(record: FinishedRun, results: Path) -> list[Facts]:
     """Every test and OOD metric of this run with its 95% interval over test images."""
     frames = replace(frames_of([record]), root=results)
-    table = intervals(frames, [record["config_id"]], splits=("test", "ood"))
-    task = record["dataset"]["task"]
+    table = intervals(frames, [record.config_id], splits=("test", "ood"))
+    task = record.dataset.task
     numbers = ("estimate", "low", "high")
     return [
         {
@@ -127,7 +133,7 @@ def _masks(
 ) -> Facts | None:
     if masks is None or default is None:
         return None
-    recorded = stored(results, trained.record["run_id"], "test")
+    recorded = stored(results, trained.record.run_id, "test")
     return {
         "passes": masks.shape[1],
         "entries": masks.shape[2],

@@ -12,7 +12,8 @@ import torch
 from bench.data.dataset import Dataset
 from bench.data.table import DatasetRow, find
 from bench.errors import UserError
-from bench.records.store import Record, Store
+from bench.records.schema import WEIGHTS, FinishedRun
+from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.loaded import load_dataset
 from bench.runs.run import build
@@ -33,14 +34,16 @@ class Trained:
         normalise: images to network inputs, by the statistics of the training split.
     """
 
-    record: Record
+    record: FinishedRun
     method: Method[Any]
     dataset: Dataset
     row: DatasetRow
     normalise: Normalise
 
     @classmethod
-    def load(cls, store: Store, record: Record, *, data: Path | None, own: str | None) -> Self:
+    def load(
+        cls, store: Reader, record: FinishedRun, *, data: Path | None, own: str | None
+    ) -> Self:
         """Build the method of a finished run and give it its weights.
 
         Args:
@@ -57,20 +60,20 @@ class Trained:
         return cls.of(store, record, dataset, row)
 
     @classmethod
-    def of(cls, store: Store, record: Record, dataset: Dataset, row: DatasetRow) -> Self:
+    def of(cls, store: Reader, record: FinishedRun, dataset: Dataset, row: DatasetRow) -> Self:
         """The same with the data at hand.
 
         Raises:
             UserError: the data are not those of the run.
         """
-        expected = record["dataset"]["fingerprint"]
+        expected = record.dataset.fingerprint
         if dataset.fingerprint != expected:
             raise UserError(
                 f"dataset {row.name}: fingerprint {dataset.fingerprint[:12]}, but run "
-                f"{record['run_id']} was trained on {expected[:12]}; point --data to those"
+                f"{record.run_id} was trained on {expected[:12]}; point --data to those"
             )
-        method = build(RunConfig.from_dict(record["config"]), dataset)
-        weights = store.folder(record["run_id"]) / "weights.safetensors"
+        method = build(RunConfig.recorded(record.config), dataset)
+        weights = store.folder(record.run_id) / WEIGHTS
         method.load_state_dict(safetensors.torch.load_file(weights))
         normalise = Normalise(dataset, torch.device("cpu"))
         return cls(
@@ -84,15 +87,15 @@ class Trained:
         return ImageShape(channels, height, width)
 
 
-def _row(record: Record, own: str | None) -> DatasetRow:
-    name, task = record["config"]["dataset"], record["dataset"]["task"]
+def _row(record: FinishedRun, own: str | None) -> DatasetRow:
+    name, task = record.config.dataset, record.dataset.task
     try:
         row = find(own or name, task=task)
     except UserError as error:
         if own is not None:
             raise
         raise UserError(
-            f"run {record['run_id']} was trained on your own data {name!r}: say where they are "
+            f"run {record.run_id} was trained on your own data {name!r}: say where they are "
             "with --own PATH"
         ) from error
     if row.name != name:

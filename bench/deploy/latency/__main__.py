@@ -13,7 +13,8 @@ from bench import command
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.records.store import Record, Store
+    from bench.records.schema import FinishedRun
+    from bench.records.store import Reader
 
 _EXAMPLES = """examples:
   python -m bench.latency                                  the first seed of every configuration
@@ -66,9 +67,10 @@ def _measure(options: argparse.Namespace) -> int:
         raise UserError(f"--results {options.results}: there are no runs in it")
 
     from bench.deploy.latency.selection import chosen_records
-    from bench.records.store import Store
+    from bench.records.schema import FILES
+    from bench.records.store import Reader
 
-    store = Store(options.results)
+    store = Reader(options.results, checked=FILES)
     records = chosen_records(store, options.runs, options.dataset, all_seeds=options.all_seeds)
 
     from bench.deploy.latency.threads import threads
@@ -79,7 +81,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _measure_all(
-    store: Store, records: Sequence[Record], scratch: Path, options: argparse.Namespace
+    store: Reader, records: Sequence[FinishedRun], scratch: Path, options: argparse.Namespace
 ) -> None:
     # torch is imported from here on: bad input is answered before.
     from bench.deploy.export.trained import Trained
@@ -95,9 +97,9 @@ def _measure_all(
     )
     candidates = []
     for index, record in enumerate(records, start=1):
-        LOG.info("exporting %d of %d: %s", index, len(records), record["run_id"])
+        LOG.info("exporting %d of %d: %s", index, len(records), record.run_id)
         trained = Trained.load(store, record, data=options.data, own=options.own)
-        candidates.append(prepare(trained, scratch / record["run_id"], threads=options.threads))
+        candidates.append(prepare(trained, scratch / record.run_id, threads=options.threads))
     for measurement in measure(candidates, protocol):
         measurements.save(options.results, measurement)
         sys.stdout.write(_line(measurement) + "\n")

@@ -37,7 +37,7 @@ class Candidate:
     @property
     def run_id(self) -> str:
         """Of the run."""
-        return str(self.trained.record["run_id"])
+        return self.trained.record.run_id
 
     def images(self, n_images: int) -> npt.NDArray[np.uint8]:
         """So many test images, (B, H, W, Q); the split is repeated if it has fewer."""

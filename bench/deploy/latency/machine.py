@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
-_CPUINFO = Path("/proc/cpuinfo")
+from bench.runs.processor import processor
+
 _PACKAGES = ("torch", "onnxruntime", "numpy")
 
 
@@ -25,12 +25,3 @@ def machine(threads: int) -> dict[str, Any]:
         # machine.
         "load": round(os.getloadavg()[0], 2),
     }
-
-
-def processor() -> str:
-    """Its name, as the system gives it."""
-    if _CPUINFO.exists():
-        for line in _CPUINFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

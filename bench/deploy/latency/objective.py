@@ -34,7 +34,7 @@ def measured_at_once(trained: Trained, protocol: Protocol = AT_ONCE) -> Measurem
     """
     times = eager_times(trained.method.deployed(), trained.normalise, trained.dataset, protocol)
     return {
-        "run_id": trained.record["run_id"],
+        "run_id": trained.record.run_id,
         "measured_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(protocol.threads),
         "protocol": asdict(protocol),

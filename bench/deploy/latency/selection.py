@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from bench.deploy.export.choosing import named
 from bench.errors import UserError
-from bench.records.store import Record, Store
+from bench.records.schema import FinishedRun
+from bench.records.store import Reader
 
 
 def chosen_records(
-    store: Store, run_ids: Sequence[str], dataset: str | None, *, all_seeds: bool
-) -> list[Record]:
+    store: Reader, run_ids: Sequence[str], dataset: str | None, *, all_seeds: bool
+) -> list[FinishedRun]:
     """The records of finished runs that are measured.
 
     Args:
@@ -26,18 +27,18 @@ def chosen_records(
     """
     if run_ids:
         return [named(store, run_id) for run_id in dict.fromkeys(run_ids)]
-    done = [record for record in store.records() if record["status"] == "done"]
-    names = sorted({record["config"]["dataset"] for record in done})
+    done = list(store.finished())
+    names = sorted({record.config.dataset for record in done})
     if dataset is not None:
-        done = [record for record in done if record["config"]["dataset"] == dataset]
+        done = [record for record in done if record.config.dataset == dataset]
     if not done:
         choices = f"; there are runs of {', '.join(names)}" if names else ""
         raise UserError(f"no finished runs of {dataset or 'any dataset'} in {store.root}{choices}")
     if all_seeds:
         return done
-    done.sort(key=lambda record: record["config"]["seed"])
-    first: dict[tuple[str, int, int], Record] = {}
+    done.sort(key=lambda record: record.config.seed)
+    first: dict[tuple[str, int, int], FinishedRun] = {}
     for record in done:
-        cost = record["cost"]
-        first.setdefault((record["config_id"], cost["flops"], cost["params"]), record)
-    return sorted(first.values(), key=lambda record: str(record["run_id"]))
+        key = (record.config_id, record.cost.flops, record.cost.params)
+        first.setdefault(key, record)
+    return sorted(first.values(), key=lambda record: record.run_id)
