@@ -33,7 +33,7 @@ class Job:
 
 
 # Of each seed: the validation metrics after the last epoch.
-Answer = list[dict[str, float]]
+Answer = list[dict[str, float | None]]
 
 
 def answer_command_line(run: Callable[[Job], Answer], argv: Sequence[str] | None = None) -> None:
