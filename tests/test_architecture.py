@@ -16,7 +16,14 @@ VIEWS = ("bench.claims", "bench.figures", "bench.formatting", "bench.records", "
 # From the ground up: a package imports only packages of lower floors, and never in a circle.
 FLOORS = (
     {"methods", "bench.errors"},
-    {"bench.cache", "bench.command", "bench.dropped_in", "bench.formatting", "bench.metrics"},
+    {
+        "bench.atomic",
+        "bench.cache",
+        "bench.command",
+        "bench.dropped_in",
+        "bench.formatting",
+        "bench.metrics",
+    },
     {"bench.cost", "bench.data", "bench.executors", "bench.records"},
     {"bench.shift", "bench.training"},
     {"bench.runs"},

@@ -57,7 +57,7 @@ def trained(backbone: str, **settings: Any) -> tuple[SAE, list[dict[str, Any]]]:
 @pytest.mark.parametrize("n_inputs", [1, 2])
 def test_the_exit_that_learns_gets_the_mass(backbone: str, n_inputs: int, n_exits: int) -> None:
     method, history = trained(backbone, n_inputs=n_inputs, n_exits=n_exits)
-    for theta_D in history[-1]["theta"]:
+    for theta_D in history[-1].theta_ND:
         assert theta_D[0] > 0.9
     assert {exit_.depth for exit_ in method.active()[0]} >= {1}
     # Nothing is clipped: the options act as they read.
@@ -86,6 +86,8 @@ def test_the_ends_of_the_schedules_act_before_the_learning_rate_is_gone(
     held: dict[str, float],
 ) -> None:
     default, other = (trained("fc", n_exits=2, **settings) for settings in ({}, held))
-    logits = [torch.tensor(history[-1]["depth_logits"]) for _, history in (default, other)]
+    logits = [
+        torch.tensor(history[-1].diagnostics["depth_logits"]) for _, history in (default, other)
+    ]
     moved = (logits[0] - logits[1]).abs().max().item()
     assert moved > 0.05 * logits[0].abs().max().item()
