@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from bench.metrics.table import direction_of, keys_for, label_of
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
+from bench.records.selection import metric_of
 from bench.statistics.competing import competing
 
 COLUMNS = (
@@ -37,7 +38,11 @@ def selection_quality(frames: Frames) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         task = str(runs["task"].iloc[0])
-        keys = [key for key, metric in keys_for(task).items() if metric.kind != "diversity"]
+        keys = [
+            key
+            for key, metric in keys_for(task).items()
+            if metric.kind != "diversity" and key in runs
+        ]
         val = competing(runs, keys)
         if val.empty:
             continue
@@ -77,17 +82,22 @@ def correlation(x: pd.Series[float], y: pd.Series[float]) -> float:
     return float(spearmanr(x, y).statistic)
 
 
-def warnings_of(frames: Frames, metric: str = "nll") -> dict[str, str]:
-    """A sentence for each dataset on which validation does not select in this metric."""
+def warnings_of(frames: Frames) -> dict[str, str]:
+    """A sentence for each dataset on which validation does not select in the metric that chooses.
+
+    It does not where the rank correlation of validation and test is not above 0.
+    """
+    tasks = frames.runs.groupby("dataset")["task"].first()
+    metrics = {name: metric_of(str(task), frames.select) for name, task in tasks.items()}
     found = selection_quality(frames)
-    found = found[(found["metric"] == metric) & (found["rho"] <= 0)]
-    tasks = frames.runs.groupby("dataset")["task"].first().to_dict()
+    found = found[(found["metric"] == found["dataset"].map(metrics)) & (found["rho"] <= 0)]
     return {
         str(row["dataset"]): (
-            f"Validation does not select on {row['dataset']}: over {row['n']} configurations the "
-            f"rank correlation of {label_of(tasks[row['dataset']], metric)} on validation and on "
-            f"test is {row['rho']:.2f}; the chosen one is number {row['rank']} on test. Read what "
-            "is chosen there as an arbitrary pick."
+            f"Warning: validation does not select on {row['dataset']}: over {row['n']} "
+            "configurations the rank correlation of "
+            f"{label_of(str(tasks[row['dataset']]), row['metric']).replace(' (nats)', '')} on "
+            f"validation and on test is {row['rho']:.2f}; the chosen one is number {row['rank']} "
+            "on test. What is chosen there is an arbitrary pick."
         )
         for row in found.to_dict("records")
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench import command
 from bench.records.frames import load_frames
+from bench.tables.answers import answers
 from bench.tables.summary import summary_markdown, write_summary
 
 
@@ -23,8 +25,8 @@ def summarise(run_ids: Collection[str], results: Path, notes: Sequence[str]) -> 
     asked = set(run_ids)
     failures = frames.failures[frames.failures["run_id"].isin(asked)]
     failed = [f"failed {row.run_id} ({row.label}): {row.error}" for row in failures.itertuples()]
-    mine = frames.runs[frames.runs["run_id"].isin(asked)]
-    text = summary_markdown(mine, [*notes, *failed])
+    mine = replace(frames, runs=frames.runs[frames.runs["run_id"].isin(asked)])
+    text = summary_markdown(mine.runs, [*notes, *failed], answers=answers(mine))
     write_summary(results, frames.runs, text)
     sys.stdout.write("\n" + text)
     sys.stdout.write(

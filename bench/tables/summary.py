@@ -6,7 +6,7 @@ Every choice is made on validation; test and corrupted data are only shown. No t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,10 +17,12 @@ from bench.formatting.rendering import grid
 from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of
 from bench.records.frames import Frames
-from bench.records.pareto import seed_means, selected
+from bench.records.pareto import COSTS, seed_means, selected
 from bench.records.seeds import expected_seeds, seed_costs
 from bench.records.selection import SELECTION_METRIC, chosen_by_category, rule
 from bench.records.store import write_file
+from bench.statistics.reference import Reference, reference
+from bench.statistics.selection import warnings_of
 
 # (split, metric) columns of each task.
 COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
@@ -35,7 +37,6 @@ COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-REFERENCE = "Standard NN"
 
 
 def legend(task: str, select: str = SELECTION_METRIC) -> str:
@@ -44,24 +45,31 @@ def legend(task: str, select: str = SELECTION_METRIC) -> str:
         f"One row per category: its configuration of the {rule(task, select)}, mean +- standard "
         "deviation over seeds. OOD: mean over all corruptions and severities of the test split. "
         "FLOPs are fused multiply-adds for one image, a range where seeds differ in what they "
-        "keep; (x) is relative to the standard NN of this table. * best value of a column; P on "
-        "the validation Pareto front over performance, calibration, FLOPs and parameters; rows "
-        "without all seeds compete for neither."
+        "keep; (x) is relative to the data set's reference network (1x). Rows cost different "
+        "amounts: `python -m bench.tables budget` compares at equal cost. * best value of a "
+        "column; P on the validation Pareto front over performance, calibration, FLOPs and "
+        "parameters; rows without all seeds compete for neither."
     )
 
 
 def tables(frames: Frames) -> Iterator[Table]:
     """The summary of each dataset with test results, as files."""
+    warned = warnings_of(frames)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
             continue
+        task, base = str(runs["task"].iloc[0]), reference(runs, COSTS)
         numbers = summary_numbers(runs, frames.select)
         yield Table(
             stem=f"summary_{dataset}",
             caption=f"{dataset}: the configuration that each method would choose.",
             numbers=numbers,
-            cells=_cells(numbers, str(runs["task"].iloc[0])),
-            notes=(legend(str(runs["task"].iloc[0]), frames.select),),
+            cells=_cells(numbers, task, base),
+            notes=(
+                legend(task, frames.select),
+                *([base.text] if base else []),
+                *([warned[str(dataset)]] if str(dataset) in warned else []),
+            ),
         )
 
 
@@ -103,10 +111,11 @@ def summary_table(runs: pd.DataFrame, select: str = SELECTION_METRIC) -> pd.Data
     Returns:
         One row per category; the columns of ``COLUMNS`` for its task, then costs and marks.
     """
-    return _cells(summary_numbers(runs, select), str(runs["task"].iloc[0]))
+    numbers = summary_numbers(runs, select)
+    return _cells(numbers, str(runs["task"].iloc[0]), reference(runs, COSTS))
 
 
-def _cells(numbers: pd.DataFrame, task: str) -> pd.DataFrame:
+def _cells(numbers: pd.DataFrame, task: str, base: Reference | None) -> pd.DataFrame:
     whole = (numbers["n_seeds"] == numbers["expected_seeds"]).tolist()
     table = pd.DataFrame(
         {
@@ -122,22 +131,27 @@ def _cells(numbers: pd.DataFrame, task: str) -> pd.DataFrame:
         table[name if split == "test" else f"OOD {name}"] = cells.starred(
             texts, means.tolist(), direction_of(task, metric), whole
         )
-    standard = numbers[numbers["category"] == REFERENCE]
-    for cost, heading in (("flops", "FLOPs"), ("params", "Parameters")):
-        base = float(standard[cost].iloc[0]) if len(standard) else math.nan
+    for cost, heading in zip(COSTS, ("FLOPs", "Parameters"), strict=True):
+        once = base.costs[cost] if base else math.nan
         ends = zip(numbers[f"{cost}_min"], numbers[f"{cost}_max"], strict=True)
-        table[heading] = [cells.cost_range(pair, base) for pair in ends]
+        table[heading] = [cells.cost_range(pair, once) for pair in ends]
     table["Pareto"] = ["P" if on_front else "" for on_front in numbers["pareto"]]
     return table
 
 
-def summary_markdown(runs: pd.DataFrame, notes: list[str], select: str = SELECTION_METRIC) -> str:
-    """All datasets' tables with the legend, and ``notes`` (what was skipped, what failed)."""
+def summary_markdown(
+    runs: pd.DataFrame,
+    notes: list[str],
+    select: str = SELECTION_METRIC,
+    answers: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """All datasets' answers and tables, the legend, and ``notes`` (what was skipped, failed)."""
     parts: list[str] = []
     legends: dict[str, None] = {}
     for dataset, rows in runs.groupby("dataset", sort=True):
         n_runs, n_configs = rows["run_id"].nunique(), rows["config_id"].nunique()
         parts.append(f"## {dataset} ({n_configs} configurations, {n_runs} runs)")
+        parts.extend(answers.get(str(dataset), ()))
         parts.append(grid(summary_table(rows, select)))
         legends[legend(str(rows["task"].iloc[0]), select)] = None
     return "\n\n".join([*parts, *legends, *notes]) + "\n"

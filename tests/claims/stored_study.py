@@ -54,6 +54,8 @@ def save(
     params: int = 100,
     settings: Mapping[str, Any] | None = None,
     theta: Sequence[Sequence[float]] = (),
+    method: str = "sae",
+    width: int = 8,
 ) -> None:
     """Store a run of configuration ``name``; under corruption it predicts as on test."""
     values = {
@@ -61,8 +63,8 @@ def save(
         "status": "done", "category": category, "label": f"label of {name}",
         "config": {
             "dataset": dataset, "seed": seed,
-            "method": {"name": "sae", "settings": dict(settings or {})},
-            "backbone": {"name": "fc", "settings": {"width": 8, "depth": 2}},
+            "method": {"name": method, "settings": dict(settings or {})},
+            "backbone": {"name": "fc", "settings": {"width": width, "depth": 2}},
             "training": {"epochs": 3},
         },
         "dataset": {

@@ -26,7 +26,9 @@ def study(task: str = "classification") -> pd.DataFrame:
             facts = {
                 "run_id": f"{config_id}-s{seed}", "config_id": config_id, "dataset": "toy",
                 "task": task, "category": category, "label": f"label of {config_id}",
-                "seed": seed, "flops": flops, "params": params,
+                "seed": seed, "flops": flops, "params": params, "backbone": "fc", "depth": 4,
+                "method": "standard" if category == "Standard NN" else "other",
+                "width": 128 if config_id == "large" else 32,
             }  # fmt: skip
             for split, shift in (("val", 0.0), ("test", 0.0), ("ood", 0.2)):
                 values = {
@@ -83,7 +85,7 @@ def test_the_cells_by_hand() -> None:
     assert two["NLL"] == "0.400 +- 0.000 *"
     assert two["OOD Accuracy"] == "0.700 +- 0.071 *"
     assert two["OOD NLL"] == "0.600 +- 0.000 *"
-    # Costs relative to the standard NN that is shown (2000 FLOPs), not to the smallest.
+    # Costs relative to the default network, of width 128 (2000 FLOPs), whichever is shown.
     assert [row["FLOPs"] for row in (se, large, two)] == ["500 (0.25x)", "2k (1.00x)", "4k (2.00x)"]
     assert [row["Parameters"] for row in (se, large, two)] == [
         "450 (0.50x)", "900 (1.00x)", "1.8k (2.00x)",

@@ -54,7 +54,7 @@ def test_validation_that_misleads_is_warned_of() -> None:
     row = selection_quality(study).set_index("metric").loc["nll"]
     assert (row["rho"], row["rank"]) == (pytest.approx(-1), 5)
     text = warnings_of(study)["d"]
-    assert "rank correlation of NLL (nats) on validation and on test is -1.00" in text
+    assert "rank correlation of NLL on validation and on test is -1.00" in text
     assert "number 5 on test" in text
 
 

@@ -34,7 +34,9 @@ def rows(
     """The rows of one configuration, equal in all seeds; metrics default to ``METRICS``."""
     facts = {
         "config_id": config_id, "category": category, "dataset": dataset, "task": task,
-        "label": f"label of {config_id}", "flops": flops, "params": params,
+        "label": f"label of {config_id}", "flops": flops, "params": params, "backbone": "fc",
+        "method": "standard" if category == "Standard NN" else "other", "width": 128, "depth": 4,
+        "n_members": None,
     }  # fmt: skip
     return [
         {**facts, "run_id": f"{dataset}-{config_id}-s{seed}", "seed": seed, "split": split}

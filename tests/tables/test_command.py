@@ -17,7 +17,7 @@ from bench.records.frames import Frames
 from bench.tables.__main__ import main
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("best", "costs", "effects", "ranks", "summary")
+NAMES = ("best", "budget", "costs", "effects", "ranks", "selection", "summary")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_every_table_can_be_loaded(name: str) -> None:
 
 
 def test_an_unknown_table_lists_the_choices() -> None:
-    with pytest.raises(UserError, match="unknown table 'bset'; choose from best, costs, effects"):
+    with pytest.raises(UserError, match="unknown table 'bset'; choose from best, budget, costs"):
         registry.load("bset")
 
 
@@ -119,4 +119,4 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "best, costs, effects, ranks, summary" in done.stdout
+    assert "best, budget, costs, effects" in done.stdout
