@@ -18,7 +18,7 @@ from scipy.stats import t as student_t
 
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, three_digits
-from bench.figures.numbers.pairs import Pair, metric_pairs, stem_of
+from bench.figures.numbers.pairs import Pair, measured_pairs, metric_pairs, stem_of
 from bench.metrics.table import direction_of
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of, seed_means
@@ -57,7 +57,7 @@ def _figures(
             LOG.info("heatmap: nothing to show for %s, it has no SAE run with N and K", dataset)
             continue
         task = str(rows["task"].iloc[0])
-        for pair in pairs_of(task):
+        for pair in measured_pairs(sae, pairs_of(task)):
             stem = stem_of("heatmap", str(dataset), pair, task)
             for name, some in ((stem, sae[tested]), (f"{stem}_trials", sae[~tested])):
                 if len(some):

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from bench.figures import Pairs, style
 from bench.figures.layout import legend_below, note_below, point_handles, scale_axis
 from bench.figures.numbers.cost_axes import CostAxes
-from bench.figures.numbers.pairs import metric_pairs, stem_of
+from bench.figures.numbers.pairs import measured_pairs, metric_pairs, stem_of
 from bench.metrics.table import direction_of
 from bench.records.frames import Frames
 from bench.records.pareto import front_line, quality_of, seed_means, selected
@@ -55,7 +55,8 @@ def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[
         for note in notes:
             LOG.info("pareto: %s: %s", dataset, note)
         task = str(runs["task"].iloc[0])
-        for pair in metric_pairs(task) if pairs == "all" else [quality_of(task)]:
+        wanted = metric_pairs(task) if pairs == "all" else [quality_of(task)]
+        for pair in measured_pairs(shown, wanted):
             figure = draw(runs, looks, pair, costs)
             note_below(figure, ". ".join([*notes, *filter(None, [spent.get(str(dataset))])]))
             yield costs.stem(stem_of("pareto", str(dataset), pair, task)), figure

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from bench.metrics.table import TASKS, keys_for
+from bench.metrics.table import keys_for
 from bench.records.costs import COSTS, PAPER_COSTS
 from bench.records.measurements import with_measures
 from bench.records.schema import FailedRun, FinishedRun, Record, Scores
@@ -113,7 +113,9 @@ def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     lead = [*KEYS, *SETTINGS]
     frame = frame.reindex(columns=[*lead, *(c for c in frame.columns if c not in lead)])
-    metrics = {key for task in TASKS for key in keys_for(task)} & set(frame.columns)
+    # Metrics newer than the records are there, without values.
+    metrics = {key for task in {row["task"] for row in rows} for key in keys_for(task)}
+    frame[sorted(metrics - set(frame.columns))] = math.nan
     for column in ("severity", *COSTS, *PAPER_COSTS, *SETTINGS, *sorted(metrics)):
         frame[column] = pd.to_numeric(frame[column])  # null in a record is NaN here
     return frame

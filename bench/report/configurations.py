@@ -23,7 +23,8 @@ SPLITS = ("val", "test", "ood")
 
 def metric_keys(runs: pd.DataFrame) -> list[str]:
     """The metrics that one dataset's runs have, in table order."""
-    return [key for key in keys_for(str(runs["task"].iloc[0])) if key in runs.columns]
+    keys = keys_for(str(runs["task"].iloc[0]))
+    return [key for key in keys if key in runs.columns and runs[key].notna().any()]
 
 
 def measured_keys(runs: pd.DataFrame) -> list[str]:

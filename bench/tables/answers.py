@@ -116,8 +116,8 @@ class _Dataset:
             (
                 f"Against the {ENSEMBLE} {rival['label']} "
                 f"({cells.cost(rival[f'{COST}_high'])} FLOPs), the best other within its FLOPs, "
-                f"{self._named(ours)} ({cells.cost(ours[f'{COST}_high'])}), differs in test {self.label} by "
-                f"{cells.interval(found.value, low, high)}; {tells}."
+                f"{self._named(ours)} ({cells.cost(ours[f'{COST}_high'])}), differs in test "
+                f"{self.label} by {cells.interval(found.value, low, high)}; {tells}."
             ),
             self._extent(found),
         )

@@ -58,8 +58,9 @@ def test_same_records_same_bytes_in_any_order(whole: Frames, name: str) -> None:
 def test_classification_is_drawn_whole(whole: Frames) -> None:
     stems = {stem for name in names() for stem, _ in load(name)(whole)}
     assert stems == {
-        "cost_parts_digits", "depth_digits_D2", "diversity_digits", "effects_digits",
-        "heatmap_digits", "ood_digits_accuracy", "ood_digits_ece", "pareto_digits", "ranks",
+        "budget_digits", "budget_digits_params", "cost_parts_digits", "depth", "depth_digits_D2",
+        "diversity_digits", "effects_digits", "heatmap_digits",
+        "improvement", "ood_digits_accuracy", "ood_digits_ece", "pareto_digits", "ranks",
         "reliability_digits", "scaling_digits", "search_progress_digits",
     }  # fmt: skip
 
@@ -76,14 +77,17 @@ def test_order_is_that_of_the_names() -> None:
 # What is drawn when only this is there: one method, one seed, no corruptions, no search.
 POOR = {
     ("digits", "Standard NN"): {
-        "cost_parts_digits", "pareto_digits", "reliability_digits", "scaling_digits",
+        "budget_digits", "budget_digits_params", "cost_parts_digits", "pareto_digits",
+        "reliability_digits", "scaling_digits",
     },
     ("retina", "Standard NN"): {
-        "cost_parts_retina", "pareto_retina", "reliability_retina", "scaling_retina",
+        "budget_retina", "budget_retina_params", "cost_parts_retina", "pareto_retina",
+        "reliability_retina", "scaling_retina",
     },
     ("retina", "MIMMO"): {
-        "cost_parts_retina", "depth_retina_D2", "diversity_retina", "effects_retina",
-        "heatmap_retina", "pareto_retina", "reliability_retina", "scaling_retina",
+        "budget_retina", "budget_retina_params", "cost_parts_retina", "depth", "depth_retina_D2",
+        "diversity_retina", "effects_retina", "heatmap_retina", "pareto_retina",
+        "reliability_retina", "scaling_retina",
     },
 }  # fmt: skip
 
@@ -108,8 +112,9 @@ def test_regression_is_drawn_whole(tmp_path: Path) -> None:
     )
     stems = {stem for name in names() for stem, _ in load(name)(frames)}
     assert stems == {
-        "cost_parts_retina", "depth_retina_D2", "diversity_retina", "effects_retina",
-        "heatmap_retina", "ood_retina_mse", "ood_retina_nll", "pareto_retina", "ranks",
+        "budget_retina", "budget_retina_params", "cost_parts_retina", "depth", "depth_retina_D2",
+        "diversity_retina", "effects_retina", "heatmap_retina", "improvement", "ood_retina_mse",
+        "ood_retina_nll", "pareto_retina", "ranks",
         "reliability_retina", "scaling_retina",
     }  # fmt: skip
 
@@ -121,7 +126,7 @@ def test_pairs_are_those_of_the_metric_table() -> None:
     ]  # fmt: skip
     pairs = metric_pairs("classification")
     assert pairs[0] == ("accuracy", "ece")
-    assert len(pairs) == len(set(pairs)) == 5 * 4
+    assert len(pairs) == len(set(pairs)) == 5 * 5
     assert ("f1", "cc_ece") in pairs
 
 

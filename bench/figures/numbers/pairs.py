@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pandas as pd
+
 from bench.metrics.table import metrics_for
 from bench.records.pareto import quality_of
 
@@ -23,6 +27,12 @@ def metric_pairs(task: str) -> list[Pair]:
     main = quality_of(task)
     every = [(x, y) for x in of_kind["performance"] for y in of_kind["calibration"]]
     return [main, *(pair for pair in every if pair != main)]
+
+
+def measured_pairs(runs: pd.DataFrame, pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs that some run has a value of: older records lack newer metrics."""
+    known = {str(key) for key in runs.columns if runs[key].notna().any()}
+    return [pair for pair in pairs if set(pair) <= known]
 
 
 def stem_of(figure: str, dataset: str, pair: Pair, task: str) -> str:
