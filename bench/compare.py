@@ -62,6 +62,7 @@ def _compare(options: argparse.Namespace) -> int:
     shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.executors.device import default_device, default_workers
+    from bench.runs.leftovers import in_use
     from bench.runs.plan import Request, plan
     from bench.runs.settings import Context
     from bench.runs.sweep import run_missing, unavailable
@@ -85,13 +86,14 @@ def _compare(options: argparse.Namespace) -> int:
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
     skipped = unavailable(configs, context, required=options.datasets is not None)
     configs = [config for config in configs if config.dataset not in skipped]
-    failed = run_missing(
-        configs,
-        context,
-        default_workers(context.device) if options.workers is None else options.workers,
-        retry_failed=options.retry_failed,
-        scheduler=options.scheduler,
-    )
+    with in_use(context.results):
+        failed = run_missing(
+            configs,
+            context,
+            default_workers(context.device) if options.workers is None else options.workers,
+            retry_failed=options.retry_failed,
+            scheduler=options.scheduler,
+        )
     from bench.tables.printed import summarise  # and pandas: no run waits for it
 
     summarise(

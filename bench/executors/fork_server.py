@@ -15,6 +15,8 @@ import signal
 import tempfile
 from collections.abc import Iterator
 
+from bench.executors import scratch
+
 # They start no thread and touch no GPU when imported: such a process can be forked.
 _PRELOADED = ["bench.runs.execute", "bench.runs.run"]
 # Of a library's own pool, which would live in the server: a worker has one thread.
@@ -27,6 +29,7 @@ _LONGEST_FOLDER = 108 - 40
 
 def start() -> None:
     """Start the server, unless it runs; comes back at once, whatever there is to import."""
+    scratch.sweep()
     _make_room_for_its_socket()
     multiprocessing.forkserver.set_forkserver_preload(_PRELOADED)
     before = dict(os.environ)

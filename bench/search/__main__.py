@@ -119,6 +119,7 @@ def _main(options: argparse.Namespace) -> int:
 def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.executors.device import default_device, default_workers
     from bench.records.search_budget import budget_lines, budgets
+    from bench.runs.leftovers import in_use
     from bench.runs.settings import Context
     from bench.runs.sweep import run_missing
     from bench.search.studies import available
@@ -131,14 +132,15 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     )
     workers = default_workers(final.device) if options.workers is None else options.workers
     search, skipped = available(search, final, required=options.datasets is not None)
-    found = _search(search, dataclasses.replace(final, stage="search"), workers, options)
-    failed = run_missing(
-        found.configs,
-        final,
-        workers,
-        retry_failed=options.retry_failed,
-        scheduler=options.scheduler,
-    )
+    with in_use(options.results):
+        found = _search(search, dataclasses.replace(final, stage="search"), workers, options)
+        failed = run_missing(
+            found.configs,
+            final,
+            workers,
+            retry_failed=options.retry_failed,
+            scheduler=options.scheduler,
+        )
     spent = budget_lines(budgets(options.results))
     from bench.search.progress import save_progress  # and pandas: no run waits for it
     from bench.tables.printed import summarise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.executors.local import local
+from bench.executors.scratch import scratch_folder
 from bench.executors.workers import WorkerDied, call_each
 from bench.shift.corrupted_sets import CorruptedSets
 
@@ -47,8 +47,8 @@ def _here(sets: CorruptedSets, absent: Sequence[tuple[str, int]]) -> Iterator[No
 def _there(
     sets: CorruptedSets, absent: Sequence[tuple[str, int]], n_processes: int
 ) -> Iterator[None]:
-    with local(n_processes) as workers, tempfile.TemporaryDirectory(prefix="sae-bench-") as folder:
-        images = Path(folder) / "images.npy"  # sent once, not with each call
+    with local(n_processes) as workers, scratch_folder() as folder:
+        images = folder / "images.npy"  # sent once, not with each call
         np.save(images, sets.images_BHWQ)
         make = functools.partial(_make, type(sets), images, sets.key, sets.cache.absolute())
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,9 +73,12 @@ def _measure(options: argparse.Namespace) -> int:
     records = chosen_records(store, options.runs, options.dataset, all_seeds=options.all_seeds)
 
     from bench.deploy.latency.threads import threads
+    from bench.executors.scratch import scratch_folder, sweep
 
-    with threads(options.threads), tempfile.TemporaryDirectory(prefix="sae-bench-") as scratch:
-        _measure_all(store, records, Path(scratch), options)
+    sweep()
+
+    with threads(options.threads), scratch_folder() as scratch:
+        _measure_all(store, records, scratch, options)
     return 0
 
 
