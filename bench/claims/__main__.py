@@ -33,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
 def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.claims import report
-    from bench.claims.judging import judge_all
+    from bench.claims.claim import judge_all
+    from bench.claims.evidence import Evidence
     from bench.claims.paper import CLAIMS
     from bench.records.costs import NOTE, SUFFIX, is_paper
     from bench.records.store import storage_errors, write_file
@@ -44,7 +45,7 @@ def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> No
             raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
     claims = [by_name[name] for name in wanted or by_name]
     frames = record_options.finished_runs(results, costs=costs)
-    judged = list(judge_all(claims, frames))
+    judged = list(judge_all(claims, Evidence(frames)))
     stem = f"claims{SUFFIX}" if is_paper(costs) else "claims"
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0, or 2 for an unknown claim, when there are no finished runs, or when the
-        folder can not be written.
+        folder cannot be written.
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results

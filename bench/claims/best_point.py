@@ -6,13 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.claims.configurations import best, describe, gain, of, task_of, validated
-from bench.claims.evidence import Difference, on_test
-from bench.claims.verdict import Finding, Part, all_of, exact, no_data
+from bench.claims.evidence import Evidence, best, cross_fitted
+from bench.claims.verdict import Finding, Part, bounded, counted, finding, no_data
 from bench.metrics.table import label_of
-from bench.records.frames import Frames
-
-SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,81 +22,46 @@ class BestPoint:
     share: float
 
 
-def judge(frames: Frames, asked: BestPoint) -> Finding:
+def judge(evidence: Evidence, asked: BestPoint) -> Finding:
     """The best of every category on validation, compared on test; then the FLOPs.
 
-    Best: better than every other category, so each of these parts has to hold by itself. A part
-    does not hold if the other one is better at 5% after Holm's correction for looking at all of
-    them. The rival is the configuration of its category that is nearest on validation.
+    Best: better than every other category, so each of these parts has to hold by itself. The rival
+    is the configuration of its category that is nearest on validation.
     """
-    known = validated(frames, asked.dataset)
-    if known.empty:
-        return no_data(f"no runs on {asked.dataset}")
-    task = task_of(frames, asked.dataset)
-    sign = gain(task, asked.metric)
-    point_id = best(of(known, [asked.category]), asked.metric, sign)
-    others = {
-        str(category): best(rows, asked.metric, sign)
-        for category, rows in known.groupby("category", sort=True)
-        if category != asked.category
-    }
-    other_ids = {category: found for category, found in others.items() if found is not None}
-    if point_id is None or not other_ids:
-        return no_data(
-            f"{asked.dataset} has no runs of "
-            + (asked.category if point_id is None else "anything to compare with")
-        )
-    found = on_test(frames, sorted(other_ids.values()), point_id)
-    parts = [
-        _other_part(
-            found.get((config_id, asked.metric)),
-            f"{label_of(task, asked.metric)}, {category} minus {asked.category} on test",
-            sign,
-        )
-        for category, config_id in other_ids.items()
-    ]
-    rival_id = nearest(of(known, [asked.rival]), asked.metric, known[asked.metric][point_id])
-    parts.append(_flops_part(known, point_id, rival_id, asked))
-    ids = dict.fromkeys([point_id, *other_ids.values(), *([rival_id] if rival_id else [])])
-    rival = f"; nearest {asked.rival}: {describe(known, rival_id)}" if rival_id else ""
-    return Finding(
-        verdict=all_of(part.verdict for part in parts),
-        parts=tuple(parts),
-        remark=f"{describe(known, point_id)} against the best of each other method{rival}",
-        config_ids=tuple(ids),
+    known = evidence.known.get(asked.dataset)
+    if known is None or asked.category not in set(known["category"]):
+        return no_data(f"{asked.dataset} has no complete configuration of {asked.category}")
+    folds = evidence.folds(
+        asked.dataset, lambda seeds: evidence.chosen(asked.dataset, asked.metric, seeds)
     )
+    others = sorted(set.intersection(*map(set, folds.values())) - {asked.category}) if folds else []
+    if not others:
+        return no_data(f"{asked.dataset} has nothing to compare {asked.category} with")
+    label = label_of(evidence.task(asked.dataset), asked.metric)
+    parts = []
+    for category in others:
+        weights = {
+            seed: {of[asked.category]: 1.0, of[category]: -1.0} for seed, of in folds.items()
+        }
+        gained = evidence.gained(asked.dataset, weights, asked.metric)
+        what = f"{label}, gain over {category} on test"
+        parts.append(bounded(what, cross_fitted(gained), 0.0))
+    ids = [config_id for of in folds.values() for config_id in of.values()]
+    points = [of[asked.category] for of in folds.values()]
+    parts.append(_flops_part(evidence, asked, points))
+    remark = f"{evidence.describe(asked.dataset, points)} against the best of each other method"
+    return finding(parts, remark, ids)
 
 
-def nearest(rivals: pd.DataFrame, metric: str, value: float) -> str | None:
-    """The rival with the nearest validation value; equal ones go to fewer FLOPs."""
-    rivals = rivals.dropna(subset=[metric])
-    if rivals.empty:
-        return None
-    order = rivals.assign(distance=(rivals[metric] - value).abs(), id=rivals.index)
-    return str(order.sort_values(["distance", "flops", "id"]).index[0])
-
-
-def _other_part(one: Difference | None, what: str, sign: float) -> Part:
-    rule = "< 0" if sign > 0 else "> 0"
-    if one is None:
-        return Part(what=what, rule=rule, verdict="no data", note="no value in a common seed")
-    gained = one.times(sign)
-    is_better = gained.estimate > 0 and one.p_holm < SIGNIFICANCE
-    return Part(
-        what=what,
-        rule=rule,
-        verdict="supported" if gained.high < 0 else "not supported" if is_better else "undecided",
-        estimate=one.estimate,
-        low=one.low,
-        high=one.high,
-        note=f"{one.note}; p = {one.p_holm:.2g} after Holm's correction",
-    )
-
-
-def _flops_part(known: pd.DataFrame, point_id: str, rival_id: str | None, asked: BestPoint) -> Part:
-    what, rule = f"FLOPs, {asked.category} / {asked.rival}", f"<= {asked.share:g}x"
-    if rival_id is None:
+def _flops_part(evidence: Evidence, asked: BestPoint, points: list[str]) -> Part:
+    what, rule = f"FLOPs, {asked.category} / nearest {asked.rival}", f"<= {asked.share:g}x"
+    rivals = evidence.configurations(asked.dataset, [asked.rival])
+    gains = evidence.gains(asked.dataset, asked.metric, evidence.seeds(asked.dataset))
+    if gains.reindex(rivals.index).dropna().empty:
         return Part(what=what, rule=rule, verdict="no data", note=f"no runs of {asked.rival}")
-    ratio = float(known["flops"][point_id] / known["flops"][rival_id])
-    verdict = exact(ratio <= asked.share)
-    return Part(what=what, rule=rule, verdict=verdict, estimate=ratio, unit="x")
+    flops: pd.Series[float] = evidence.known[asked.dataset]["flops"]
+    ratios = []
+    for point in points:
+        nearest = best(-(gains.reindex(rivals.index) - gains[point]).abs(), rivals)
+        ratios.append(float(flops[point] / flops[str(nearest)]))
+    return counted(what, max(ratios), max(ratios) <= asked.share, rule)

@@ -1,101 +1,197 @@
-"""Differences on the test split, as parts of a claim."""
+"""What claims choose from and how they judge: points are chosen on some seeds, judged on the rest.
+
+A point that is the best of many on the networks at hand owes some of that to luck, and the luck of
+a network is the same on validation and on test. So each seed is judged with the point that the
+validation results of all other seeds choose, and the judged values of all seeds are averaged
+(cross-fitting). The mean is what choosing with one seed fewer reaches on networks it has not seen.
+Any two of these choices share all seeds but two, so that the judged values are correlated: the
+variance over seeds is enlarged as Nadeau & Bengio (2003, "Inference for the generalization error")
+do for cross-validation (`perf/claim_errors.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TypeVar
 
-from bench.claims.configurations import gain
-from bench.claims.verdict import Part, at_least, at_most
-from bench.metrics.table import label_of
+import numpy as np
+import pandas as pd
+
+from bench.metrics.table import direction_of, metrics_for
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.statistics.differences import differences
+from bench.statistics.competing import competing
+from bench.statistics.crossed import Component, Estimate
+from bench.statistics.influence import Split
+from bench.statistics.measured import NOTHING, Measured, Measurements, contrast
+
+SAE_CATEGORIES = ("SE NN", "EE", "MIMO", "MIMMO", "I/B")
+ENSEMBLE = "NN Ensemble"
+
+# (dataset, config_id, split, metric) -> its values; `bench.statistics.measured.Measurements`.
+Measure = Callable[[str, str, Split, str], Measured]
+Seeds = tuple[int, ...]
+Weights = Mapping[str, float]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A configuration minus a reference in one metric (``bench.statistics.intervals``).
-
-    Attributes:
-        estimate, low, high: the difference and its 95% interval, in the metric's unit.
-        p: of no difference, two-sided; p_holm: corrected for all that were compared with the
-            reference.
-        n_seeds: seeds that both have.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
-    n_seeds: int
-
-    @property
-    def note(self) -> str:
-        """How many seeds the interval is over."""
-        if self.n_seeds == 1:
-            return "1 seed in common: the interval is over test examples alone"
-        return f"{self.n_seeds} seeds in common"
-
-    def times(self, sign: float) -> Difference:
-        """The difference, turned around if ``sign`` is -1."""
-        low, high = sorted((sign * self.low, sign * self.high))
-        return Difference(
-            estimate=sign * self.estimate,
-            low=low,
-            high=high,
-            p=self.p,
-            p_holm=self.p_holm,
-            n_seeds=self.n_seeds,
-        )
-
-
-Differences = Mapping[tuple[str, str], Difference]
-
-
-def on_test(frames: Frames, config_ids: list[str], reference_id: str) -> Differences:
-    """Configurations minus reference on the test split, by (config_id, metric).
-
-    A pair without a value in a common seed is not there.
-    """
-    found = differences(frames, config_ids, reference_id, splits=("test",))
-    rows = found[found["split"] == "test"].dropna(subset=["estimate", "low"]).to_dict("records")
-    return {
-        (str(row["config_id"]), str(row["metric"])): Difference(
-            **{name: float(row[name]) for name in ("estimate", "low", "high", "p", "p_holm")},
-            n_seeds=int(row["n_seeds"]),
-        )
-        for row in rows
-    }
-
-
-def within(found: Differences, config_id: str, *, task: str, metric: str, margin: float) -> Part:
-    """Is the configuration worse than the reference by at most ``margin`` in this metric?
-
-    A non-inferiority test: being better is always within. A negative margin asks for more: the
-    configuration has to be better by at least as much.
+class Evidence:
+    """The records of a study as claims read them.
 
     Args:
-        found: from ``on_test``.
-        config_id: the configuration.
-        task: of the dataset.
-        metric: key of the metric.
-        margin: in the metric's unit.
+        frames: read from a results folder.
+        measure: reads a metric of a configuration; None: from the folder's predictions.
     """
-    higher = gain(task, metric) > 0
-    bound = -margin if higher else margin
-    rule = f"{'>=' if higher else '<='} {bound:g}"
-    what = f"{label_of(task, metric)}, difference on test"
-    one = found.get((config_id, metric))
-    if one is None:
-        return Part(what=what, rule=rule, verdict="no data", note="no value in a common seed")
-    holds = at_least if higher else at_most
-    return Part(
-        what=what,
-        rule=rule,
-        verdict=holds(one.low, one.high, bound),
-        estimate=one.estimate,
-        low=one.low,
-        high=one.high,
-        note=one.note,
+
+    def __init__(self, frames: Frames, measure: Measure | None = None) -> None:
+        self.frames = frames
+        self._measure = measure
+        self._tables: dict[tuple[str, str], pd.DataFrame] = {}
+
+    @cached_property
+    def measure(self) -> Measure:
+        """Reads a metric of a configuration by seed and group of images."""
+        return self._measure or Measurements(self.frames)
+
+    @cached_property
+    def known(self) -> dict[str, pd.DataFrame]:
+        """By dataset, the configurations that compete: those with all expected seeds.
+
+        Indexed by config_id: category, label, n_inputs, n_exits, method, flops and params (the
+        largest over seeds: what a user has to be ready for).
+        """
+        found = {}
+        for dataset, runs in self.frames.runs.groupby("dataset", sort=True):
+            table = competing(runs, ())
+            by_id = runs[runs["config_id"].isin(table.index)].groupby("config_id")
+            facts = by_id[["method", "n_inputs", "n_exits"]].first()
+            if len(table):
+                found[str(dataset)] = table.join(facts).join(by_id[list(COSTS)].max())
+        return found
+
+    def configurations(self, dataset: str, categories: Collection[str]) -> pd.DataFrame:
+        """Those of some categories; without rows where the dataset has none."""
+        known = self.known.get(dataset, pd.DataFrame(columns=["category", "n_inputs"]))
+        return known[known["category"].isin(list(categories))]
+
+    def task(self, dataset: str) -> str:
+        """The task of a dataset that has runs."""
+        runs = self.frames.runs
+        return str(runs.loc[runs["dataset"] == dataset, "task"].iloc[0])
+
+    def seeds(self, dataset: str) -> Seeds:
+        """The seeds that all competing configurations of a dataset have."""
+        table = self._table(dataset, "nll")
+        return tuple(map(int, table.columns[table.notna().any(axis=0)]))
+
+    def gains(self, dataset: str, metric: str, seeds: Collection[int]) -> pd.Series[float]:
+        """The mean validation value over some seeds by config_id; higher is better.
+
+        A configuration without a value in one of all seeds is left out.
+        """
+        table = self._table(dataset, metric)
+        whole = table[list(seeds)][table.notna().all(axis=1)]
+        return self.sign(dataset, metric) * whole.mean(axis=1)
+
+    def _table(self, dataset: str, metric: str) -> pd.DataFrame:
+        """Validation values: rows config_id, columns seeds."""
+        if (dataset, metric) not in self._tables:
+            runs = self.frames.runs
+            val = runs[(runs["dataset"] == dataset) & (runs["split"] == "val")]
+            val = val[val["config_id"].isin(self.known[dataset].index)]
+            table = val.set_index(["config_id", "seed"])[metric].astype(float).unstack()  # noqa: PD010
+            self._tables[dataset, metric] = table
+        return self._tables[dataset, metric]
+
+    def sign(self, dataset: str, metric: str) -> float:
+        """1 where higher is better, -1 where lower is: a difference times it is a gain."""
+        return 1.0 if direction_of(self.task(dataset), metric) == "higher" else -1.0
+
+    def folds(self, dataset: str, choose: Callable[[Seeds], T]) -> dict[int, T]:
+        """For each seed what the other seeds choose; nothing where there is a single seed."""
+        seeds = self.seeds(dataset)
+        if len(seeds) < 2:
+            return {}
+        return {seed: choose(tuple(s for s in seeds if s != seed)) for seed in seeds}
+
+    def chosen(self, dataset: str, metric: str, seeds: Seeds) -> dict[str, str]:
+        """Each category's best configuration on validation of some seeds."""
+        gains = self.gains(dataset, metric, seeds)
+        found = {
+            str(category): best(gains.reindex(rows.index), rows)
+            for category, rows in self.known[dataset].groupby("category", sort=True)
+        }
+        return {category: one for category, one in found.items() if one is not None}
+
+    def gained(
+        self, dataset: str, folds: Mapping[int, Weights], metric: str, split: Split = "test"
+    ) -> Measured:
+        """A weighted sum of configurations at each seed, with the weights of that seed's fold.
+
+        In the direction of the metric: higher is better. Without seeds where a value is missing.
+        Its mean is to be judged by `cross_fitted`.
+        """
+        sign, parts = self.sign(dataset, metric), []
+        for seed, weights in folds.items():
+            terms = [
+                (sign * weight, self.measure(dataset, config_id, split, metric))
+                for config_id, weight in weights.items()
+            ]
+            if not all(seed in term.seeds for _, term in terms):
+                return NOTHING
+            parts.append(contrast([(weight, term.at([seed])) for weight, term in terms]))
+        return stacked(parts)
+
+    def describe(self, dataset: str, config_ids: Sequence[str]) -> str:
+        """``I/B N=2 K=2 W=32 D=4``; several: each with how many seeds chose it."""
+        table = self.known[dataset]
+        counts = pd.Series(config_ids).value_counts(sort=False)
+        names = [f"{table['category'][one]} {table['label'][one]}" for one in counts.index]
+        if len(names) == 1:
+            return names[0]
+        times = [f"{name} ({n} seeds)" for name, n in zip(names, counts, strict=True)]
+        return " or ".join(times)
+
+
+def objectives(task: str) -> list[str]:
+    """The metrics of a task that a search optimises: those that the paper reports."""
+    return [metric.name for metric in metrics_for(task) if metric.objective]
+
+
+def stacked(parts: Sequence[Measured]) -> Measured:
+    """Values of single seeds as those of one quantity; without seeds where one is missing."""
+    shapes = {part.influence_SG.shape for part in parts}
+    if len(shapes) != 1 or not parts[0].seeds:
+        return NOTHING
+    return Measured(
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+        values_S=np.concatenate([part.values_S for part in parts]),
+        influence_SG=np.concatenate([part.influence_SG for part in parts]),
     )
+
+
+def cross_fitted(judged: Measured) -> Estimate:
+    """The mean over seeds each of which was judged with what the others chose.
+
+    The seeds' part of its variance, s^2 / S, becomes s^2 (1 / S + 1 / (S - 1)).
+    """
+    found = judged.estimate
+    if found.n_seeds < 2:
+        return found
+    seeds, *rest = found.components
+    factor = 1 + found.n_seeds / (found.n_seeds - 1)
+    enlarged = Component(variance=seeds.variance * factor, df=seeds.df)
+    return replace(found, components=(enlarged, *rest))
+
+
+def best(gains: pd.Series[float], costs: pd.DataFrame) -> str | None:
+    """The config_id of the largest gain; equal ones go to fewer FLOPs. None without any."""
+    known = pd.DataFrame({"gain": gains}).dropna().join(costs["flops"], how="inner")
+    if known.empty:
+        return None
+    order = known.assign(id=known.index).sort_values(
+        ["gain", "flops", "id"], ascending=[False, True, True]
+    )
+    return str(order.index[0])

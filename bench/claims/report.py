@@ -10,16 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from bench.claims.judging import Judged
+from bench.claims.claim import Judged
 from bench.claims.verdict import Part
 from bench.formatting.rendering import grid
 
 LEGEND = (
     "A verdict is about these records, not about the paper's: read the scale of the study with it. "
-    "Points are chosen on validation and compared on test, over common seeds and examples. "
-    "supported: the whole 95% interval is within the bound; not supported: none of it is; "
-    "undecided: the bound lies inside. Costs are exact. Of a claim of several parts all have to "
-    "hold, unless its test says otherwise. docs/claims.md has the details."
+    "For each seed points are chosen on validation of all other seeds and judged on test of this "
+    "one. Supported: the whole 95% interval over seeds and images is within the bound; not "
+    "supported: none of it is; undecided: the bound lies inside, and the difference that could "
+    "have been detected is said. Costs are exact. Of a claim of several parts all have to hold, "
+    "unless its test says otherwise. docs/claims.md has the details."
 )
 # More runs than this are in the CSV and the JSON alone.
 _FEW_RUNS = 24
@@ -114,7 +115,10 @@ def measured(part: Part) -> str:
 def _evidence(one: Judged) -> str:
     """The parts that decide: those of the claim's own verdict, a few of them."""
     deciding = [part for part in one.finding.parts if part.verdict == one.finding.verdict]
-    texts = [f"{part.what}: {measured(part)}, asked {part.rule}" for part in deciding[:_FEW_PARTS]]
+    texts = [
+        ", ".join(filter(None, [f"{part.what}: {measured(part)}, asked {part.rule}", part.missed]))
+        for part in deciding[:_FEW_PARTS]
+    ]
     if len(deciding) > _FEW_PARTS:
         texts.append(f"and {len(deciding) - _FEW_PARTS} more")
     return "; ".join(texts) or one.finding.remark
@@ -126,7 +130,7 @@ def _part_row(part: Part) -> dict[str, str]:
         "Measured": measured(part),
         "Asked": part.rule,
         "Verdict": part.verdict,
-        "Note": part.note,
+        "Note": part.remarks,
     }
 
 

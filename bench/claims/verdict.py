@@ -1,11 +1,17 @@
-"""Verdicts: what an interval says about a bound, and how the parts of a claim add up."""
+"""Verdicts: what an interval says about a bound, and how the parts of a claim add up.
+
+The one rule: a part holds if its whole interval lies within the bound, and does not hold if none of
+it does; else it is undecided, and says which difference the study could have detected.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from bench.statistics.crossed import FEWEST_SEEDS, LEVEL, Estimate
 
 Verdict = Literal["supported", "not supported", "undecided", "no data"]
 
@@ -15,11 +21,13 @@ class Part:
     """One thing that a claim says and that was measured.
 
     Attributes:
-        what: what was measured, e.g. "accuracy, I/B minus NN Ensemble".
+        what: what was measured, e.g. "Accuracy, gain of I/B over NN Ensemble on test".
         rule: what the claim wants of it, e.g. ">= -0.03".
         verdict: does it hold?
         estimate: the measured value; NaN without data.
-        low, high: its 95% interval; NaN for exact numbers, such as costs.
+        low, high: its interval; NaN for exact numbers, such as costs.
+        detectable: how far from the bound the truth would have to lie for four studies in five
+            like this one to decide; NaN for exact numbers.
         unit: of the estimate, "x" for ratios.
         note: what else there is to say.
     """
@@ -30,8 +38,21 @@ class Part:
     estimate: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    detectable: float = math.nan
     unit: str = ""
     note: str = ""
+
+    @property
+    def missed(self) -> str:
+        """Of an undecided part, what could have been told; "" of the others."""
+        if self.verdict != "undecided" or math.isnan(self.detectable):
+            return ""
+        return f"could have detected a difference of {self.detectable:.2g}"
+
+    @property
+    def remarks(self) -> str:
+        """What could have been told, and the note."""
+        return "; ".join(filter(None, [self.missed, self.note]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,27 +77,52 @@ def no_data(remark: str) -> Finding:
     return Finding(verdict="no data", remark=remark)
 
 
-def at_least(low: float, high: float, bound: float) -> Verdict:
-    """Is a value with this 95% interval at least ``bound``?
+def finding(parts: Sequence[Part], remark: str, config_ids: Iterable[str]) -> Finding:
+    """A claim all of whose parts have to hold."""
+    return Finding(
+        verdict=all_of(part.verdict for part in parts),
+        parts=tuple(parts),
+        remark=remark,
+        config_ids=tuple(dict.fromkeys(config_ids)),
+    )
 
-    Supported if the whole interval is, not supported if none of it is, else undecided; no data
-    where there is no interval.
+
+def bounded(what: str, found: Estimate, bound: float, *, level: float = LEVEL) -> Part:
+    """Is a value at least ``bound``, or above it where that is 0?
+
+    Args:
+        what: what it is.
+        found: the estimate; with fewer than `FEWEST_SEEDS` seeds nothing is decided.
+        bound: the smallest value that is wanted.
+        level: of the two-sided interval: each side errs in (1 - level) / 2 of studies.
     """
-    if math.isnan(low) or math.isnan(high):
-        return "no data"
-    if low >= bound:
-        return "supported"
-    return "not supported" if high < bound else "undecided"
+    low, high = found.interval(level)
+    verdict: Verdict = "undecided"
+    note = f"{found.n_seeds} seeds"
+    if math.isnan(low):
+        verdict = "no data"
+    elif found.n_seeds < FEWEST_SEEDS:
+        note += f": a verdict takes {FEWEST_SEEDS}"
+    elif low > bound or low == bound != 0:
+        verdict = "supported"
+    elif high < bound or high == bound == 0:
+        verdict = "not supported"
+    return Part(
+        what=what,
+        rule=f">= {bound:g}" if bound else "> 0",
+        verdict=verdict,
+        estimate=found.value,
+        low=low,
+        high=high,
+        detectable=found.detectable(level),
+        note=note,
+    )
 
 
-def at_most(low: float, high: float, bound: float) -> Verdict:
-    """Is a value with this 95% interval at most ``bound``? See ``at_least``."""
-    return at_least(-high, -low, -bound)
-
-
-def exact(holds: bool) -> Verdict:
-    """The verdict on a number without uncertainty."""
-    return "supported" if holds else "not supported"
+def counted(what: str, value: float, holds: bool, rule: str, *, unit: str = "x") -> Part:
+    """A number without uncertainty, such as a ratio of costs."""
+    verdict: Verdict = "supported" if holds else "not supported"
+    return Part(what=what, rule=rule, verdict=verdict, estimate=value, unit=unit)
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:

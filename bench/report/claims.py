@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.claims.evidence import Evidence
 from bench.claims.paper import CLAIMS
 from bench.claims.verdict import Finding, Part
 from bench.formatting import cells
@@ -42,11 +43,11 @@ class Judged:
 
 def judged(study: Study) -> list[Judged]:
     """Every claim about a dataset of the study; those about others say no more than no data."""
-    found = []
+    found, evidence = [], Evidence(study.frames)
     for claim in CLAIMS:
         if not set(claim.datasets) & set(study.datasets):
             continue
-        finding: Finding = claim.judge(study.frames)
+        finding: Finding = claim.judge(evidence)
         found.append(
             Judged(
                 name=claim.name,
@@ -68,5 +69,5 @@ def _measured(part: Part) -> Measured:
         rule=part.rule,
         value=cells.interval(part.estimate, part.low, part.high),
         verdict=part.verdict,
-        note=part.note,
+        note=part.remarks,
     )

@@ -82,14 +82,12 @@ class Estimate:
             return _SMALLEST
         return float(brentq(lambda p: self.half_width(1 - p) - abs(self.value), _SMALLEST, 1.0))
 
-    @property
-    def detectable(self) -> float:
-        """The difference that would be found with a power of about a half to 80%.
+    def detectable(self, level: float = LEVEL) -> float:
+        """How far from a bound the truth has to lie for an interval that mostly excludes it.
 
-        Half the interval and one standard error: if the truth lies so far from a bound, the
-        interval excludes that bound in more than four of five studies like this one.
+        Half the interval and a standard error: then four in five studies like this one decide.
         """
-        return self.half_width() + math.sqrt(sum(c.variance for c in self.components))
+        return self.half_width(level) + math.sqrt(sum(c.variance for c in self.components))
 
 
 _SMALLEST = 1e-12

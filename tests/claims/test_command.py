@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.claims.__main__ import main
+from bench.claims.paper import CLAIMS
 from claims.stored_study import predictive, save
 
 ROOT = Path(__file__).parents[2]
@@ -15,12 +16,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    good = predictive(range(20))
-    save(tmp_path, "ens", "NN Ensemble", val=good, test=good, flops=200)
-    save(
-        tmp_path, "ib", "I/B", val=good, test=good, settings={"n_inputs": 2, "n_exits": 2},
-        theta=[[0.5, 0.5]] * 2,
-    )  # fmt: skip
+    for seed in range(3):
+        good = predictive(range(20))
+        save(tmp_path, "ens", "NN Ensemble", val=good, test=good, flops=200, seed=seed)
+        save(
+            tmp_path, "ib", "I/B", val=good, test=good, settings={"n_inputs": 2, "n_exits": 2},
+            theta=[[0.5, 0.5]] * 2, seed=seed,
+        )  # fmt: skip
     return tmp_path
 
 
@@ -30,13 +32,13 @@ def test_all_claims_are_judged_and_written(
     assert main(["--results", str(results)]) == 0
     found = json.loads((results / "claims.json").read_text())
     verdicts = {one["name"]: one["verdict"] for one in found}
-    assert len(verdicts) == 14
+    assert len(verdicts) == len(CLAIMS)
     assert verdicts["blood-ib"] == "supported"
     assert verdicts["retina-mimo"] == "no data"
     out = capsys.readouterr().out
     assert "blood-ib" in out
     assert str(results / "claims.md") in out
-    assert (results / "claims.md").read_text().count("\n## ") == 14
+    assert (results / "claims.md").read_text().count("\n## ") == len(CLAIMS)
     assert (results / "claims.csv").read_text().startswith("claim,")
     assert not list(results.glob(".claims*"))
 
@@ -75,7 +77,7 @@ def test_without_runs_there_is_nothing_to_judge(
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_folder_that_can_not_be_written_is_the_users_to_mend(
+def test_a_folder_that_cannot_be_written_is_the_users_to_mend(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (results / "file").write_text("")

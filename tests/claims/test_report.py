@@ -9,15 +9,14 @@ import pandas as pd
 import pytest
 
 from bench.claims import report
-from bench.claims.claim import Claim
-from bench.claims.judging import Judged
+from bench.claims.claim import Claim, Judged
 from bench.claims.verdict import Finding, Part, no_data
 
 PARTS = (
     Part(what="FLOPs", rule=">= 3.2x", verdict="supported", estimate=3.456, unit="x"),
     Part(
         what="accuracy", rule=">= -0.03", verdict="undecided", estimate=-0.0123,
-        low=-0.0456, high=-0.00004, note="2 seeds in common",
+        low=-0.0456, high=-0.00004, detectable=0.0347, note="4 seeds",
     ),
     Part(what="ECE", rule="<= 0", verdict="no data"),
 )  # fmt: skip
@@ -58,7 +57,10 @@ def test_the_overview_shows_what_decides() -> None:
     cells = [cell.strip() for cell in lines[2].split(" | ")]
     assert cells[0] == "| one"
     assert cells[1] == "undecided"
-    assert cells[-1] == "accuracy: -0.0123 [-0.0456, -4e-05], asked >= -0.03 |"
+    assert cells[-1] == (
+        "accuracy: -0.0123 [-0.0456, -4e-05], asked >= -0.03, could have detected a difference of "
+        "0.035 |"
+    )
     assert lines[3].split(" | ")[-1].rstrip(" |") == "no runs on retina"
 
 
@@ -79,7 +81,7 @@ def test_the_page_has_a_section_a_claim() -> None:
     for line in ("Statement: A | B.", "Test: How.", "Compared: a against b.",
                  "Scale: blood: 3 epochs.", "Runs: run-0, run-1."):  # fmt: skip
         assert line in text.splitlines()
-    assert "2 seeds in common" in text
+    assert "could have detected a difference of 0.035; 4 seeds" in text
 
 
 def test_a_long_list_of_runs_is_in_the_other_files() -> None:

@@ -89,7 +89,7 @@ def test_the_smallest_difference_that_would_be_found() -> None:
     rng = np.random.default_rng(0)
     components = (Component(variance=1.0, df=200),)
     found = Estimate(value=0.0, components=components, n_seeds=3)
-    shown = rng.normal(found.detectable, 1, size=20_000) > found.half_width()
+    shown = rng.normal(found.detectable(), 1, size=20_000) > found.half_width()
     assert 0.8 < shown.mean() < 0.87
 
 

@@ -1,0 +1,250 @@
+"""How often claims are judged wrongly where the truth is known: `python -m perf.claim_errors`.
+
+Each scenario plants a truth just at the bound, where a verdict is hardest: on the false side
+("supported" is the error) or on the true side ("not supported" is the error), or well within one
+side, where the right verdict should be reached. `ratio` is the standard deviation between networks
+of one configuration over the standard error that the test images leave in one network's metric.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.claims import depth, ranks, settings, trade_off
+from bench.claims.best_point import BestPoint
+from bench.claims.best_point import judge as judge_best
+from bench.claims.evidence import Evidence
+from bench.claims.paper import PROBLEMS
+from bench.claims.trade_off import Cost, TradeOff
+from bench.claims.verdict import Finding
+from perf.planted_study import Chance, Planted, planted, theta_frame
+
+# (seeds, ratio)
+SIZES = ((4, 1.0), (4, 3.0), (8, 3.0))
+IMAGE_SE = 0.01
+N_POINTS = 48
+MARGIN = 0.03
+METRICS = ("accuracy", "f1", "nll", "ece", "cc_ece")
+Study = Mapping[str, Sequence[Planted]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A truth, the claim about it, and the verdict that would be wrong."""
+
+    claim: str
+    truth: str
+    wrong: str
+    study: Callable[[np.random.Generator], Study]
+    judge: Callable[[Evidence], Finding]
+
+
+def points(accuracy: float) -> Study:
+    """Many equal SAE points against one ensemble of accuracy .8."""
+    sae = [
+        Planted(name=f"p{i}", category="I/B", flops=50, truth={"accuracy": accuracy})
+        for i in range(N_POINTS)
+    ]
+    return {"blood": [*sae, Planted(name="e", category="NN Ensemble", truth={"accuracy": 0.8})]}
+
+
+def methods(ahead: float) -> Study:
+    """Ten points of each of three methods; EE's are ahead by this much."""
+    return {
+        "blood": [
+            Planted(
+                name=f"{category}{i}", category=category,
+                flops=50 if category == "EE" else 100,
+                truth={"f1": 0.8 + (ahead if category == "EE" else 0)},
+            )
+            for category in ("EE", "MIMO", "BatchEnsemble")
+            for i in range(10)
+        ]
+    }  # fmt: skip
+
+
+def cells(better: float, dataset: str = "blood", best: int = 0) -> list[Planted]:
+    """Nine (N, K) of four configurations; N = 1 is better at accuracy, N = 3 at the NLL.
+
+    Args:
+        better: by how much; 0: all cells are alike.
+        dataset: a prefix of the names.
+        best: 0: as said; 1 or 3: that N is better at both.
+    """
+    found = []
+    for n in (1, 2, 3):
+        for k in (1, 2, 3):
+            at = {"accuracy": 1 if best in (0, 1) else 3, "nll": 3 if best in (0, 3) else 1}
+            truth = {
+                "accuracy": 0.8 + better * (n == at["accuracy"]),
+                "nll": 0.5 - better * (n == at["nll"]),
+            }
+            found += [
+                Planted(
+                    name=f"{dataset}{n}{k}{i}", category="I/B", n_inputs=n, n_exits=k, truth=truth
+                )
+                for i in range(4)
+            ]
+    return found
+
+
+def problems(sae: float) -> Study:
+    """Four data sets; SAE's two methods reach this much more than two baselines."""
+    return {
+        dataset: [
+            Planted(name=f"{dataset}{category}{i}", category=category, truth={
+                metric: 0.5 + sign * sae * (category in ("EE", "MIMO"))
+                for metric, sign in (
+                    ("accuracy", 1), ("f1", 1), ("nll", -1), ("ece", -1), ("cc_ece", -1),
+                    ("mse", -1), ("coverage_error", -1),
+                )
+            })
+            for category in ("EE", "MIMO", "Standard NN", "NN Ensemble")
+            for i in range(2)
+        ]
+        for dataset in PROBLEMS
+    }  # fmt: skip
+
+
+TRADE_OFF = TradeOff(
+    dataset="blood",
+    categories=("I/B",),
+    margins={"accuracy": MARGIN},
+    costs=(Cost(kind="flops", times=1.5),),
+)
+BEST = BestPoint(dataset="blood", category="EE", metric="f1", rival="BatchEnsemble", share=0.6)
+
+
+def scenarios() -> Iterator[Scenario]:
+    """All of them."""
+
+    def trade(evidence: Evidence) -> Finding:
+        return trade_off.judge(evidence, TRADE_OFF)
+
+    false, true = "supported", "not supported"
+    for truth, value, wrong in (
+        ("false, at the margin", 0.8 - MARGIN - 1e-6, false),
+        ("true, at the margin", 0.8 - MARGIN + 1e-6, true),
+        ("true, better by .06", 0.86, true),
+        ("false, worse by .12", 0.68, false),
+    ):
+        yield Scenario(
+            claim="trade-off", truth=truth, wrong=wrong, judge=trade,
+            study=lambda _, value=value: points(value),
+        )  # fmt: skip
+    for truth, ahead, wrong in (
+        ("false, all equal", 0.0, false), ("true, ahead by .1", 0.1, true),
+    ):  # fmt: skip
+        yield Scenario(
+            claim="best point", truth=truth, wrong=wrong,
+            judge=lambda evidence: judge_best(evidence, BEST),
+            study=lambda _, ahead=ahead: methods(ahead),
+        )  # fmt: skip
+    for truth, better, best, wrong in (
+        ("false, all cells alike", 0.0, 0, false),
+        ("false, one cell is best at both", 0.05, 1, false),
+        ("true, differ by .05", 0.05, 0, true),
+    ):
+        yield Scenario(
+            claim="settings-<dataset>", truth=truth, wrong=wrong,
+            judge=lambda evidence: settings.within(evidence, "blood"),
+            study=lambda _, better=better, best=best: {"blood": cells(better, best=best)},
+        )  # fmt: skip
+        yield Scenario(
+            claim="settings-across", truth=truth, wrong=wrong,
+            judge=lambda evidence: settings.across(evidence, ("blood", "pneumonia")),
+            study=lambda _, better=better, best=best: {
+                "blood": cells(better, "blood", best=1),
+                "pneumonia": cells(better, "pneumonia", best=best or 3),
+            },
+        )  # fmt: skip
+    for truth, better, best, wrong in (
+        ("false, all alike", 0.0, 0, false), ("true, by .05", 0.05, 3, true),
+    ):  # fmt: skip
+        yield Scenario(
+            claim="inputs", truth=truth, wrong=wrong,
+            judge=lambda evidence: settings.more_inputs(evidence, "blood"),
+            study=lambda _, better=better, best=best: {"blood": cells(better, best=best)},
+        )  # fmt: skip
+    for truth, ahead, wrong in (("false, all equal", 0.0, false), ("true, by .05", 0.05, true)):
+        yield Scenario(
+            claim="ranks", truth=truth, wrong=wrong,
+            judge=lambda evidence: ranks.judge(evidence, PROBLEMS),
+            study=lambda _, ahead=ahead: problems(ahead),
+        )  # fmt: skip
+
+
+def judged(scenario: Scenario, n_seeds: int, ratio: float, n_studies: int) -> Counter[str]:
+    """How often each verdict is reached."""
+    rng = np.random.default_rng([n_seeds, int(ratio), *scenario.truth.encode()])
+    chance = Chance(n_seeds=n_seeds, image_se=IMAGE_SE, seed_sd=ratio * IMAGE_SE)
+    verdicts = Counter[str]()
+    for _ in range(n_studies):
+        evidence = planted(rng, scenario.study(rng), chance)
+        verdicts[scenario.judge(evidence).verdict] += 1
+    return verdicts
+
+
+def depth_verdicts(shares: Sequence[float], spread: float, n_studies: int) -> dict[str, str]:
+    """The verdicts on distributions around these shares: near uniform, and deep."""
+    rng = np.random.default_rng(len(shares))
+    study = {"blood": [Planted(name=f"d{i}", category="EE") for i in range(6)]}
+    counts: dict[str, Counter[str]] = {"near uniform": Counter(), "deep": Counter()}
+    for _ in range(n_studies):
+        theta = {
+            f"d{i}": [
+                (np.asarray(shares) + spread * rng.normal(size=len(shares))).tolist()
+                for _ in range(4)
+            ]
+            for i in range(6)
+        }
+        evidence = planted(rng, study, Chance(), theta_frame("blood", theta))
+        counts["near uniform"][depth.near_uniform(evidence, "blood").verdict] += 1
+        counts["deep"][depth.deep(evidence, "blood").verdict] += 1
+    return {name: _shares(found, n_studies) for name, found in counts.items()}
+
+
+def _shares(counts: Mapping[str, int], n_studies: int) -> str:
+    return ", ".join(f"{verdict} {n / n_studies:.3f}" for verdict, n in sorted(counts.items()))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="perf.claim_errors")
+    parser.add_argument("--studies", type=int, default=400, help="simulated studies a row")
+    options = parser.parse_args(argv)
+    rows = []
+    for scenario in scenarios():
+        for n_seeds, ratio in SIZES:
+            counts = judged(scenario, n_seeds, ratio, options.studies)
+            shares = {v: counts[v] / options.studies for v in ("supported", "not supported")}
+            rows.append(
+                {
+                    "claim": scenario.claim, "truth": scenario.truth, "seeds": n_seeds,
+                    "ratio": ratio, **shares, "error": shares[scenario.wrong],
+                }
+            )  # fmt: skip
+            sys.stderr.write(f"{rows[-1]}\n")
+    sys.stdout.write(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3f"))
+    tables = [
+        {"theta": name, **depth_verdicts(shares, spread, options.studies // 4)}
+        for name, shares, spread in (
+            ("has never moved", (0.5, 0.5), 0.002),
+            ("uniform, moved", (0.5, 0.5), 0.02),
+            ("deep by .15", (0.35, 0.65), 0.05),
+            ("deep by just .05", (0.45, 0.55), 0.02),
+        )
+    ]
+    sys.stdout.write("\n\n" + pd.DataFrame(tables).to_markdown(index=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
