@@ -74,7 +74,7 @@ def draw_datasets(depth: pd.DataFrame) -> Figure:
         depth: The depth frame, one D in each dataset.
     """
     datasets = sorted(depth["dataset"].unique())
-    exit_styles = style.exit_looks(int(depth["depth"].max()))
+    exit_styles = style.exit_styles(int(depth["depth"].max()))
     figure = style.page(2.2)
     panels = figure.subplots(1, max(len(datasets), 2), squeeze=False)[0]
     for axes, dataset in zip(panels, datasets, strict=False):
@@ -121,7 +121,7 @@ def draw(depth: pd.DataFrame) -> Figure:
     if len(depths) != 1:
         raise ValueError(f"depths are {depths}, the rule is one D a figure; draw each separately")
     n_exits = int(depths[0])
-    exit_styles = style.exit_looks(n_exits)
+    exit_styles = style.exit_styles(n_exits)
     table = curves(depth)
     categories = list(style.category_styles(table["category"]))
 

@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset with test results of methods with several members."""
-    looks = style.category_styles(frames.runs["category"])
+    styles = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         table = points(runs)
@@ -30,7 +30,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
         if not (table[diversity_metrics(str(runs["task"].iloc[0]))] > 0).any(axis=None):
             LOG.info("diversity: nothing to show for %s, no method has diverse members", dataset)
             continue
-        figure = draw(runs, looks)
+        figure = draw(runs, styles)
         note_below(figure, spent.get(str(dataset)))
         yield f"diversity_{dataset}", figure
 
@@ -60,7 +60,7 @@ def points(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 @style.fixed()
-def draw(runs: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure:
+def draw(runs: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> Figure:
     """A column a measure of diversity, a row each for performance and calibration.
 
     One marker a configuration, at its mean over seeds with their standard deviation. A single
@@ -68,11 +68,11 @@ def draw(runs: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure
 
     Args:
         runs: The runs frame of one dataset, all splits.
-        looks: Style of each category.
+        styles: Style of each category.
     """
     task = str(runs["task"].iloc[0])
     table = points(runs)
-    present = {name: look for name, look in looks.items() if name in set(table["category"])}
+    present = {name: own for name, own in styles.items() if name in set(table["category"])}
     columns, rows = diversity_metrics(task), quality_of(task)
     # One measure alone: its two panels stand side by side, not above each other.
     wide = len(columns) > 1
@@ -92,14 +92,14 @@ def _panel(
     axes: Axes,
     table: pd.DataFrame,
     pair: tuple[str, str],
-    looks: Mapping[str, style.CategoryStyle],
+    styles: Mapping[str, style.CategoryStyle],
 ) -> None:
     x, y = pair
     shown = table[np.isfinite(table[[x, y]]).all(axis=1)]
     axes.errorbar(shown[x], shown[y], xerr=shown[f"{x}_std"], yerr=shown[f"{y}_std"], **style.BARS)
-    for category, look in looks.items():
+    for category, own in styles.items():
         rows = shown[shown["category"] == category]
         axes.plot(
-            rows[x], rows[y], linestyle="none", marker=look.marker, color=look.color,
+            rows[x], rows[y], linestyle="none", marker=own.marker, color=own.color,
             markersize=style.MARKER, **style.OUTLINED,
         )  # fmt: skip

@@ -202,12 +202,12 @@ def draw(runs: pd.DataFrame, metrics: tuple[str, str] | None = None) -> Figure:
     handles = [
         Patch(
             facecolor="none",
-            edgecolor=look.color,
-            linestyle=look.linestyle,
+            edgecolor=own.color,
+            linestyle=own.linestyle,
             linewidth=1.5,
             label=name,
         )
-        for name, look in styles.items()
+        for name, own in styles.items()
     ]
     handles.append(Patch(facecolor="none", edgecolor="black", hatch=style.HATCH,
                          label="best on validation"))  # fmt: skip
@@ -251,11 +251,11 @@ def _number(axes: Axes, centre: tuple[int, int], text: str, color: Color) -> Non
     )  # fmt: skip
 
 
-def _outline(block: tuple[int, int, int, int], look: style.CategoryStyle) -> Rectangle:
+def _outline(block: tuple[int, int, int, int], own: style.CategoryStyle) -> Rectangle:
     first_n, last_n, first_k, last_k = block
     return Rectangle(
         (first_n - _REGION, first_k - _REGION),
         last_n - first_n + 2 * _REGION,
         last_k - first_k + 2 * _REGION,
-        facecolor="none", edgecolor=look.color, linestyle=look.linestyle, linewidth=1.5,
+        facecolor="none", edgecolor=own.color, linestyle=own.linestyle, linewidth=1.5,
     )  # fmt: skip

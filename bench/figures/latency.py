@@ -40,7 +40,7 @@ def measured(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 @style.fixed()
-def draw(points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure:
+def draw(points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> Figure:
     """Milliseconds an image against FLOPs: one image (above), a batch (below), by ONNX Runtime.
 
     A column is a dataset with its backbone. The line has one slope, time in proportion to FLOPs,
@@ -50,26 +50,26 @@ def draw(points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figu
 
     Args:
         points: As :func:`measured` returns them.
-        looks: Style of each category.
+        styles: Style of each category.
     """
     groups = list(points.groupby(["dataset", "backbone"], sort=True))
     figure = style.page(4.2)
     panels = figure.subplots(len(TIMES), len(groups), sharex="col", squeeze=False)
     for column, ((dataset, backbone), rows) in enumerate(groups):
         for axes, key in zip(panels[:, column], TIMES, strict=True):
-            _panel(axes, rows, key, looks)
+            _panel(axes, rows, key, styles)
         panels[0, column].set_title(f"{dataset}, {backbone}")
     for axes, key in zip(panels[:, 0], TIMES, strict=True):
         axes.set_ylabel(MEASURES[key].replace(", ", "\n"))
     for axes in panels[-1]:
         axes.set_xlabel("FLOPs")
-    legend_below(figure, point_handles(looks, set(points["category"])))
+    legend_below(figure, point_handles(styles, set(points["category"])))
     note_below(figure, _note(points))
     return figure
 
 
 def _panel(
-    axes: Axes, rows: pd.DataFrame, key: str, looks: Mapping[str, style.CategoryStyle]
+    axes: Axes, rows: pd.DataFrame, key: str, styles: Mapping[str, style.CategoryStyle]
 ) -> None:
     x, y = rows["flops"].to_numpy(dtype=float), rows[key].to_numpy(dtype=float)
     scale_axis(axes, "x", x)
@@ -79,10 +79,10 @@ def _panel(
     low = np.fmin(rows[key + LOW].to_numpy(dtype=float), y)
     high = np.fmax(rows[key + HIGH].to_numpy(dtype=float), y)
     axes.errorbar(x, y, yerr=np.stack((y - low, high - y)), **style.BARS)
-    for category, look in looks.items():
+    for category, own in styles.items():
         some = rows[rows["category"] == category]
         axes.plot(
-            some["flops"], some[key], linestyle="none", marker=look.marker, color=look.color,
+            some["flops"], some[key], linestyle="none", marker=own.marker, color=own.color,
             markersize=style.MARKER, **style.OUTLINED,
         )  # fmt: skip
     if len(rows) > 2:

@@ -69,26 +69,26 @@ def note_added(figure: Figure, text: str) -> None:
         note_below(figure, f"{before}. {text}" if before else text)
 
 
-def point_handle(name: str, look: style.CategoryStyle) -> Line2D:
+def point_handle(name: str, own: style.CategoryStyle) -> Line2D:
     """A category's entry in the legend of a figure of points."""
     return Line2D(
-        [], [], label=name, linestyle="none", marker=look.marker, color=look.color,
+        [], [], label=name, linestyle="none", marker=own.marker, color=own.color,
         markersize=style.MARKER, **style.OUTLINED,
     )  # fmt: skip
 
 
 def point_handles(
-    looks: Mapping[str, style.CategoryStyle], present: Collection[str]
+    styles: Mapping[str, style.CategoryStyle], present: Collection[str]
 ) -> list[Line2D]:
-    """The entries of the categories that are there, in the order of the looks."""
-    return [point_handle(name, look) for name, look in looks.items() if name in present]
+    """The entries of the categories that are there, in the order of the styles."""
+    return [point_handle(name, own) for name, own in styles.items() if name in present]
 
 
-def line_handle(name: str, look: style.CategoryStyle) -> Line2D:
+def line_handle(name: str, own: style.CategoryStyle) -> Line2D:
     """A category's entry in the legend of a figure of lines."""
     return Line2D(
-        [], [], label=name, color=look.color, linestyle=look.linestyle, linewidth=1.2,
-        marker=look.marker, markersize=style.LINE_MARKER,
+        [], [], label=name, color=own.color, linestyle=own.linestyle, linewidth=1.2,
+        marker=own.marker, markersize=style.LINE_MARKER,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ _SPREAD = 0.3  # Of the categories around a severity.
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """Two figures (performance, calibration) for each dataset with corrupted test results."""
-    looks = style.category_styles(frames.runs["category"])
+    styles = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         chosen = list(frames.chosen(runs)["config_id"])
@@ -38,7 +38,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
         points = severities(frames, chosen, metrics)
         for metric in metrics:
             figure = draw(
-                points[points["metric"] == metric], looks, str(runs["task"].iloc[0]), metric
+                points[points["metric"] == metric], styles, str(runs["task"].iloc[0]), metric
             )
             note_below(figure, spent.get(str(dataset)))
             yield f"ood_{dataset}_{metric}", figure
@@ -66,7 +66,7 @@ def severities(frames: Frames, config_ids: list[str], metrics: tuple[str, ...]) 
 
 @style.fixed()
 def draw(
-    points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle], task: str, metric: str
+    points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle], task: str, metric: str
 ) -> Figure:
     """A metric against severity: mean over corruptions (left) and each corruption (right).
 
@@ -78,7 +78,7 @@ def draw(
     Args:
         points: Columns dataset, category, corruption (`MEAN`: of all), severity, estimate, low,
             high; of one dataset and metric.
-        looks: Style of each category.
+        styles: Style of each category.
         task: "classification" or "regression".
         metric: Key of the metric.
 
@@ -86,7 +86,7 @@ def draw(
         ValueError: A metric that the task does not have.
     """
     corruptions = sorted(set(points["corruption"]) - {MEAN})
-    present = {name: look for name, look in looks.items() if name in set(points["category"])}
+    present = {name: own for name, own in styles.items() if name in set(points["category"])}
 
     n_columns = min(len(corruptions), _SMALL_COLUMNS)
     n_rows = math.ceil(len(corruptions) / n_columns)
@@ -113,31 +113,31 @@ def draw(
         scale_axis(small, "y", points["estimate"])
         if small.get_yscale() == "linear":
             small.locator_params(axis="y", nbins=4)  # There is room for no more.
-    legend_below(figure, [line_handle(name, look) for name, look in present.items()])
+    legend_below(figure, [line_handle(name, own) for name, own in present.items()])
     return figure
 
 
-def _dodged(axes: Axes, points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> None:
-    offsets = np.linspace(-_SPREAD, _SPREAD, len(looks)) if len(looks) > 1 else [0.0]
-    for (category, look), offset in zip(looks.items(), offsets, strict=True):
+def _dodged(axes: Axes, points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> None:
+    offsets = np.linspace(-_SPREAD, _SPREAD, len(styles)) if len(styles) > 1 else [0.0]
+    for (category, own), offset in zip(styles.items(), offsets, strict=True):
         rows = points[points["category"] == category].sort_values("severity")
         x = rows["severity"] + offset
-        axes.vlines(x, rows["low"], rows["high"], color=look.color, linewidth=0.6, zorder=1.5)
+        axes.vlines(x, rows["low"], rows["high"], color=own.color, linewidth=0.6, zorder=1.5)
         axes.plot(
-            x, rows["estimate"], color=look.color, linestyle=look.linestyle, marker=look.marker,
+            x, rows["estimate"], color=own.color, linestyle=own.linestyle, marker=own.marker,
             markersize=style.LINE_MARKER, linewidth=0.8,
         )  # fmt: skip
     axes.set(xticks=range(6))
 
 
-def _panel(axes: Axes, points: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> None:
-    for category, look in looks.items():
+def _panel(axes: Axes, points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> None:
+    for category, own in styles.items():
         rows = points[points["category"] == category].sort_values("severity")
         axes.fill_between(
-            rows["severity"], rows["low"], rows["high"], color=look.color, **style.BAND
+            rows["severity"], rows["low"], rows["high"], color=own.color, **style.BAND
         )
         axes.plot(
-            rows["severity"], rows["estimate"], color=look.color, linestyle=look.linestyle,
-            marker=look.marker, markersize=style.SMALL_MARKER, linewidth=1,
+            rows["severity"], rows["estimate"], color=own.color, linestyle=own.linestyle,
+            marker=own.marker, markersize=style.SMALL_MARKER, linewidth=1,
         )  # fmt: skip
     axes.set(xticks=range(6))

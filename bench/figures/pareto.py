@@ -39,7 +39,7 @@ def figures_in_all_pairs(frames: Frames) -> Iterator[tuple[str, Figure]]:
 
 def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[tuple[str, Figure]]:
     """The same with other costs in the lower panel; the selection stays."""
-    looks = style.category_styles(frames.runs["category"])
+    styles = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if not (runs["split"] == "test").any():
@@ -57,7 +57,7 @@ def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[
         task = str(runs["task"].iloc[0])
         wanted = metric_pairs(task) if pairs == "all" else [quality_of(task)]
         for pair in measured_pairs(shown, wanted):
-            figure = draw(runs, looks, pair, costs)
+            figure = draw(runs, styles, pair, costs)
             note_below(figure, ". ".join([*notes, *filter(None, [spent.get(str(dataset))])]))
             yield costs.stem(stem_of("pareto", str(dataset), pair, task)), figure
 
@@ -65,7 +65,7 @@ def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[
 @style.fixed()
 def draw(
     runs: pd.DataFrame,
-    looks: Mapping[str, style.CategoryStyle],
+    styles: Mapping[str, style.CategoryStyle],
     metrics: tuple[str, str] | None = None,
     costs: CostAxes = CostAxes(),  # noqa: B008 - frozen
 ) -> Figure:
@@ -78,7 +78,7 @@ def draw(
 
     Args:
         runs: The runs frame of one dataset, all splits.
-        looks: Style of each category.
+        styles: Style of each category.
         metrics: Keys of the upper panel's x and y axis; None takes the task's default.
         costs: Axes of the lower panel. Configurations that were not measured are in no panel.
 
@@ -89,7 +89,7 @@ def draw(
     quality = metrics if metrics is not None else quality_of(task)
     directions = (direction_of(task, quality[0]), direction_of(task, quality[1]))
     points = _points(runs, quality, costs)
-    present = {name: look for name, look in looks.items() if name in set(points["category"])}
+    present = {name: own for name, own in styles.items() if name in set(points["category"])}
 
     figure = style.column(5.2)
     above, below = figure.subplots(2, 1)
@@ -140,7 +140,7 @@ def _panel(
     points: pd.DataFrame,
     columns: tuple[str, str],
     directions: tuple[str, str],
-    looks: Mapping[str, style.CategoryStyle],
+    styles: Mapping[str, style.CategoryStyle],
 ) -> None:
     """Markers by category, and the front of those that validation selected."""
     x, y = columns
@@ -149,27 +149,27 @@ def _panel(
     chosen = points.loc[points["selected"], [x, y]]
     line_P2 = front_line(chosen.to_numpy(dtype=float), directions)
     axes.plot(line_P2[:, 0], line_P2[:, 1], **style.FRONT)
-    for category, look in looks.items():
+    for category, own in styles.items():
         rows = points[points["category"] == category]
         for is_selected, state in ((False, style.FADED), (True, style.OUTLINED)):
             some = rows[rows["selected"] == is_selected]
-            axes.add_line(_markers(look, state, some[x].to_numpy(), some[y].to_numpy()))
+            axes.add_line(_markers(own, state, some[x].to_numpy(), some[y].to_numpy()))
     axes.autoscale_view()
 
 
 def _markers(
-    look: style.CategoryStyle, state: State, x: Any = (), y: Any = (), label: str = ""
+    own: style.CategoryStyle, state: State, x: Any = (), y: Any = (), label: str = ""
 ) -> Line2D:
     return Line2D(
-        x, y, label=label, linestyle="none", marker=look.marker, color=look.color,
+        x, y, label=label, linestyle="none", marker=own.marker, color=own.color,
         markersize=style.MARKER, **state,
     )  # fmt: skip
 
 
-def _legend(figure: Figure, looks: Mapping[str, style.CategoryStyle]) -> None:
+def _legend(figure: Figure, styles: Mapping[str, style.CategoryStyle]) -> None:
     """Categories present, then what outlined, faded and the line mean."""
     grey = style.CategoryStyle(marker="o", color=style.MID_GREY)
-    handles = point_handles(looks, looks)
+    handles = point_handles(styles, styles)
     handles += [
         _markers(grey, style.OUTLINED, label="selected on val."),
         _markers(grey, style.FADED, label="not selected"),

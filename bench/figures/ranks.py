@@ -89,11 +89,11 @@ def draw(test: RankTest) -> Figure:
         y = -0.16 - 0.12 * i
         axes.plot((first - 0.03, last + 0.03), (y, y), color=style.INK, linewidth=2.5,
                   clip_on=False, solid_capstyle="butt", gid="clique")  # fmt: skip
-    looks = style.category_styles(ranks.index)
+    styles = style.category_styles(ranks.index)
     for i, (category, rank) in enumerate(ranks.items()):
         left = i < n_left
         row = i if left else len(ranks) - 1 - i
-        _name(axes, str(category), float(rank), looks[str(category)],
+        _name(axes, str(category), float(rank), styles[str(category)],
               y=-below - _ROW * row, left=left, n=len(ranks))  # fmt: skip
     if difference is not None:
         _critical_difference(axes, difference)
@@ -125,10 +125,10 @@ def draw_improvements(table: pd.DataFrame, metric: str) -> Figure:
     figure = style.column(0.85 + _ROW * len(rows) + 0.13 * len(note))
     axes = figure.subplots()
     axes.axvline(0.5, **style.GUIDE)
-    for y, (category, look) in enumerate(styles.items()):
+    for y, (category, own) in enumerate(styles.items()):
         row = rows.loc[category]
-        axes.hlines(y, row["low"], row["high"], color=look.color, linewidth=1.2)
-        axes.plot(row["probability"], y, marker=look.marker, color=look.color,
+        axes.hlines(y, row["low"], row["high"], color=own.color, linewidth=1.2)
+        axes.plot(row["probability"], y, marker=own.marker, color=own.color,
                   markersize=style.MARKER, linestyle="none", clip_on=False,
                   **style.OUTLINED)  # fmt: skip
     reference = table["reference"].iloc[0]
@@ -164,7 +164,7 @@ def _name(
     axes: Axes,
     category: str,
     rank: float,
-    look: style.CategoryStyle,
+    own: style.CategoryStyle,
     *,
     y: float,
     left: bool,
@@ -174,7 +174,7 @@ def _name(
     edge = 1 - 0.02 * n if left else n + 0.02 * n
     axes.plot((rank, rank, edge), (0, y, y), color=style.DARK_GREY, linewidth=0.7, clip_on=False)
     # At the name, not on the line: there, equal ranks would hide each other.
-    axes.plot(edge, y, marker=look.marker, color=look.color, markersize=style.MARKER,
+    axes.plot(edge, y, marker=own.marker, color=own.color, markersize=style.MARKER,
               clip_on=False, label=category, **style.OUTLINED)  # fmt: skip
     text = f"{category}  {rank:.2f}" if left else f"{rank:.2f}  {category}"
     axes.text(edge - 0.018 * n * (1 if left else -1), y, text, ha="right" if left else "left",

@@ -121,16 +121,16 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
         task: "classification" or "regression".
     """
     wording = WORDING[task]
-    looks = style.category_styles(table["category"])
-    n_columns = min(len(looks), _COLUMNS)
-    n_rows = math.ceil(len(looks) / n_columns)
+    styles = style.category_styles(table["category"])
+    n_columns = min(len(styles), _COLUMNS)
+    n_rows = math.ceil(len(styles) / n_columns)
     figure = style.page(0.75 + n_rows * (1.95 if wording.has_shares else 1.6))
     heights = (3, 1) if wording.has_shares else (1,)
     grid = figure.add_gridspec(len(heights) * n_rows, n_columns, height_ratios=heights * n_rows)
     # Two classes never have a top confidence below a half: no empty left side.
     lowest = 0.5 if table["stated"].min() >= 0.5 else 0.0
     most = math.ceil(10 * table["share"].max()) / 10
-    for i, category in enumerate(looks):
+    for i, category in enumerate(styles):
         row, column = divmod(i, n_columns)
         rows = table[table["category"] == category]
         axes = lowest_axes = figure.add_subplot(grid[len(heights) * row, column])
@@ -145,7 +145,7 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
         for each in {axes, lowest_axes}:
             each.set(xlim=(lowest, 1), xticks=(lowest, (lowest + 1) / 2, 1))
             each.tick_params(labelleft=column == 0, labelbottom=each is lowest_axes)
-        lowest_axes.set_xlabel(wording.stated if i + n_columns >= len(looks) else "")
+        lowest_axes.set_xlabel(wording.stated if i + n_columns >= len(styles) else "")
     figure.suptitle(str(table["dataset"].iloc[0]))
     present = [name for name in _SERIES if name in set(table["series"])]
     handles = [
@@ -158,25 +158,31 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
 
 def _curves(axes: Axes, rows: pd.DataFrame, error_label: str) -> None:
     axes.plot((0, 1), (0, 1), **style.GUIDE)
-    for line, (name, look) in enumerate(_SERIES.items()):
+    for line, (name, own) in enumerate(_SERIES.items()):
         points = rows[rows["series"] == name]
         if points.empty:
             continue
-        axes.vlines(points["stated"], points["low"], points["high"], color=look["color"], lw=0.7)
-        axes.plot(points["stated"], points["observed"], markersize=style.SMALL_MARKER, lw=1, **look)
+        axes.vlines(points["stated"], points["low"], points["high"], color=own["color"], lw=0.7)
+        axes.plot(
+            points["stated"],
+            points["observed"],
+            markersize=style.SMALL_MARKER,
+            lw=1,
+            **own,
+        )
         axes.annotate(
             f"{error_label} {points['error'].iloc[0]:.3f} {_SHORT[name]}", xy=(0.5, 1),
             xycoords="axes fraction", xytext=(0, 2 + (1 - line) * style.SMALL),
-            textcoords="offset points", ha="center", color=look["color"], fontsize=style.TINY,
+            textcoords="offset points", ha="center", color=own["color"], fontsize=style.TINY,
         )  # fmt: skip
 
 
 def _shares(axes: Axes, rows: pd.DataFrame) -> None:
     """Share of the predictions in each bin: filled on the clean test set, outlined under shift."""
-    for name, look in _SERIES.items():
+    for name, own in _SERIES.items():
         points = rows[rows["series"] == name]
         axes.bar(
             points["point"] / N_BINS, points["share"], width=1 / N_BINS, align="edge",
-            facecolor=look["color"] if name == CLEAN else "none", alpha=0.5 if name == CLEAN else 1,
-            edgecolor="none" if name == CLEAN else look["color"], linewidth=0.8,
+            facecolor=own["color"] if name == CLEAN else "none", alpha=0.5 if name == CLEAN else 1,
+            edgecolor="none" if name == CLEAN else own["color"], linewidth=0.8,
         )  # fmt: skip

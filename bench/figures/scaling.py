@@ -35,13 +35,13 @@ _LABELS: Mapping[str, str] = MappingProxyType(
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset where some configurations differ in one setting alone."""
-    looks = style.category_styles(frames.runs["category"])
+    styles = style.category_styles(frames.runs["category"])
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         table = configurations(runs)
         if not varied(table):
             LOG.info("scaling: nothing to show for %s, no setting was varied alone", dataset)
             continue
-        yield f"scaling_{dataset}", draw(table, looks, str(dataset))
+        yield f"scaling_{dataset}", draw(table, styles, str(dataset))
 
 
 def varied(table: pd.DataFrame) -> list[str]:
@@ -50,7 +50,7 @@ def varied(table: pd.DataFrame) -> list[str]:
 
 
 @style.fixed()
-def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle], title: str) -> Figure:
+def draw(table: pd.DataFrame, styles: Mapping[str, style.CategoryStyle], title: str) -> Figure:
     """FLOPs (above) and parameters (below) against each setting that was varied.
 
     A marker is a configuration, of the deployed network; a line joins those of a method that
@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle], title: s
 
     Args:
         table: As `numbers.costs.configurations` returns it.
-        looks: Style of each category.
+        styles: Style of each category.
         title: The dataset.
     """
     settings = varied(table)
@@ -66,14 +66,14 @@ def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle], title: s
     panels = figure.subplots(2, len(settings), sharey="row", sharex="col", squeeze=False)
     for row, cost in zip(panels, COSTS, strict=True):
         for axes, setting in zip(row, settings, strict=True):
-            _panel(axes, table, (setting, cost), looks)
+            _panel(axes, table, (setting, cost), styles)
         scale_axis(row[0], "y", table[cost])
         row[0].set_ylabel(_LABELS[cost])
     for axes, setting in zip(panels[-1], settings, strict=True):
         axes.set_xlabel(_SETTINGS[setting])
     figure.suptitle(title)
     shown = pd.concat([rows for name in settings for rows in families(table, name)])
-    handles = point_handles(looks, set(shown["category"]))
+    handles = point_handles(styles, set(shown["category"]))
     legend_below(figure, [*handles, Line2D([], [], label="differ in this alone", **style.JOIN)])
     return figure
 
@@ -82,17 +82,17 @@ def _panel(
     axes: Axes,
     table: pd.DataFrame,
     pair: tuple[str, str],
-    looks: Mapping[str, style.CategoryStyle],
+    styles: Mapping[str, style.CategoryStyle],
 ) -> None:
     setting, cost = pair
     joined = families(table, setting)
     for rows in joined:
         axes.plot(rows.groupby(setting, sort=True)[cost].mean(), **style.JOIN)
     shown = pd.concat(joined)
-    for category, look in looks.items():
+    for category, own in styles.items():
         rows = shown[shown["category"] == category]
-        axes.plot(rows[setting], rows[cost], linestyle="none", marker=look.marker,
-                  color=look.color, markersize=style.LINE_MARKER, **style.OUTLINED)  # fmt: skip
+        axes.plot(rows[setting], rows[cost], linestyle="none", marker=own.marker,
+                  color=own.color, markersize=style.LINE_MARKER, **style.OUTLINED)  # fmt: skip
     values = sorted(shown[setting].unique())
     if values[-1] > 10:  # Widths double from one to the next.
         axes.set_xscale("log")

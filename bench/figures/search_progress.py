@@ -24,9 +24,9 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     if table.empty:
         LOG.info("search_progress: nothing to show, the results folder has no trials of a search")
         return
-    looks, spent = method_styles(frames.runs), budget_lines(frames.budgets)
+    styles, spent = method_styles(frames.runs), budget_lines(frames.budgets)
     for (dataset, costs), rows in table.groupby(["dataset", "costs"], sort=True):
-        figure = draw(rows, looks)
+        figure = draw(rows, styles)
         note_below(figure, spent.get(str(dataset)))
         # FLOPs and parameters go without saying.
         suffix = "" if costs == ",".join(COSTS) else "_" + str(costs).replace(",", "_")
@@ -36,7 +36,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
 def method_styles(runs: pd.DataFrame) -> dict[str, style.CategoryStyle]:
     """The style of each method, where categories are not told apart.
 
-    A method of a single category looks like it; one of several (SAE) takes a spare look.
+    A method of a single category has its style; one of several (SAE) takes a spare one.
 
     Args:
         runs: Columns method and category.
@@ -46,36 +46,36 @@ def method_styles(runs: pd.DataFrame) -> dict[str, style.CategoryStyle]:
         str(method): min(categories) if len(categories) == 1 else str(method)
         for method, categories in by_method.items()
     }
-    looks = style.category_styles(names.values())
+    styles = style.category_styles(names.values())
     return {
-        method: looks[names[method]]
-        for method in sorted(names, key=lambda method: list(looks).index(names[method]))
+        method: styles[names[method]]
+        for method in sorted(names, key=lambda method: list(styles).index(names[method]))
     }
 
 
 @style.fixed()
-def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figure:
+def draw(table: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> Figure:
     """Hypervolume against the number of trials (left) and core-seconds (right), a line a search.
 
     Args:
         table: Rows of `bench.search.progress.progress` of one dataset.
-        looks: Style of each method; others take spare looks.
+        styles: Style of each method; others take spare styles.
     """
-    looks = {**looks, **style.category_styles(set(table["method"]) - set(looks))}
+    styles = {**styles, **style.category_styles(set(table["method"]) - set(styles))}
     figure = style.page(2.9)
     trials, seconds = figure.subplots(1, 2, sharey=True)
     handles = []
-    for study in sorted(set(table["study"]), key=lambda name: _place(table, name, looks)):
+    for study in sorted(set(table["study"]), key=lambda name: _place(table, name, styles)):
         rows = table[table["study"] == study]
         method, sampler = rows["method"].iloc[0], rows["sampler"].iloc[0]
-        look = looks[method]
+        own = styles[method]
         for axes, x in ((trials, "trial"), (seconds, "core_seconds")):
             # What was found stays until more is found.
             axes.step(rows[x], rows["hypervolume"], where="post",
-                      color=look.color, linestyle=look.linestyle)  # fmt: skip
-            axes.plot(rows[x].iloc[-1], rows["hypervolume"].iloc[-1], marker=look.marker,
-                      color=look.color, markersize=style.LINE_MARKER)  # fmt: skip
-        handles.append(line_handle(f"{method} ({sampler})", look))
+                      color=own.color, linestyle=own.linestyle)  # fmt: skip
+            axes.plot(rows[x].iloc[-1], rows["hypervolume"].iloc[-1], marker=own.marker,
+                      color=own.color, markersize=style.LINE_MARKER)  # fmt: skip
+        handles.append(line_handle(f"{method} ({sampler})", own))
     trials.set(xlabel="Trials", ylabel="Hypervolume (share of box) \N{UPWARDS ARROW}")
     trials.set_ylim(bottom=0)
     seconds.set(xlabel="Core-seconds of training and validation")
@@ -88,7 +88,7 @@ def draw(table: pd.DataFrame, looks: Mapping[str, style.CategoryStyle]) -> Figur
 
 
 def _place(
-    table: pd.DataFrame, study: str, looks: Mapping[str, style.CategoryStyle]
+    table: pd.DataFrame, study: str, styles: Mapping[str, style.CategoryStyle]
 ) -> tuple[int, str]:
     """Order of the legend: by method, then by name."""
-    return list(looks).index(table.loc[table["study"] == study, "method"].iloc[0]), study
+    return list(styles).index(table.loc[table["study"] == study, "method"].iloc[0]), study

@@ -1,4 +1,4 @@
-"""One look for all figures: fonts, sizes, markers, lines, colours, file settings.
+"""One own for all figures: fonts, sizes, markers, lines, colours, file settings.
 
 No other file of the figures names a colour or a size of text or markers (a test reads them).
 """
@@ -123,7 +123,7 @@ def page(height: float) -> Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryStyle:
-    """How one legend category looks in every figure."""
+    """How one legend category styles in every figure."""
 
     marker: str
     color: str
@@ -159,10 +159,10 @@ def category_styles(categories: Iterable[str]) -> dict[str, CategoryStyle]:
     """The style of each category present, in the order of the legend.
 
     Known categories come first, in the paper's order; unknown ones follow in sorted order and
-    take spare markers and colours, so that the same set of categories always looks the same.
+    take spare markers and colours, so that the same set of categories always styles the same.
     """
     present = set(categories)
-    known = {name: look for name, look in _CATEGORIES.items() if name in present}
+    known = {name: own for name, own in _CATEGORIES.items() if name in present}
     unknown = {
         name: CategoryStyle(
             marker=_SPARE_MARKERS[i % len(_SPARE_MARKERS)],
@@ -173,7 +173,7 @@ def category_styles(categories: Iterable[str]) -> dict[str, CategoryStyle]:
     return known | unknown
 
 
-def exit_looks(n_exits: int) -> list[dict[str, Any]]:
+def exit_styles(n_exits: int) -> list[dict[str, Any]]:
     """Line properties of exits 1, 2, ...: an order of colours, and dashes that tell them apart.
 
     Stops short of the pale end of the map, which would vanish on white paper.

@@ -9,7 +9,7 @@ from bench.figures.heatmap import regions
 from bench.metrics.table import direction_of, keys_for, label_of
 from bench.records.measurements import MEASURES
 from bench.records.pareto import quality_of
-from bench.report import claims, configurations, depth, looks, overview, provenance, shift
+from bench.report import claims, configurations, depth, overview, provenance, shift, styles
 from bench.report.command import PATH
 from bench.report.leaderboards import VALUES, leaderboards, views
 from bench.report.page import Content
@@ -26,7 +26,7 @@ def content(study: Study) -> Content:
     datasets = study.datasets
     boards = [board for dataset in datasets for board in leaderboards(study, dataset)]
     eces = {dataset: ece_table(study, dataset) for dataset in datasets}
-    all_looks = looks.looks(
+    all_looks = styles.styles(
         [*study.frames.runs["category"].unique(), *study.frames.failures["category"].unique()]
     )
     by_dataset = {dataset: _dataset(study, dataset) for dataset in datasets}
@@ -37,7 +37,7 @@ def content(study: Study) -> Content:
         title=TITLE,
         headline=overview.headline(study),
         datasets=datasets,
-        looks=all_looks,
+        styles=all_looks,
         overviews=[overview.overview(study, dataset) for dataset in datasets],
         boards=boards,
         views=[
@@ -51,9 +51,9 @@ def content(study: Study) -> Content:
         data={
             "title": TITLE,
             "path": PATH,
-            "looks": {name: vars(look) for name, look in all_looks.items()},
-            "exits": {n: looks.exits(n) for n in range(1, deepest + 1)},
-            "series": [vars(look) for look in looks.SERIES],
+            "styles": {name: vars(style) for name, style in all_looks.items()},
+            "exits": {n: styles.exits(n) for n in range(1, deepest + 1)},
+            "series": [vars(style) for style in styles.SERIES],
             "datasets": by_dataset,
         },
     )

@@ -11,7 +11,7 @@ from bench.figures.depth import curves
 from bench.figures.style import category_styles
 from bench.report.rounding import compact
 
-# A line of this many points looks like one of a hundred, and a thousand pages carry one each.
+# A line of this many points styles like one of a hundred, and a thousand pages carry one each.
 _POINTS = 21
 
 

@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from bench.report.claims import Judged
 from bench.report.leaderboards import Board
-from bench.report.looks import SERIES, Look
 from bench.report.overview import DatasetOverview, Failure
 from bench.report.provenance import Group
 from bench.report.ranks import Ranks
+from bench.report.styles import SERIES, Style
 from bench.report.tables import Table
 
 FOLDER = Path(__file__).parent / "page"
@@ -52,7 +52,7 @@ class Content:
     Attributes:
         title, headline: of the page.
         datasets: names, in the order of the chooser.
-        looks: of all categories, in the order of legends.
+        styles: of all categories, in the order of legends.
         overviews, boards, views, ece_tables, ranks, claims, failures, provenance: what the sections
             of these names show as text and tables.
         data: what the scripts read, JSON-ready; not a number is None.
@@ -61,7 +61,7 @@ class Content:
     title: str
     headline: str
     datasets: Sequence[str]
-    looks: Mapping[str, Look]
+    styles: Mapping[str, Style]
     overviews: Sequence[DatasetOverview]
     boards: Sequence[Board]
     views: Sequence[tuple[str, str]]
@@ -89,7 +89,7 @@ def render(content: Content) -> str:
         vars(content),
         sections=SECTIONS,
         policy=_policy([early, plotly, script]),
-        style=Markup(_joined("style", _STYLES, "css") + _look_styles(content)),  # noqa: S704 - ours
+        style=Markup(_joined("style", _STYLES, "css") + _style_classes(content)),  # noqa: S704 - ours
         early_script=_script(early),
         plotly=_script(plotly),
         script=_script(script),
@@ -127,10 +127,11 @@ def _policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _look_styles(content: Content) -> str:
+def _style_classes(content: Content) -> str:
     """A class for the colours of each category and series."""
-    named = {f"look-{i}": look for i, look in enumerate(content.looks.values())}
-    named |= {f"series-{i}": look for i, look in enumerate(SERIES)}
+    named = {f"style-{i}": style for i, style in enumerate(content.styles.values())}
+    named |= {f"series-{i}": style for i, style in enumerate(SERIES)}
     return "".join(
-        f".{name}{{color:light-dark({look.light},{look.dark})}}\n" for name, look in named.items()
+        f".{name}{{color:light-dark({style.light},{style.dark})}}\n"
+        for name, style in named.items()
     )

@@ -15,8 +15,8 @@ NOTE = "Searched on pneumonia, on validation alone; networks trained: " + ", ".j
 def figure() -> Figure:
     drawn = style.column(3.0)
     drawn.subplots()
-    look = style.CategoryStyle(marker="o", color=style.MID_GREY)
-    legend_below(drawn, [point_handle("standard", look)])
+    own = style.CategoryStyle(marker="o", color=style.MID_GREY)
+    legend_below(drawn, [point_handle("standard", own)])
     return drawn
 
 

@@ -111,10 +111,10 @@ def test_without_a_search_there_is_no_figure(
     assert "nothing to show" in caplog.text
 
 
-def test_methods_look_as_their_category() -> None:
-    looks = search_progress.method_styles(make_study(["digits"]).runs)
+def test_methods_have_the_style_of_their_category() -> None:
+    styles = search_progress.method_styles(make_study(["digits"]).runs)
     known = style.category_styles(["Standard NN", "MC Dropout"])
-    assert looks["standard"] == known["Standard NN"]
-    assert looks["mc_dropout"] == known["MC Dropout"]
-    assert list(looks) == ["standard", "ensemble", "mc_dropout", "batch_ensemble", "sae"]
-    assert len({look.marker for look in looks.values()}) == 5
+    assert styles["standard"] == known["Standard NN"]
+    assert styles["mc_dropout"] == known["MC Dropout"]
+    assert list(styles) == ["standard", "ensemble", "mc_dropout", "batch_ensemble", "sae"]
+    assert len({own.marker for own in styles.values()}) == 5

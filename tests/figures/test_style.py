@@ -1,4 +1,4 @@
-"""One look for all, and files that are the same to the byte."""
+"""One style for all, and files that are the same to the byte."""
 
 import ast
 import re
@@ -17,20 +17,20 @@ from figures.study import CATEGORIES, frames, legend_labels, markers
 
 
 def test_categories_are_told_apart() -> None:
-    looks = style.category_styles([*CATEGORIES, "New B", "New A"])
-    assert list(looks) == [*CATEGORIES, "New A", "New B"]
-    assert len({look.marker for look in looks.values()}) == 11
-    assert len({look.color for look in looks.values()}) == 11
-    assert style.category_styles(["New B", "New A"])["New A"] == looks["New A"]
+    styles = style.category_styles([*CATEGORIES, "New B", "New A"])
+    assert list(styles) == [*CATEGORIES, "New A", "New B"]
+    assert len({own.marker for own in styles.values()}) == 11
+    assert len({own.color for own in styles.values()}) == 11
+    assert style.category_styles(["New B", "New A"])["New A"] == styles["New A"]
 
 
 def test_unknown_category_is_drawn(digits: pd.DataFrame) -> None:
     runs = digits.replace({"category": {"MC Dropout": "Packed Ensemble"}})
     ((_, figure),) = pareto.figures(frames(runs))
     assert "Packed Ensemble" in legend_labels(figure)
-    look = style.category_styles(["Packed Ensemble"])["Packed Ensemble"]
-    drawn = [line for *_, line in markers(figure.axes[0]) if line.get_color() == look.color]
-    assert [line.get_marker() for line in drawn] == [look.marker]
+    own = style.category_styles(["Packed Ensemble"])["Packed Ensemble"]
+    drawn = [line for *_, line in markers(figure.axes[0]) if line.get_color() == own.color]
+    assert [line.get_marker() for line in drawn] == [own.marker]
 
 
 def test_legend_fits_whatever_the_names(digits: pd.DataFrame) -> None:
@@ -49,10 +49,10 @@ def test_legend_fits_whatever_the_names(digits: pd.DataFrame) -> None:
 def test_files_are_deterministic(
     digits: pd.DataFrame, file_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = style.category_styles(CATEGORIES)
-    first = style.render(pareto.draw(digits, looks), file_format)
+    styles = style.category_styles(CATEGORIES)
+    first = style.render(pareto.draw(digits, styles), file_format)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")  # What else could put a date in.
-    second = style.render(pareto.draw(digits, looks), file_format)
+    second = style.render(pareto.draw(digits, styles), file_format)
     assert first == second
     assert b"Date" not in first
     assert b"Matplotlib v" not in first
@@ -85,7 +85,7 @@ def _sources() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", _sources(), ids=lambda path: path.stem)
-def test_looks_are_named_in_the_style_file_alone(path: Path) -> None:
+def test_styles_are_named_in_the_style_file_alone(path: Path) -> None:
     tree = ast.parse(path.read_text())
     colours = [
         node.value
@@ -110,10 +110,10 @@ def test_diversity_has_no_arrow() -> None:
 
 
 def test_lines_of_one_figure_are_told_apart_without_colour() -> None:
-    looks = style.category_styles(CATEGORIES)
+    styles = style.category_styles(CATEGORIES)
     for group in (CATEGORIES[:4], CATEGORIES[4:]):
-        assert len({looks[name].linestyle for name in group}) == len(group)
-    assert len({look["linestyle"] for look in style.exit_looks(4)}) == 4
+        assert len({styles[name].linestyle for name in group}) == len(group)
+    assert len({own["linestyle"] for own in style.exit_styles(4)}) == 4
     fills = style.part_fills(4)
     assert all((a["hatch"] is None) != (b["hatch"] is None) for a, b in pairwise(fills))
 

@@ -301,7 +301,7 @@ def test_the_theme_is_the_systems_until_it_is_chosen(opened: Browser) -> None:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         assert background() == color
-    standard = "DATA.looks['Standard NN'][currentTheme()]"
+    standard = "DATA.styles['Standard NN'][currentTheme()]"
     assert script(opened, standard) == "#000000"
     opened.find_element(By.ID, "theme").send_keys(Keys.ENTER)
     assert background() == "rgb(20, 23, 28)"

@@ -2,7 +2,7 @@
 
 /** Lines of theta, one an exit; `std`, if given, is drawn as a band. */
 function thetaTraces({ progress, mean, std }) {
-  const looks = DATA.exits[mean.length];
+  const styles = DATA.exits[mean.length];
   const bands = (std ?? []).map((spread, exit) => ({
     type: "scatter",
     x: [...progress, ...[...progress].reverse()],
@@ -12,7 +12,7 @@ function thetaTraces({ progress, mean, std }) {
     ],
     fill: "toself",
     mode: "none",
-    fillcolor: `${looks[exit][currentTheme()]}26`,
+    fillcolor: `${styles[exit][currentTheme()]}26`,
     hoverinfo: "skip",
   }));
   const lines = mean.map((values, exit) => ({
@@ -20,7 +20,7 @@ function thetaTraces({ progress, mean, std }) {
     mode: "lines",
     x: progress,
     y: values,
-    line: { color: looks[exit][currentTheme()], dash: looks[exit].dash, width: 2 },
+    line: { color: styles[exit][currentTheme()], dash: styles[exit].dash, width: 2 },
     hovertemplate: `exit ${exit + 1}: %{y:.3f}<extra></extra>`,
   }));
   return [...bands, ...lines];
@@ -62,10 +62,10 @@ function drawDepth() {
 }
 
 function exitKey(count) {
-  return DATA.exits[count].map((look, exit) => {
+  return DATA.exits[count].map((style, exit) => {
     const line = make("span", { class: "stroke" });
-    line.style.borderTopColor = look[currentTheme()];
-    line.style.borderTopStyle = look.dash === "solid" ? "solid" : "dashed";
+    line.style.borderTopColor = style[currentTheme()];
+    line.style.borderTopStyle = style.dash === "solid" ? "solid" : "dashed";
     return make("li", {}, line, `exit ${exit + 1}`);
   });
 }

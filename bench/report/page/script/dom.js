@@ -21,8 +21,8 @@ function icon(category) {
   svg.setAttribute("class", "icon");
   svg.setAttribute("viewBox", "-1.2 -1.2 2.4 2.4");
   svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", DATA.looks[category].outline);
-  path.setAttribute("class", `look-${Object.keys(DATA.looks).indexOf(category)}`);
+  path.setAttribute("d", DATA.styles[category].outline);
+  path.setAttribute("class", `style-${Object.keys(DATA.styles).indexOf(category)}`);
   svg.append(path);
   return svg;
 }

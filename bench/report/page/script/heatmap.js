@@ -89,7 +89,7 @@ function drawHeatmap() {
     { empty: "No SAE run has this metric here." },
   );
   const key = Object.keys(regions ?? {}).map((name) =>
-    make("li", {}, make("span", { class: `outline look-${Object.keys(DATA.looks).indexOf(name)}` }), name),
+    make("li", {}, make("span", { class: `outline style-${Object.keys(DATA.styles).indexOf(name)}` }), name),
   );
   byId("heatmap-key").replaceChildren(...key);
 }

@@ -59,7 +59,7 @@ function markers(category, points, isFront) {
     hovertemplate: "%{text}<extra></extra>",
     ...spreadBars(points),
     marker: {
-      symbol: DATA.looks[category].symbol,
+      symbol: DATA.styles[category].symbol,
       size: isFront ? 11 : 9,
       color: colorOf(category),
       opacity: isFront ? 1 : 0.5,

@@ -45,7 +45,7 @@ function lazily(id, names, draw) {
 }
 
 /** The colour of a category on this theme. */
-const colorOf = (category) => DATA.looks[category][currentTheme()];
+const colorOf = (category) => DATA.styles[category][currentTheme()];
 
 function pageColors() {
   const style = getComputedStyle(byId("palette"));

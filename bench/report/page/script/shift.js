@@ -27,8 +27,8 @@ function drawShift() {
         },
         customdata: low.map((value, i) => [steps[i], `[${number(value)}, ${number(high[i])}]`]),
         hovertemplate: `<b>${plotText(category)}</b> ${plotText(label)}<br>severity %{customdata[0]}: %{y:.3g} %{customdata[1]}<extra></extra>`,
-        line: { color: colorOf(category), dash: DATA.looks[category].dash, width: 2 },
-        marker: { symbol: DATA.looks[category].symbol, size: 8 },
+        line: { color: colorOf(category), dash: DATA.styles[category].dash, width: 2 },
+        marker: { symbol: DATA.styles[category].symbol, size: 8 },
       };
     });
   drawPlot(

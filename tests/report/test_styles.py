@@ -9,7 +9,7 @@ import pytest
 from plotly.validator_cache import ValidatorCache  # type: ignore[import-untyped]
 
 from bench.figures import style
-from bench.report.looks import ON_DARK, SERIES, SYMBOLS, exits, looks
+from bench.report.styles import ON_DARK, SERIES, SYMBOLS, exits, styles
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,12 +55,12 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_every_marker_and_colour_of_the_figures_has_its_twin() -> None:
-    every = looks([*KNOWN, *(f"new {i}" for i in range(20))])
-    styles = style.category_styles(every)
-    assert list(every) == list(styles)
-    for name, look in every.items():
-        assert look.light == styles[name].color
-        assert look.symbol == SYMBOLS[styles[name].marker]
+    every = styles([*KNOWN, *(f"new {i}" for i in range(20))])
+    printed = style.category_styles(every)
+    assert list(every) == list(printed)
+    for name, own in every.items():
+        assert own.light == printed[name].color
+        assert own.symbol == SYMBOLS[printed[name].marker]
 
 
 def test_plotly_knows_the_symbols() -> None:
@@ -76,13 +76,13 @@ def test_colours_on_dark_are_as_far_apart_as_is_said() -> None:
 
 
 def test_everything_on_dark_stands_out_from_the_page() -> None:
-    colors = [*ON_DARK.values(), *(look.dark for look in SERIES), *(e["dark"] for e in exits(6))]
+    colors = [*ON_DARK.values(), *(style.dark for style in SERIES), *(e["dark"] for e in exits(6))]
     assert min(contrast(color, DARK_PAGE) for color in colors) >= 3
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_legends_marker_is_a_closed_path_in_its_box(name: str) -> None:
-    outline = looks([name])[name].outline
+    outline = styles([name])[name].outline
     assert re.fullmatch(r"(M(-?[\d.]+ -?[\d.]+L?)+Z)+", outline)
     numbers = [abs(float(number)) for number in re.findall(r"-?\d+\.\d+", outline)]
     assert max(numbers) == 1
@@ -90,7 +90,7 @@ def test_the_legends_marker_is_a_closed_path_in_its_box(name: str) -> None:
 
 def test_an_upward_triangle_points_up_on_a_screen() -> None:
     """SVG's y axis goes down."""
-    outline = looks(["MC Dropout"])["MC Dropout"].outline
+    outline = styles(["MC Dropout"])["MC Dropout"].outline
     points = [
         tuple(map(float, point.split())) for point in re.findall(r"-?[\d.]+ -?[\d.]+", outline)
     ]

@@ -1,4 +1,4 @@
-"""How categories look in a browser: the figures' markers and lines, on light and on dark."""
+"""How categories are drawn in a browser: the figures' markers and lines, on light and on dark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 
-from bench.figures.style import FIRST, SECOND, CategoryStyle, category_styles, exit_looks
+from bench.figures.style import FIRST, SECOND, CategoryStyle, category_styles, exit_styles
 
 # The figures' colours for a dark page. Among the nine of the known categories, two differ by at
 # least 29 in CIELAB, in normal vision and in simulated protanopia, deuteranopia and tritanopia
@@ -60,7 +60,7 @@ _DASHES: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Style:
     """One category.
 
     Attributes:
@@ -77,12 +77,12 @@ class Look:
     outline: str
 
 
-def looks(categories: Iterable[str]) -> dict[str, Look]:
-    """The look of each category present, in the order of the figures' legend."""
-    return {name: _look(style) for name, style in category_styles(categories).items()}
+def styles(categories: Iterable[str]) -> dict[str, Style]:
+    """The style of each category present, in the order of the figures' legend."""
+    return {name: _style(style) for name, style in category_styles(categories).items()}
 
 
-def _look(style: CategoryStyle) -> Look:
+def _style(style: CategoryStyle) -> Style:
     return _of_line(style.color, ON_DARK[style.color], style.marker, style.linestyle)
 
 
@@ -90,13 +90,13 @@ def exits(n_exits: int) -> list[dict[str, str]]:
     """Colours and dashes of exits 1, 2, ...; on dark the map's dark end would vanish."""
     dark = colormaps["viridis"](np.linspace(0.4, 1, n_exits))
     return [
-        {"light": look["color"], "dark": to_hex(color), "dash": _dash(look["linestyle"])}
-        for look, color in zip(exit_looks(n_exits), dark, strict=True)
+        {"light": line["color"], "dark": to_hex(color), "dash": _dash(line["linestyle"])}
+        for line, color in zip(exit_styles(n_exits), dark, strict=True)
     ]
 
 
-def _of_line(light: str, dark: str, marker: str, linestyle: Any) -> Look:
-    return Look(
+def _of_line(light: str, dark: str, marker: str, linestyle: Any) -> Style:
+    return Style(
         light=light,
         dark=dark,
         symbol=SYMBOLS[marker],
