@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from bench import command
+from bench.errors import unknown
 
 COMMANDS = {
     "compare": ("bench.compare", "train, evaluate and cost methods, and print a table of them"),
@@ -38,9 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(USAGE)
         return command.OK
     if name not in COMMANDS:
-        close = get_close_matches(name, COMMANDS, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        sys.stderr.write(f"error: unknown command {name!r}{meant}; one of {', '.join(COMMANDS)}\n")
+        sys.stderr.write(f"error: {unknown('command', name, COMMANDS)}\n")
         return command.BAD_INPUT
     code: int = importlib.import_module(COMMANDS[name][0]).main(arguments)
     return code

@@ -33,7 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     shared.add_request_options(parser)
     add = parser.add_argument
-    add("--seeds", metavar="0,1", help="run seeds, integers >= 0 (default: the preset's)")
+    add(
+        "--seeds",
+        action=shared.StoreOnce,
+        metavar="0,1",
+        help="run seeds, integers >= 0 (default: the preset's)",
+    )
     add(
         "--set", action="append", default=[], metavar="KEY=VALUE[,VALUE]", dest="assignments",
         help="a setting instead of the preset's, e.g. epochs=5, sae.n_exits=2,3",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from bench.errors import UserError
+from bench.errors import unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class DroppedIn:
         """
         names = self.names()
         if name not in names:
-            raise UserError(f"unknown {self.kind} {name!r}; choose from {', '.join(names)}")
+            raise unknown(self.kind, name, names)
         module = importlib.import_module(f"{self.package}.{name}")
         if not hasattr(module, self.function):
             raise ValueError(

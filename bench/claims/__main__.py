@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import command
 from bench.cli import record_options
-from bench.errors import UserError
+from bench.errors import unknown
 
 _EXAMPLES = """examples:
   python -m bench.claims                               all claims on results/
@@ -42,7 +42,7 @@ def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> No
     by_name = {claim.name: claim for claim in CLAIMS}
     for name in wanted:
         if name not in by_name:
-            raise UserError(f"unknown claim {name!r}; choose from {', '.join(by_name)}")
+            raise unknown("claim", name, by_name)
     claims = [by_name[name] for name in wanted or by_name]
     frames = record_options.finished_runs(results, costs=costs)
     judged = list(judge_all(claims, Evidence(frames)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import command
 from bench.data.table import DATASETS
-from bench.errors import UserError
+from bench.errors import UserError, unknown
 from bench.runs.presets import PRESETS
 from methods import method_names
 from methods.backbones import backbone_names
@@ -64,13 +64,28 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
 def check_names(options: argparse.Namespace) -> None:
     """Raise UserError where a preset, dataset or method is none, or a list is empty."""
     if options.preset not in PRESETS:
-        raise UserError(f"unknown preset {options.preset!r}; choices: {', '.join(PRESETS)}")
+        raise unknown("preset", options.preset, PRESETS)
     for option in ("datasets", "methods"):
         if getattr(options, option) == []:
             raise UserError(f"--{option}: must name at least one; leave it out for the default")
     for method in options.methods or ():
         if method not in method_names():
-            raise UserError(f"unknown method {method!r}; choices: {', '.join(method_names())}")
+            raise unknown("method", method, method_names())
+
+
+class StoreOnce(argparse.Action):
+    """Refuse an option that is there twice, of which argparse takes the last without a word."""
+
+    def __call__(
+        self,
+        to: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not self.default:
+            to.error(f"{option_string} is there twice; give it once, for example 0,1,2")
+        setattr(namespace, self.dest, values)
 
 
 def seeds(text: str) -> list[int]:
@@ -80,16 +95,19 @@ def seeds(text: str) -> list[int]:
         UserError: not whole numbers of at least 0, or none.
     """
     try:
-        found = list(dict.fromkeys(int(word) for word in names(text)))
+        found = [int(word) for word in text.split(",") if word]
     except ValueError:
         raise UserError(f"--seeds {text}: must be integers, for example 0,1,2") from None
     if not found or min(found) < 0:
         raise UserError(f"--seeds {text}: must be integers >= 0, for example 0,1,2")
+    for seed in found:
+        if found.count(seed) > 1:
+            raise UserError(f"--seeds {text}: {seed} is there twice; a seed is one run")
     return found
 
 
 def check_workers(n_workers: int | None, scheduler: str | None) -> None:
-    """Raise UserError where there can not be so many, or a scheduler has its own."""
+    """Raise UserError where there cannot be so many, or a scheduler has its own."""
     if n_workers is not None and n_workers < 0:
         raise UserError(f"--workers {n_workers}: must be >= 0 (0 = in this process)")
     if n_workers is not None and scheduler is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.data.folder import resolve_folder
 from bench.data.row import DatasetRow
 from bench.data.task import Task
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
@@ -39,6 +39,7 @@ def find(spec: str, *, task: Task | None = None) -> DatasetRow:
         raise UserError(
             f"unknown dataset {spec!r}; choices: {', '.join(DATASETS)}, or a path of your own data "
             "(a .npz file, or a folder written with a slash: ./folder)"
+            + did_you_mean(spec, DATASETS)
         )
     if task is None:
         raise UserError(f"own data {spec}: its task must be declared: classification or regression")

@@ -17,6 +17,8 @@ def default_device(name: str, *, elsewhere: bool = False) -> str:
     Raises:
         UserError: torch has no such device here.
     """
+    if name.partition(":")[0] == "gpu":  # TensorFlow's and JAX's word for it
+        name = name.replace("gpu", "cuda", 1)
     if elsewhere:
         return "cpu" if name == "auto" else name
     import torch
@@ -32,8 +34,13 @@ def default_device(name: str, *, elsewhere: bool = False) -> str:
 
 
 def default_workers(device: str) -> int:
-    """One worker a GPU, or one a core that this process may use."""
-    return len(gpus(device)) or len(os.sched_getaffinity(0))
+    """One worker per GPU, or one per core that this process may use.
+
+    A container or a batch system may allow fewer than the machine has, by affinity or by quota.
+    """
+    import joblib  # takes longer than all else that a command imports before torch
+
+    return len(gpus(device)) or int(joblib.cpu_count())
 
 
 def gpus(device: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.data.table import DatasetRow, find
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean, unknown
 from bench.runs.config import RunConfig
 from bench.runs.presets import PRESETS
 from bench.training.loop import TrainingSettings
@@ -149,8 +149,11 @@ def overrides(
             owner for owner, kind in groups.items() if name in spaces(kind) and group in {"", owner}
         ]
         if not owners:
-            choices = ", ".join(f"{o}.{n}" for o, kind in groups.items() for n in spaces(kind))
-            raise UserError(f"--set {assignment}: unknown key {key!r}; choices: {choices}")
+            choices = [f"{o}.{n}" for o, kind in groups.items() for n in spaces(kind)]
+            near = did_you_mean(key, [*choices, *(each.partition(".")[2] for each in choices)])
+            raise UserError(
+                f"--set {assignment}: unknown key {key!r}; choices: {', '.join(choices)}{near}"
+            )
         for owner in owners:
             values = (parse(groups[owner], name, word) for word in text.split(","))
             found[owner, name] = tuple(dict.fromkeys(values))
@@ -175,4 +178,4 @@ def row_grid(
 
 def _check_choice(what: str, name: str, choices: Iterable[str]) -> None:
     if name not in choices:
-        raise UserError(f"unknown {what} {name!r}; choices: {', '.join(choices)}")
+        raise unknown(what, name, choices)

@@ -40,6 +40,13 @@ def unavailable(
                 raise
             reasons[name] = str(error)
             continue
+        n_train = len(dataset.train.y_B)
+        for size in {config.training.batch_size for config in mine}:
+            if size > n_train:
+                _log.warning(
+                    "dataset %s: batch_size=%d is more than its %d training images: an epoch is "
+                    "one step", name, size, n_train,
+                )  # fmt: skip
         height, width, channels = dataset.image_shape
         for config in mine:
             try:

@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-flops", type=float, metavar="F", help="largest cost of a network, multiply-adds")
     add("--max-params", type=float, metavar="P", help="largest number of parameters")
     add("--search-seed", type=int, default=0, metavar="S", help="of the search (default: 0)")
-    add("--seeds", default=",".join(map(str, FINAL_SEEDS)), help="final seeds (default: 1,2,3,4)")
+    add(
+        "--seeds",
+        action=shared.StoreOnce,
+        default=",".join(map(str, FINAL_SEEDS)),
+        help="final seeds (default: 1,2,3,4)",
+    )
     add("--storage", metavar="URL", help="database of the trials (default: a journal in results/)")
     shared.add_execution_options(parser)
     return parser

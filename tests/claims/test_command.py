@@ -63,7 +63,7 @@ def test_an_unknown_name_is_the_users_mistake(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["blood-ib", "blod", "--results", str(results)]) == 2
-    assert "unknown claim 'blod'; choose from tinyimagenet-ib, blood-ib" in capsys.readouterr().err
+    assert "unknown claim 'blod'; choices: tinyimagenet-ib, blood-ib" in capsys.readouterr().err
     assert not (results / "claims.md").exists()
 
 

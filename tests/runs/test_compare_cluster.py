@@ -47,7 +47,7 @@ def test_the_device_is_not_looked_for_here(
 def test_by_default_there_is_a_worker_a_core(
     results: Any, executed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(11))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 11)
     compare(results, "--device", "cpu")
     compare(results, "--device", "cpu", "--workers", "0")
     assert [(call["workers"], call["scheduler"]) for call in executed] == [(11, None), (0, None)]

@@ -10,7 +10,6 @@ from bench.compare import main
 from bench.data import medmnist_files
 from bench.records.schema import Record
 from bench.runs.loaded import load_dataset
-from runs.tiny_runs import config
 
 Run = Callable[..., tuple[Record, dict[str, bytes]]]
 Cli = Callable[..., tuple[int, str, str]]
@@ -72,11 +71,18 @@ def test_an_empty_list_is_not_the_default(cli: Cli, option: str, trained: list[s
     assert option in err
 
 
-def test_a_seed_written_twice_is_one_seed(cli: Cli, trained: list[str]) -> None:
+def test_a_seed_that_is_there_twice_is_an_error(cli: Cli, trained: list[str]) -> None:
     code, _, err = cli("--seeds", "0,00,+0")
+    assert (code, trained) == (2, [])
+    assert err == "error: --seeds 0,00,+0: 0 is there twice; a seed is one run\n"
+    with pytest.raises(SystemExit, match="2"):
+        cli("--seeds", "3", "--seeds", "4")
+
+
+def test_a_batch_larger_than_the_data_is_said(cli: Cli) -> None:
+    code, _, err = cli("--set", "batch_size=5000")
     assert code == 0
-    assert trained == [config().run_id]
-    assert "1 runs, 0 of them already in" in err
+    assert "batch_size=5000 is more than its 1077 training images: an epoch is one step" in err
 
 
 def test_data_that_was_asked_for_and_can_not_be_had(

@@ -1,7 +1,5 @@
 """Which device and which GPUs are used; there need not be one here."""
 
-import os
-
 import pytest
 import torch
 
@@ -51,8 +49,13 @@ def test_the_gpus_that_workers_share(
 
 def test_one_worker_a_gpu_or_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(7)))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 7)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     assert gpus("cuda") == ["4", "5", "6", "7"]
     assert gpus("cpu") == []
     assert [default_workers(name) for name in ("cuda", "cuda:2", "cpu")] == [4, 1, 7]
+
+
+def test_gpu_is_another_word_for_cuda() -> None:
+    assert default_device("gpu:1", elsewhere=True) == "cuda:1"
+    assert default_device("gpu", elsewhere=True) == "cuda"

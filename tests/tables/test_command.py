@@ -43,7 +43,7 @@ def test_every_table_can_be_loaded(name: str) -> None:
 
 
 def test_an_unknown_table_lists_the_choices() -> None:
-    with pytest.raises(UserError, match="unknown table 'bset'; choose from best, budget, costs"):
+    with pytest.raises(UserError, match="unknown table 'bset'; choices: best, budget, costs"):
         registry.load("bset")
 
 
