@@ -37,9 +37,8 @@ class AlwaysOnDropout(nn.Module):
 
     def mask_shape(self, features: Tensor) -> torch.Size:
         """The shape of the mask that ``features`` is multiplied by; it broadcasts to theirs."""
-        if not self.channelwise:
-            return features.shape
-        return torch.Size((features.shape[0], features.shape[1], 1, 1))
+        shape = features.shape
+        return torch.Size((*shape[:2], 1, 1)) if self.channelwise else shape
 
 
 class _Tape:
@@ -66,7 +65,11 @@ class _DrawnDropout(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         # Dropout of ones draws what dropout of the features would, in the same order.
-        mask = self._dropout(features.new_ones(self._dropout.mask_shape(features)))
+        # (Of ones that lie in memory as the features do, since draws go by memory.)
+        ones = torch.ones_like(features)
+        if self._dropout.channelwise:
+            ones = ones[..., :1, :1]
+        mask = self._dropout(ones)
         self._tape.write(mask != 0)
         return features * mask
 
