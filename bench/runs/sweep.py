@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Sequence
-
-from tqdm import tqdm
 
 from bench.data.dataset import Dataset
 from bench.errors import DataUnavailable, UserError
+from bench.progress import Progress
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader, Store
 from bench.runs.config import RunConfig
@@ -86,7 +84,7 @@ def run_missing(
     retry_failed: bool,
     scheduler: str | None = None,
 ) -> list[str]:
-    """Run what the store lacks under a progress bar; the run ids of all failures, old and new.
+    """Run what the store lacks with progress; the run ids of all failures, old and new.
 
     Raises:
         UserError: the store has runs on other data of the same name.
@@ -107,17 +105,18 @@ def run_missing(
     _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
     _prepare_corruptions(missing, context, workers if scheduler is None else 1)
     with (
-        tqdm(total=len(missing), unit="run", disable=not missing, smoothing=0.1) as bar,
+        Progress(len(missing), unit="run") as progress,
         # Closed at once on Ctrl-C, so that no worker outlives this call.
         contextlib.closing(
             execute(missing, context, workers=workers, scheduler=scheduler)
         ) as outcomes,
     ):
         for outcome in outcomes:
-            bar.update()
-            if outcome.status == "failed":
+            has_failed = outcome.status == "failed"
+            progress.update(failed=int(has_failed))
+            if has_failed:
                 failed.append(outcome.run_id)
-                bar.write(f"failed: {outcome.run_id}", file=sys.stderr)
+                progress.note(f"failed: {outcome.run_id}")
     return failed
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
 
+from bench.progress import Progress
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Engine, prepare_process
 from bench.search.history import open_history
@@ -51,7 +50,7 @@ def run_studies(
     prepare_process()
     found = Found(configs=[], notes=[])
     total = sum(study.plan.n_trials for study in studies)
-    with tqdm(total=total, unit="trial", smoothing=0.1) as bar:
+    with Progress(total, unit="trial") as bar:
         for study in studies:
             trials = _run_study(study, context, engine, search.storage, bar)
             front = pareto_set(trials, study.plan.objectives, search.bounds)
@@ -65,10 +64,10 @@ def run_studies(
 
 
 def _run_study(
-    study: Study, context: Context, engine: Engine, storage: str | None, bar: tqdm[Any]
+    study: Study, context: Context, engine: Engine, storage: str | None, bar: Progress
 ) -> list[FrozenTrial]:
     plan = study.plan
-    bar.set_postfix_str(f"{study.facts['method']} on {study.facts['dataset']}")
+    bar.name(f"{study.facts['method']} on {study.facts['dataset']}")
     with open_history(
         context.store.root,
         study.name,

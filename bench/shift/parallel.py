@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from bench.executors.local import local
 from bench.executors.scratch import scratch_folder
 from bench.executors.workers import WorkerDied, call_each
+from bench.progress import Progress
 from bench.shift.corrupted_sets import CorruptedSets
 
 _log = logging.getLogger(__name__)
@@ -34,8 +34,9 @@ def make_absent(sets: CorruptedSets, *, processes: int) -> None:
     n_processes = min(processes, len(absent))
     made = _here(sets, absent) if n_processes < 2 else _there(sets, absent, n_processes)
     title = f"corrupting {sets.key}"
-    for _ in tqdm(made, total=len(absent), unit="set", desc=title, leave=False):
-        pass
+    with Progress(len(absent), unit="set", title=title, keep=False) as progress:
+        for _ in made:
+            progress.update()
 
 
 def _here(sets: CorruptedSets, absent: Sequence[tuple[str, int]]) -> Iterator[None]:
