@@ -23,6 +23,7 @@ FLOORS = (
         "bench.dropped_in",
         "bench.formatting",
         "bench.metrics",
+        "bench.progress",
     },
     {"bench.cost", "bench.data", "bench.executors", "bench.records"},
     {"bench.shift", "bench.training"},
