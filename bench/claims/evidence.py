@@ -188,10 +188,9 @@ def cross_fitted(judged: Measured) -> Estimate:
 
 def best(gains: pd.Series[float], costs: pd.DataFrame) -> str | None:
     """The config_id of the largest gain; equal ones go to fewer FLOPs. None without any."""
-    known = pd.DataFrame({"gain": gains}).dropna().join(costs["flops"], how="inner")
+    known = gains[gains.notna() & gains.index.isin(costs.index)]
     if known.empty:
         return None
-    order = known.assign(id=known.index).sort_values(
-        ["gain", "flops", "id"], ascending=[False, True, True]
-    )
-    return str(order.index[0])
+    flops: pd.Series[float] = costs["flops"]
+    tied = known.index[known == known.max()]
+    return str(min(tied, key=lambda config_id: (flops[config_id], config_id)))

@@ -22,6 +22,7 @@ from bench.statistics.effects import SETTINGS, effects
 
 LOG = logging.getLogger(__name__)
 
+SIGNIFICANT = 0.05
 _SCALE = Normalize(-1, 1)
 _HALF = 0.48  # Half the side of a cell.
 _BAR = 0.8  # Length of the bar of an importance of 1.
@@ -33,7 +34,15 @@ class Effect(NamedTuple):
     rho: float
     low: float
     high: float
+    p_holm: float
     importance: float
+    null: float
+    r2: float
+
+    @property
+    def is_told(self) -> bool:
+        """Is the importance more than permuted metrics have, of a forest that predicts?"""
+        return self.importance > self.null and self.r2 > 0
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
@@ -57,9 +66,10 @@ def shown_metrics(task: str) -> list[str]:
 def draw(table: pd.DataFrame, task: str) -> Figure:
     """Spearman's rho of each setting (rows) with each metric (columns).
 
-    Colour and large number: rho; in brackets its 95% interval, bold where that leaves out 0. The
-    thick line at the foot of a cell is the importance of the setting for the metric; the thin one
-    is 1.
+    Colour and large number: rho; in brackets its 95% interval, bold where rho is not 0 at 5% after
+    Holm's correction for all cells. The thick line at the foot of a cell is the importance of the
+    setting for the metric, where it is more than chance gives; the thin one is 1. A row without
+    rho is what N and K do together.
 
     Args:
         table: Rows of `bench.statistics.effects.effects` of one dataset.
@@ -72,7 +82,7 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
     axes = figure.subplots()
     colors = colormaps[style.SIGNED]
     for row in table.to_dict("records"):
-        if row["metric"] in metrics and np.isfinite(row["rho"]):
+        if row["metric"] in metrics and np.isfinite([row["rho"], row["importance"]]).any():
             centre = metrics.index(row["metric"]), settings.index(row["setting"])
             _cell(axes, centre, Effect(**{key: row[key] for key in Effect._fields}), colors)
     axes.set(
@@ -87,8 +97,9 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.supxlabel(
-        "Below rho its 95% interval; bold: it leaves out 0. Line at the foot of a cell: importance "
-        "of the setting for the metric; the thin line is 1.", fontsize=style.TINY,
+        "Below rho its 95% interval; bold: not 0 at 5%, corrected for all cells. Line at the foot: "
+        "importance of the setting for the metric, if more than chance gives; the thin line is 1.",
+        fontsize=style.TINY,
     )  # fmt: skip
     figure.colorbar(ScalarMappable(_SCALE, colors), ax=axes, label=r"Spearman's $\rho$", pad=0.01)
     return figure
@@ -97,16 +108,17 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
 def _cell(axes: Axes, centre: tuple[int, int], row: Effect, colors: Colormap) -> None:
     """Coloured square, its numbers, and the bar of the importance at its foot."""
     x, y = centre
-    color = colors(_SCALE(row.rho))
+    color = colors(_SCALE(row.rho if np.isfinite(row.rho) else 0.0))
     axes.add_patch(Rectangle((x - _HALF, y - _HALF), 2 * _HALF, 2 * _HALF, facecolor=color))
     ink = style.ink_on(color)
-    weight = "bold" if row.low > 0 or row.high < 0 else "normal"
-    axes.text(x, y - 0.16, _number(row.rho), color=ink, fontsize=style.SMALL, weight=weight,
-              ha="center", va="center")  # fmt: skip
+    weight = "bold" if row.p_holm < SIGNIFICANT else "normal"
+    if np.isfinite(row.rho):
+        axes.text(x, y - 0.16, _number(row.rho), color=ink, fontsize=style.SMALL, weight=weight,
+                  ha="center", va="center")  # fmt: skip
     if np.isfinite([row.low, row.high]).all():
         axes.text(x, y + 0.15, f"[{_number(row.low)}, {_number(row.high)}]", color=ink,
                   fontsize=style.TINIEST, ha="center", va="center")  # fmt: skip
-    if np.isfinite(row.importance):
+    if row.is_told:
         share = float(np.clip(row.importance, 0, 1))
         start, foot = x - _BAR / 2, y + 0.36
         axes.plot((start, start + _BAR), (foot, foot), color=ink, linewidth=0.4)

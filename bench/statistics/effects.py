@@ -1,14 +1,17 @@
-"""How SAE's settings relate to each metric: rank correlations with intervals, and importances."""
+"""How SAE's settings relate to each metric: rank correlations, importances, and what chance gives.
+
+Letters: C configurations, J settings.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +19,22 @@ import pandas as pd
 from scipy.stats import ConstantInputWarning, bootstrap, pearsonr, rankdata
 
 from bench.metrics.predictive import FloatArray
-from bench.metrics.table import keys_for
+from bench.metrics.table import keys_for, metrics_for
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
 from bench.statistics.cache import Arrays, cached
 from bench.statistics.crossed import LEVEL
+from bench.statistics.holm import holm
 from bench.statistics.influence import generator
 
-if TYPE_CHECKING:
-    import optuna
-
-_VALUES = ("rho", "low", "high", "n", "importance")
-COLUMNS = ("dataset", "setting", "metric", *_VALUES)
+_VALUES = ("rho", "low", "high", "p", "n", "importance", "null", "r2")
+COLUMNS = ("dataset", "setting", "metric", *_VALUES, "p_holm")
 N_RESAMPLES = 1000
+N_PERMUTATIONS = 1999
+# Each is a forest of its own.
+N_NULL_FORESTS = 39
+N_TREES = 32
+N_BACKGROUND = 256
 # Column of `Frames.runs` and letter in the paper; docs/notation.md.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -42,8 +48,11 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "temperature_end": "T end",
         "repetition_start": "i start",
         "repetition_end": "i end",
+        "n_inputs x n_exits": "N x K",
     }
 )
+# What N and K do together beyond what each does alone.
+INTERACTION = "n_inputs x n_exits"
 # Below, a resample of a correlation often holds two or three distinct points, and the trees of the
 # importances have nothing to split.
 FEWEST = 10
@@ -59,9 +68,13 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
     Returns:
         One row a dataset, setting (a key of `SETTINGS`) and metric. Settings that do not vary are
         left out. ``rho`` is Spearman's rank correlation over ``n`` configurations, low and high its
-        95% interval; ``importance`` is the share of the metric's variance between configurations
-        that functional ANOVA gives to the setting and no other, interactions being nobody's. With
-        fewer than `FEWEST` configurations low, high and importance are NaN.
+        95% interval, ``p`` that of a permutation test and ``p_holm`` corrected for all settings and
+        metrics of the dataset. For the metrics that a search optimises: ``importance`` is the share
+        of a random forest's variance that is due to the setting alone, `INTERACTION`'s what N and K
+        do together beyond that; ``null`` is the 95% point of that share where the metric is
+        permuted, so that a smaller one says nothing; ``r2`` is how much of the metric's variance
+        the forest predicts for configurations that it has not seen: at 0 or below, no importance
+        means anything. With fewer than `FEWEST` configurations all but rho are NaN.
     """
     runs = frames.runs
     chosen = runs[(runs["method"] == "sae") & (runs["split"] == split)]
@@ -73,14 +86,19 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
 
 
 def _of_dataset(dataset: str, runs: pd.DataFrame, root: Path | None) -> pd.DataFrame:
-    keys = list(keys_for(str(runs["task"].iloc[0])))
+    task = str(runs["task"].iloc[0])
+    keys = list(keys_for(task))
     settings = [name for name in SETTINGS if name in runs and len(set(runs[name].dropna())) > 1]
     if not settings:
         return pd.DataFrame(columns=list(COLUMNS))
     means = seed_means(runs, [*settings, *keys])
+    objectives = [metric.name for metric in metrics_for(task) if metric.objective]
 
     def compute() -> dict[str, FloatArray]:
-        return {key: _of_metric(dataset, means[[*settings, key]].dropna()) for key in keys}
+        return {
+            key: _of_metric(dataset, means[[*settings, key]].dropna(), forest=key in objectives)
+            for key in keys
+        }
 
     if root is None:
         found: Arrays = compute()
@@ -88,32 +106,42 @@ def _of_dataset(dataset: str, runs: pd.DataFrame, root: Path | None) -> pd.DataF
         facts = json.loads(means.to_json(orient="split", double_precision=15))
         found = cached(root, f"{dataset}-effects", facts, (sys.modules[__name__],), compute)
     rows = [
-        {
-            "dataset": dataset,
-            "setting": setting,
-            "metric": key,
-            **dict(zip(_VALUES, row, strict=True)),
-        }
+        {"dataset": dataset, "setting": setting, "metric": key}
+        | dict(zip(_VALUES, row, strict=True))
         for key in keys
-        for setting, row in zip(settings, found[key], strict=True)
+        for setting, row in zip(_rows(settings), found[key], strict=True)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": int})
+    table = pd.DataFrame(rows).astype({"n": int})
+    return table.assign(p_holm=holm(table["p"].to_numpy()))[list(COLUMNS)]
 
 
-def _of_metric(dataset: str, known: pd.DataFrame) -> FloatArray:
-    """rho, low, high, n and importance of each setting: (settings, 5).
+def _rows(settings: Sequence[str]) -> list[str]:
+    """The settings, and the interaction where both its settings vary."""
+    crossed = {"n_inputs", "n_exits"} <= set(settings)
+    return [*settings, *([INTERACTION] if crossed else [])]
+
+
+def _of_metric(dataset: str, known: pd.DataFrame, *, forest: bool) -> FloatArray:
+    """`_VALUES` of each of `_rows`: (settings, values).
 
     Args:
         dataset: its name.
         known: one row a configuration; settings, then the metric.
+        forest: are importances wanted?
     """
     y = known.iloc[:, -1].to_numpy(dtype=float)
     settings = known.iloc[:, :-1].astype(float)
-    shares = importances(settings, y)
+    shares = Shares.unknown(len(_rows(list(settings))))
+    if forest and len(y) >= FEWEST and np.ptp(y) > 0:
+        shares = forest_shares(settings, y, generator("forest", dataset, known.columns[-1]))
     rows = []
-    for setting, column in settings.items():
-        rng = generator("effects", dataset, setting, known.columns[-1])
-        rows.append((*rank_correlation(column.to_numpy(), y, rng), len(y), shares[str(setting)]))
+    for i, name in enumerate(_rows(list(settings))):
+        ranks: tuple[float, ...] = (np.nan,) * 4
+        if name != INTERACTION:
+            rng = generator("effects", dataset, name, known.columns[-1])
+            x = settings[name].to_numpy()
+            ranks = (*rank_correlation(x, y, rng), permutation_p(x, y, rng))
+        rows.append((*ranks, len(y), shares.importance[i], shares.null[i], shares.r2))
     return np.array(rows, dtype=np.float64)
 
 
@@ -148,39 +176,95 @@ def _spearman(x: FloatArray, y: FloatArray, axis: int = -1) -> npt.NDArray[np.fl
     return np.asarray(found.statistic, dtype=np.float64)
 
 
-def importances(settings: pd.DataFrame, y: FloatArray) -> dict[str, float]:
-    """Each setting's share of the variance of y, by functional ANOVA; NaN if it can not be told.
+def permutation_p(x: FloatArray, y: FloatArray, rng: np.random.Generator) -> float:
+    """Two-sided p value of no rank correlation, from permutations of y; NaN where undefined."""
+    if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    ranks_x, ranks_y = (rankdata(values) - (len(x) + 1) / 2 for values in (x, y))
+    permuted = rng.permuted(np.tile(ranks_y, (N_PERMUTATIONS, 1)), axis=1)
+    # Equal up to rounding counts as equal.
+    as_far = np.abs(permuted @ ranks_x) >= abs(float(ranks_x @ ranks_y)) * (1 - 1e-9)
+    return float((1 + as_far.sum()) / (1 + N_PERMUTATIONS))
 
-    Optuna's evaluator (Hutter, Hoos & Leyton-Brown 2014, "An efficient approach for assessing
-    hyperparameter importance"): a random forest is fitted to y, and the variance of its prediction
-    over the whole box of settings is divided among them.
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """What a forest says of the settings, in the order of `_rows`.
+
+    Attributes:
+        importance: share of its variance that is due to each.
+        null: 95% point of the same where the metric is permuted.
+        r2: of the metric, on configurations that were left out of the fit; at most 1.
     """
-    if len(y) < FEWEST or np.ptp(y) == 0:
-        return dict.fromkeys(settings.columns, float("nan"))
-    # Importing Optuna takes a second, which the statistics without it need not spend.
-    import optuna
 
-    ranges: dict[str, optuna.distributions.BaseDistribution] = {
-        str(name): optuna.distributions.FloatDistribution(column.min(), column.max())
-        for name, column in settings.items()
-    }
-    study = _quiet_study()
-    for row, value in zip(settings.to_numpy(), y, strict=True):
-        params = dict(zip(ranges, map(float, row), strict=True))
-        study.add_trial(
-            optuna.trial.create_trial(params=params, distributions=ranges, value=float(value))
-        )
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return dict(evaluator.evaluate(study))
+    importance: Sequence[float]
+    null: Sequence[float]
+    r2: float
+
+    @classmethod
+    def unknown(cls, n: int) -> Shares:
+        """NaN throughout."""
+        return cls(importance=[np.nan] * n, null=[np.nan] * n, r2=np.nan)
 
 
-def _quiet_study() -> optuna.Study:
-    """A study in memory, without the line that Optuna logs of each."""
-    import optuna
+def forest_shares(settings: pd.DataFrame, y: FloatArray, rng: np.random.Generator) -> Shares:
+    """Divide the variance of a random forest's prediction among the settings.
 
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return optuna.create_study()
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    Functional analysis of variance (Hutter, Hoos & Leyton-Brown 2014, "An efficient approach for
+    assessing hyperparameter importance") over settings drawn independently of each other, each as
+    often as it was run.
+
+    Args:
+        settings: one row a configuration.
+        y: the metric of each.
+        rng: draws the settings and permutes the metric.
+    """
+    # Importing scikit-learn takes a second, which statistics without importances need not spend.
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    x_CJ = settings.to_numpy(dtype=float)
+    columns = [rng.choice(column, N_BACKGROUND) for column in x_CJ.T]
+    background = np.stack(columns, axis=1)
+    forest = RandomForestRegressor(n_estimators=N_TREES, random_state=0)
+    folds = KFold(5, shuffle=True, random_state=0)
+    left = y - cross_val_predict(forest, x_CJ, y, cv=folds)
+    found = _shares(forest.fit(x_CJ, y).predict, background, list(settings))
+    nulls = [
+        _shares(forest.fit(x_CJ, rng.permutation(y)).predict, background, list(settings))
+        for _ in range(N_NULL_FORESTS)
+    ]
+    return Shares(
+        importance=found.tolist(),
+        null=np.quantile(nulls, LEVEL, axis=0).tolist(),
+        r2=1 - float(np.square(left).sum() / np.square(y - y.mean()).sum()),
+    )
+
+
+def _shares(
+    predict: Callable[[FloatArray], FloatArray], background: FloatArray, names: Sequence[str]
+) -> FloatArray:
+    """The share of the variance over the background that each of `_rows` has."""
+    whole = predict(background)
+    total = float(whole.var())
+    if total == 0:
+        return np.full(len(_rows(names)), np.nan)
+    alone = {name: _expected(predict, background, [j]) for j, name in enumerate(names)}
+    shares = [float(values.var()) for values in alone.values()]
+    if INTERACTION in _rows(names):
+        pair = [names.index("n_inputs"), names.index("n_exits")]
+        together = _expected(predict, background, pair)
+        shares.append(float((together - alone["n_inputs"] - alone["n_exits"]).var()))
+    return np.array(shares) / total
+
+
+def _expected(
+    predict: Callable[[FloatArray], FloatArray], background: FloatArray, columns: Sequence[int]
+) -> FloatArray:
+    """The mean prediction given the values of some columns, for each row of the background."""
+    values, place = np.unique(background[:, columns], axis=0, return_inverse=True)
+    n_rows = len(background)
+    repeated = np.tile(background, (len(values), 1))
+    repeated[:, columns] = np.repeat(values, n_rows, axis=0)
+    means = predict(repeated).reshape(len(values), n_rows).mean(axis=1)
+    return np.asarray(means[place.ravel()], dtype=np.float64)

@@ -15,14 +15,19 @@ from bench.statistics.effects import FEWEST, SETTINGS, effects
 
 LOG = logging.getLogger(__name__)
 
+SIGNIFICANT = 0.05
 _RHO_NOTE = (
     "Spearman's rank correlation of a setting with a metric over the SAE configurations, with its "
-    "95% interval; + means that the metric's value rises with the setting. Settings that do not "
+    "95% interval; + means that the metric's value rises with the setting. * not 0 at 5%, by a "
+    "permutation test with Holm's correction for all settings and metrics. Settings that do not "
     f"vary are left out; fewer than {FEWEST} configurations have no interval."
 )
 _IMPORTANCE_NOTE = (
-    "Share of the metric's variance over the SAE configurations that a setting explains by itself "
-    "(functional ANOVA); interactions are nobody's. Settings that do not vary are left out."
+    "Share of a random forest's variance over the SAE configurations that is due to a setting by "
+    "itself (functional ANOVA); N x K is what the two do together beyond that. * more than the 95% "
+    "point of the same share where the metric is permuted, of a forest that predicts. R2 is for "
+    "configurations left out of the fit: at 0 or below no share means anything. Settings that do "
+    "not vary are left out."
 )
 
 
@@ -48,8 +53,8 @@ def tables(frames: Frames) -> Iterator[Table]:
         yield Table(
             stem=f"importances_{dataset}",
             caption=f"{count}: importance of settings for metrics.",
-            numbers=rows[["dataset", "setting", "metric", "n", "importance"]],
-            cells=_matrix(rows, task, lambda row: cells.number(row["importance"], 2)),
+            numbers=rows[["dataset", "setting", "metric", "n", "importance", "null", "r2"]],
+            cells=_with_r2(_matrix(rows, task, _importance_cell), rows, task),
             notes=(_IMPORTANCE_NOTE,),
         )
 
@@ -76,4 +81,18 @@ def _columns(task: str, present: set[str]) -> dict[str, str]:
 
 
 def _rho_cell(row: pd.Series) -> str:
-    return cells.interval(row["rho"], row["low"], row["high"], digits=2)
+    star = " *" if row["p_holm"] < SIGNIFICANT else ""
+    return f"{cells.interval(row['rho'], row['low'], row['high'], digits=2)}{star}"
+
+
+def _importance_cell(row: pd.Series) -> str:
+    star = " *" if row["importance"] > row["null"] and row["r2"] > 0 else ""
+    return f"{cells.number(row['importance'], 2)}{star}"
+
+
+def _with_r2(table: pd.DataFrame, rows: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The table with a last row: how much each metric's forest predicts."""
+    r2 = rows.drop_duplicates("metric").set_index("metric")["r2"].to_dict()
+    heads = _columns(task, set(rows["metric"]))
+    last = {"Setting": "R2"} | {head: cells.number(r2[key], 2) for key, head in heads.items()}
+    return pd.concat([table, pd.DataFrame([last])], ignore_index=True)

@@ -14,7 +14,14 @@ from scipy.stats import spearmanr
 
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames
-from bench.statistics.effects import FEWEST, effects, importances, rank_correlation
+from bench.statistics.effects import (
+    FEWEST,
+    INTERACTION,
+    effects,
+    forest_shares,
+    permutation_p,
+    rank_correlation,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -43,10 +50,10 @@ def table() -> pd.DataFrame:
 
 
 def test_rows_are_settings_that_vary_by_metrics(table: pd.DataFrame) -> None:
-    assert list(table["setting"].unique()) == ["n_inputs", "n_exits", "width"]
+    assert list(table["setting"].unique()) == ["n_inputs", "n_exits", "width", INTERACTION]
     assert list(table["metric"].unique()) == list(keys_for("regression"))
     assert set(table["n"]) == {18}  # configurations, not runs
-    assert len(table) == 3 * len(keys_for("regression"))
+    assert len(table) == 4 * len(keys_for("regression"))
 
 
 def test_known_relations_are_found(table: pd.DataFrame) -> None:
@@ -61,6 +68,10 @@ def test_known_relations_are_found(table: pd.DataFrame) -> None:
     assert low["width"] < 0 < high["width"]
     assert share["n_inputs"] > 0.9
     assert share["width"] < 0.02
+    assert share[INTERACTION] < 0.05
+    assert nll.loc["n_inputs", "p_holm"] < 0.05 < nll.loc["width", "p_holm"]
+    assert nll.loc["n_inputs", "importance"] > nll.loc["n_inputs", "null"]
+    assert (nll["r2"] > 0.8).all()
     constant = table[table["metric"] == "mae"]
     assert constant[["rho", "low", "high", "importance"]].isna().all(axis=None)
 
@@ -70,7 +81,7 @@ def test_known_effects_are_not_computed_again(
 ) -> None:
     first = effects(frames(tmp_path))
     pd.testing.assert_frame_equal(first, table, rtol=1e-6)
-    monkeypatch.setattr("bench.statistics.effects.importances", None)
+    monkeypatch.setattr("bench.statistics.effects.forest_shares", None)
     assert effects(frames(tmp_path)).equals(first)
 
 
@@ -104,18 +115,46 @@ def test_perfect_and_undefined_correlations() -> None:
     assert np.isnan(rank_correlation(x[:2], x[:2], RNG)).all()
 
 
-def test_importances_of_a_function_whose_anova_is_known() -> None:
+def grid() -> pd.DataFrame:
+    rows = list(product(range(6), range(6)))
+    return pd.DataFrame(rows, columns=["n_inputs", "n_exits"], dtype=float)
+
+
+def test_importances_of_functions_whose_anova_is_known() -> None:
     # f = 3 a + b on {0, ..., 5}^2 has Var = 9 v + v: shares .9 and .1, and no interaction.
-    settings = pd.DataFrame(list(product(range(6), range(6))), columns=["a", "b"], dtype=float)
-    shares = importances(settings, (3 * settings["a"] + settings["b"]).to_numpy())
-    assert shares["a"] == pytest.approx(0.9, abs=0.05)
-    assert shares["b"] == pytest.approx(0.1, abs=0.05)
-    # An interaction is nobody's: of (a - 2.5)(b - 2.5) neither has a share.
-    crossed = ((settings["a"] - 2.5) * (settings["b"] - 2.5)).to_numpy()
-    assert max(importances(settings, crossed).values()) < 0.1
+    a, b = grid().to_numpy().T
+    found = forest_shares(grid(), 3 * a + b, np.random.default_rng(0))
+    assert found.importance == pytest.approx([0.9, 0.1, 0], abs=0.07)
+    assert found.r2 > 0.8
+    # (a - 2.5) (b - 2.5) is an interaction and nothing else.
+    found = forest_shares(grid(), (a - 2.5) * (b - 2.5), np.random.default_rng(0))
+    assert found.importance[2] > max(0.75, found.null[2])
+    assert max(found.importance[:2]) < 0.1
+
+
+def test_pure_noise_is_no_more_important_than_its_permutations() -> None:
+    passed = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        found = forest_shares(grid(), rng.normal(size=36), rng)
+        assert found.r2 < 0.2
+        passed += [a > b for a, b in zip(found.importance, found.null, strict=True)]
+        assert max(found.importance) > 0.1  # which alone would look like an effect
+    assert sum(passed) <= 3  # of 18, 5% each
+
+
+def test_the_permutation_test_of_a_correlation() -> None:
+    x = np.repeat(np.arange(4.0), 5)
+    assert permutation_p(x, x + RNG.normal(0, 0.1, 20), RNG) == 1 / 2000
+    p_values = [permutation_p(x, RNG.normal(size=20), RNG) for _ in range(60)]
+    assert 0.3 < np.mean(p_values) < 0.7
+    assert math.isnan(permutation_p(x, np.ones(20), RNG))
 
 
 def test_few_configurations_have_no_importance() -> None:
-    few = pd.DataFrame({"a": np.arange(FEWEST - 1.0)})
-    assert math.isnan(importances(few, np.arange(FEWEST - 1, dtype=np.float64))["a"])
-    assert math.isnan(importances(pd.DataFrame({"a": np.arange(20.0)}), np.ones(20))["a"])
+    few = frames()
+    runs = few.runs[few.runs["config_id"].isin([f"c{i}" for i in range(FEWEST - 1)])]
+    table = effects(Frames(runs=runs, depth=few.depth, failures=few.failures))
+    known = table[table["setting"] != INTERACTION]
+    assert known.loc[known["metric"] == "nll", "rho"].notna().all()
+    assert table[["low", "p", "p_holm", "importance", "null", "r2"]].isna().all(axis=None)

@@ -8,14 +8,17 @@ from bench.tables import effects
 from bench.tables.effects import tables
 from tables.hand_made import frames, rows
 
-COLUMNS = ["dataset", "setting", "metric", "rho", "low", "high", "n", "importance"]
+NAN = float("nan")
+COLUMNS = [
+    "dataset", "setting", "metric", "rho", "low", "high", "n", "importance", "p_holm", "null", "r2",
+]  # fmt: skip
 ROWS = [
-    ["toy", "width", "accuracy", 0.5, 0.25, 0.75, 12, 0.625],
-    ["toy", "n_inputs", "accuracy", -0.123, -0.456, 0.2, 12, 0.25],
-    ["toy", "n_inputs", "ece", float("nan"), float("nan"), float("nan"), 12, float("nan")],
-    ["toy", "n_inputs", "auroc", 0.1, 0.0, 0.2, 12, 0.1],
-    ["toy", "n_inputs", "flops", 1.0, 1.0, 1.0, 12, 0.9],
-    ["toy", "depth_learning_rate", "accuracy", 0.0, -0.1, 0.1, 12, 0.0],
+    ["toy", "width", "accuracy", 0.5, 0.25, 0.75, 12, 0.625, 0.01, 0.2, 0.4],
+    ["toy", "n_inputs", "accuracy", -0.123, -0.456, 0.2, 12, 0.25, 0.9, 0.3, 0.4],
+    ["toy", "n_inputs", "ece", NAN, NAN, NAN, 12, NAN, NAN, NAN, NAN],
+    ["toy", "n_inputs", "auroc", 0.1, 0.0, 0.2, 12, 0.1, 0.9, 0.2, 0.4],
+    ["toy", "n_inputs", "flops", 1.0, 1.0, 1.0, 12, 0.9, 0.01, 0.2, -0.1],
+    ["toy", "depth_learning_rate", "accuracy", 0.0, -0.1, 0.1, 12, 0.0, 1.0, 0.2, 0.4],
 ]
 
 
@@ -33,10 +36,10 @@ def test_the_correlations_by_hand(study: Frames) -> None:
     assert table.cells.to_dict("records") == [
         {
             "Setting": "N", "Accuracy, higher is better": "-0.12 [-0.46, 0.20]",
-            "ECE, lower is better": "-", "FLOPs": "1.00 [1.00, 1.00]",
+            "ECE, lower is better": "-", "FLOPs": "1.00 [1.00, 1.00] *",
         },
         {
-            "Setting": "W", "Accuracy, higher is better": "0.50 [0.25, 0.75]",
+            "Setting": "W", "Accuracy, higher is better": "0.50 [0.25, 0.75] *",
             "ECE, lower is better": "-", "FLOPs": "-",
         },
         {
@@ -50,7 +53,11 @@ def test_the_correlations_by_hand(study: Frames) -> None:
 def test_the_importances_by_hand(study: Frames) -> None:
     _, table = tables(study)
     assert table.stem == "importances_toy"
-    assert table.cells["Accuracy, higher is better"].tolist() == ["0.25", "0.62", "0.00"]
+    # A star is more than permuted metrics have, of a forest that predicts; the last row is R2.
+    accuracy = table.cells["Accuracy, higher is better"].tolist()
+    assert accuracy == ["0.25", "0.62 *", "0.00", "0.40"]
+    assert table.cells["FLOPs"].tolist() == ["0.90", "-", "-", "-0.10"]
+    assert table.cells["Setting"].iloc[-1] == "R2"
 
 
 def test_too_few_configurations_have_no_importances(
