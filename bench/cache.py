@@ -1,27 +1,119 @@
-"""Writing arrays to a .npz file of a cache: whole or not at all, whoever else writes it."""
+"""Arrays kept on disk under a key: the data's identity and the code that made them.
 
-import os
-import uuid
+The code counts by its syntax trees: an edited comment or docstring throws nothing away.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.atomic import replacing
 
-def write_npz(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """Write the arrays so that the file's name appears only once it is whole.
+_log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+# What zipfile raises depends on which byte is damaged.
+DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
+
+
+def path_of(
+    folder: Path, stem: str, facts: object, code: Sequence[ModuleType], libraries: Sequence[str]
+) -> Path:
+    """The file of some arrays.
+
+    Args:
+        folder: of the cache.
+        stem: how the file's name begins, for readers.
+        facts: what the arrays depend on besides code, as JSON.
+        code: the modules that make them.
+        libraries: distributions whose versions count; those that are not installed do not.
+    """
+    key = json.dumps([facts, *code_identity(tuple(code), tuple(libraries))]).encode()
+    return folder / f"{stem}-{hashlib.sha256(key).hexdigest()}.npz"
+
+
+def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
+    """The arrays of a file; made and written if it is absent, or damaged (which is logged).
 
     Raises:
-        OSError: the folder can not be made or written; nothing half-written stays.
+        OSError: they cannot be written.
+    """
+    found = read(path)
+    if found is None:
+        found = make()
+        write(path, found)
+    return found
+
+
+def read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
+    """The arrays of a file; None if it is absent or damaged (each array carries a CRC-32)."""
+    try:
+        # np.load by path would leave the file open if it is no whole archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays}
+    except FileNotFoundError:
+        return None
+    except DAMAGE as error:
+        _log.warning("Cached arrays %s are damaged (%s); making them again.", path, error)
+        return None
+
+
+def write(path: Path, arrays: Arrays) -> None:
+    """Write arrays, whole or not at all, whoever else writes them.
+
+    Raises:
+        OSError: the folder cannot be made or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+@functools.cache
+def code_identity(code: tuple[ModuleType, ...], libraries: tuple[str, ...]) -> tuple[str, ...]:
+    """A digest of the modules' syntax trees, and the libraries' names with their versions."""
+    found = [f"{one.name} {one.version}" for name in libraries
+             for one in metadata.distributions(name=name)]  # fmt: skip
+    return syntax_digest(Path(str(module.__file__)) for module in code), *found
+
+
+def syntax_digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the syntax trees of Python files, without comments, docstrings and layout."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(_tree_digest(path, path.stat().st_mtime_ns, path.stat().st_size))
+    return digest.hexdigest()
+
+
+@functools.cache
+def _tree_digest(path: Path, _modified_ns: int, _size: int) -> bytes:
+    tree = ast.parse(path.read_bytes())
+    return hashlib.sha256(repr(_plain(tree)).encode()).digest()
+
+
+def _plain(node: object) -> object:
+    """A node as nested tuples; fields that are empty, as some versions of Python add, left out."""
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        fields["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
+    named = [(name, _plain(value)) for name, value in fields.items() if value not in (None, [])]
+    return type(node).__name__, named

@@ -67,6 +67,8 @@ def _compare(options: argparse.Namespace) -> int:
     shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.executors.device import default_device, default_workers
+    from bench.records.store import Reader
+    from bench.runs import code
     from bench.runs.leftovers import in_use
     from bench.runs.plan import Request, plan
     from bench.runs.settings import Context
@@ -97,6 +99,7 @@ def _compare(options: argparse.Namespace) -> int:
             context,
             default_workers(context.device) if options.workers is None else options.workers,
             retry_failed=options.retry_failed,
+            rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,
         )
     from bench.tables.printed import summarise  # and pandas: no run waits for it
@@ -104,7 +107,10 @@ def _compare(options: argparse.Namespace) -> int:
     summarise(
         [config.run_id for config in configs],
         context.results,
-        [f"skipped {name}: {reason}" for name, reason in skipped.items()],
+        [
+            *(f"skipped {name}: {reason}" for name, reason in skipped.items()),
+            *code.notes(code.made_by_other_code(configs, Reader(context.results))),
+        ],
     )
     return command.SOME_FAILED if failed else command.OK
 

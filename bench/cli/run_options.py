@@ -59,6 +59,12 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         help="auto, cpu, cuda, cuda:1, ... (default: auto; elsewhere: cpu)",
     )
     add("--retry-failed", action="store_true", help="run recorded failures again")
+    add(
+        "--rerun-changed",
+        action="store_true",
+        help="run again what other code has made: another version of the method, the backbone, "
+        "training or evaluation (comments and docstrings do not count)",
+    )
 
 
 def check_names(options: argparse.Namespace) -> None:

@@ -1,26 +1,19 @@
 """Decoded splits, kept on disk: decoding tens of thousands of small files takes a while."""
 
-import hashlib
-import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from bench.cache import write_npz
+from bench import cache as arrays
 from bench.data import dataset, file_tree, image_decoding, stratified
 from bench.data.dataset import SPLITS, Split
 from bench.errors import UserError
 
-# What zipfile and the checks of a split raise depends on which byte is damaged.
-_DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
+_LIBRARIES = ("torchvision", "pillow", "scikit-learn")
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +44,8 @@ def cached_splits(
     """
     if cache is None:
         return decode()
-    facts = json.dumps([*source, *_code_identity(code)]).encode()
-    path = cache / f"{name}-{hashlib.sha256(facts).hexdigest()}.npz"
+    modules = (dataset, file_tree, image_decoding, stratified, *code)
+    path = arrays.path_of(cache, name, list(source), modules, _LIBRARIES)
     splits = _read(path)
     if splits is None:
         splits = decode()
@@ -66,32 +59,22 @@ def cached_splits(
     return splits
 
 
-def _code_identity(code: Sequence[ModuleType]) -> list[str]:
-    modules = (dataset, file_tree, image_decoding, stratified, *code)
-    source = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
-    libraries = [
-        f"{name} {metadata.version(name)}" for name in ("torchvision", "pillow", "scikit-learn")
-    ]
-    return [hashlib.sha256(source).hexdigest(), *libraries]
-
-
 def _read(path: Path) -> dict[str, Split] | None:
-    if not path.exists():
+    found = arrays.read(path)
+    if found is None:
         return None
     try:
-        # np.load by path would leave the file open if it is no whole archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {
-                split: Split(images_BHWQ=arrays[f"{split}_images"], y_B=arrays[f"{split}_labels"])
-                for split in SPLITS
-            }
-    except _DAMAGE as error:
+        return {
+            split: Split(images_BHWQ=found[f"{split}_images"], y_B=found[f"{split}_labels"])
+            for split in SPLITS
+        }
+    except (KeyError, ValueError) as error:  # whole, but no splits
         _log.warning("Cached images %s are damaged (%s); decoding them again.", path, error)
         return None
 
 
 def _write(path: Path, splits: dict[str, Split]) -> None:
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    kept: dict[str, npt.NDArray[Any]] = {}
     for name, split in splits.items():
-        arrays |= {f"{name}_images": split.images_BHWQ, f"{name}_labels": split.y_B}
-    write_npz(path, **arrays)
+        kept |= {f"{name}_images": split.images_BHWQ, f"{name}_labels": split.y_B}
+    arrays.write(path, kept)

@@ -115,7 +115,7 @@ def _merge_run(source: Reader, run_id: str, store: Store) -> Merged:
         if there is not None and (record.status == "failed" or _same(there, record)):
             return Merged(folder=folder, fate="there")
         if isinstance(there, FinishedRun):
-            return Merged(folder=folder, fate="kept")
+            return Merged(folder=folder, fate="kept", reason=_why_they_differ(record, there))
         if there is not None:
             store.remove(run_id)
         store.save(record, files)
@@ -125,6 +125,26 @@ def _merge_run(source: Reader, run_id: str, store: Store) -> Merged:
 def _same(there: Record, record: Record) -> bool:
     """Whether two records agree in all but their digests, which formats take differently."""
     return replace(there, digest="") == replace(record, digest="")
+
+
+def _why_they_differ(record: Record, there: FinishedRun) -> str:
+    """What explains other results of one configuration: code, processor, versions."""
+    if not isinstance(record, FinishedRun):
+        return ""
+    here, known = record.environment, there.environment
+    pairs = {
+        "code": (record.code and record.code[:12], there.code and there.code[:12]),
+        "processor": (here.cpu and here.cpu.model, known.cpu and known.cpu.model),
+        "instructions": (here.cpu and here.cpu.capability, known.cpu and known.cpu.capability),
+        "device": (here.device, known.device),
+        **{name: (here.packages.get(name), known.packages.get(name)) for name in here.packages},
+    }
+    found = [
+        f"{name} {mine or 'not recorded'}, there {theirs or 'not recorded'}"
+        for name, (mine, theirs) in pairs.items()
+        if mine != theirs
+    ]
+    return "; ".join(found) or "same code, processor and versions"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

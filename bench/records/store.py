@@ -190,7 +190,7 @@ class Store(Reader):
             try:
                 return self.read(run_id)
             except RecordError as damage:
-                self._set_aside(folder, str(damage))
+                self.set_aside(run_id, f"damaged: {damage}")
                 return None
 
     def remove(self, run_id: str) -> None:
@@ -202,11 +202,13 @@ class Store(Reader):
             self.folder(run_id).rename(doomed)
             shutil.rmtree(doomed)
 
-    def _set_aside(self, folder: Path, damage: str) -> None:
-        target = self.root / "set-aside" / f"{folder.name}-{time.time_ns()}"
-        target.parent.mkdir(exist_ok=True)
-        folder.rename(target)
-        _log.warning("run %s is damaged (%s): moved to %s", folder.name, damage, target)
+    def set_aside(self, run_id: str, reason: str) -> None:
+        """Move a run out of the way, so that it is made again. Hold its lock."""
+        with storage_errors(self.root):
+            target = self.root / "set-aside" / f"{run_id}-{time.time_ns()}"
+            target.parent.mkdir(exist_ok=True)
+            self.folder(run_id).rename(target)
+            _log.warning("run %s is %s; moved to %s", run_id, reason, target)
 
 
 @contextlib.contextmanager

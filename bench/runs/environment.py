@@ -1,4 +1,4 @@
-"""Versions, code and machine: what a record says of where its numbers were made."""
+"""Versions, code and machine: the facts in a record of where its numbers were made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from bench.records.schema import Cpu, Environment
 from bench.runs.processor import processor
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "fvcore", "imaug", "medmnist")
+_ROOT = Path(__file__).resolve().parents[2]
+_CODE = ("bench", "methods")
 
 
 def environment(device: torch.device) -> Environment:
@@ -34,11 +36,25 @@ def environment(device: torch.device) -> Environment:
 
 @functools.cache
 def git_commit() -> str | None:
-    """The commit of this code, with "+changes" where the tree differs from it."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+changes"]
+    """The commit of this code, with "+changes" where its files differ from it or are untracked.
+
+    None outside a clone: installed from an archive.
+    """
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != _ROOT:
+            return None  # installed below the clone of something else
+        commit = _git("rev-parse", "HEAD")
+        # Untracked files too: a method that was dropped in is code.
+        changes = _git("status", "--porcelain", "--untracked-files=all", "--", *_CODE)
     except (OSError, subprocess.CalledProcessError):
-        return None  # installed from an archive
+        return None
+    return f"{commit}+changes" if changes else commit
+
+
+def _git(*arguments: str) -> str:
+    # Git refuses a clone of another owner, such as one mounted into a container, as "dubious":
+    # its hooks and programs could be run. These commands run none.
+    safe = ["-c", f"safe.directory={_ROOT}", "-c", "core.fsmonitor=false"]
+    command = ["git", "-C", str(_ROOT), *safe, *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     return answer.stdout.strip()

@@ -37,6 +37,7 @@ from bench.records.schema import (
     Stage,
     finite,
 )
+from bench.runs.code import code_digest
 from bench.runs.config import RunConfig
 from bench.runs.environment import environment
 from bench.runs.loaded import corrupted_tests, load_dataset
@@ -154,6 +155,7 @@ class Identity(TypedDict):
     category: str
     label: str
     config: schema.Config
+    code: str
 
 
 def identity(config: RunConfig) -> Identity:
@@ -164,6 +166,7 @@ def identity(config: RunConfig) -> Identity:
         "category": config.category,
         "label": config.label,
         "config": msgspec.convert(config.as_dict(), schema.Config),
+        "code": code_digest(config.method, config.backbone),
     }
 
 

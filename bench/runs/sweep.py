@@ -11,6 +11,7 @@ from bench.errors import DataUnavailable, UserError
 from bench.progress import Progress
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader, Store
+from bench.runs.code import made_by_other_code
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, execute
 from bench.runs.loaded import load_dataset, prepare_corrupted_tests
@@ -82,6 +83,7 @@ def run_missing(
     workers: int,
     *,
     retry_failed: bool,
+    rerun_changed: bool = False,
     scheduler: str | None = None,
 ) -> list[str]:
     """Run what the store lacks with progress; the run ids of all failures, old and new.
@@ -92,6 +94,8 @@ def run_missing(
     store = Store(context.results)
     for name in dict.fromkeys(config.dataset for config in configs):
         require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
+    if rerun_changed:
+        _set_changed_aside(configs, store)
     missing, failed = [], []
     for config in configs:
         record = store.load(config.run_id)
@@ -118,6 +122,14 @@ def run_missing(
                 failed.append(outcome.run_id)
                 progress.note(f"failed: {outcome.run_id}")
     return failed
+
+
+def _set_changed_aside(configs: Sequence[RunConfig], store: Store) -> None:
+    """Make room for runs that other code has made: nothing is deleted."""
+    for run_id in made_by_other_code(configs, store):
+        with store.lock(run_id, wait=True):
+            if store.load(run_id) is not None:
+                store.set_aside(run_id, "made by other code")
 
 
 def _without_failure(store: Store, run_id: str) -> Record | None:

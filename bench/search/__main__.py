@@ -124,6 +124,8 @@ def _main(options: argparse.Namespace) -> int:
 def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.executors.device import default_device, default_workers
     from bench.records.search_budget import budget_lines, budgets
+    from bench.records.store import Reader
+    from bench.runs import code
     from bench.runs.leftovers import in_use
     from bench.runs.settings import Context
     from bench.runs.sweep import run_missing
@@ -144,6 +146,7 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
             final,
             workers,
             retry_failed=options.retry_failed,
+            rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,
         )
     spent = budget_lines(budgets(options.results))
@@ -152,7 +155,8 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
 
     save_progress(options.results)
     run_ids = [config.run_id for config in found.configs]
-    summarise(run_ids, options.results, [*skipped, *spent.values(), *found.notes])
+    changed = code.notes(code.made_by_other_code(found.configs, Reader(options.results)))
+    summarise(run_ids, options.results, [*skipped, *spent.values(), *found.notes, *changed])
     return command.SOME_FAILED if failed or found.notes else command.OK
 
 

@@ -2,24 +2,19 @@
 
 import functools
 import hashlib
-import json
-import logging
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from bench.cache import write_npz
+from bench import cache as arrays
 from bench.shift import augmenters
 from bench.shift import table as corruptions
 from bench.shift.augmenters import Images
 from bench.shift.table import SEVERITIES, check_images, corrupt
 
-_log = logging.getLogger(__name__)
+_LIBRARIES = ("imaug", "imgaug", "numpy", "opencv-python", "opencv-python-headless", "pillow")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,12 +45,12 @@ class CorruptedSets:
 
     def get(self, name: str, severity: int) -> Images:
         """One set from its file; made and written if it is absent, or damaged (which is logged)."""
-        path = self._path(name, severity)
-        found_BHWQ = _read(path)
-        if found_BHWQ is None:
-            found_BHWQ = corrupt(self.images_BHWQ, name=name, severity=severity, key=self.key)
-            write_npz(path, images=found_BHWQ)
-        return found_BHWQ
+
+        def make() -> arrays.Arrays:
+            made = corrupt(self.images_BHWQ, name=name, severity=severity, key=self.key)
+            return {"images": made}
+
+        return arrays.kept(self._path(name, severity), make)["images"]
 
     def absent(self) -> list[tuple[str, int]]:
         """Name and severity of the sets that have no file yet."""
@@ -64,8 +59,8 @@ class CorruptedSets:
     def _path(self, name: str, severity: int) -> Path:
         constants = corruptions.CORRUPTIONS[name].constants
         facts = [self.key, name, severity, constants, self.images_BHWQ.shape, self._pixels]
-        identity = json.dumps([*facts, code_identity()]).encode()
-        return self.cache / f"{name}-{severity}-{hashlib.sha256(identity).hexdigest()}.npz"
+        code = (augmenters, corruptions)
+        return arrays.path_of(self.cache, f"{name}-{severity}", facts, code, _LIBRARIES)
 
     @functools.cached_property
     def _pixels(self) -> str:
@@ -101,27 +96,6 @@ def _each_set() -> list[tuple[str, int]]:
     return [(name, severity) for name in corruptions.CORRUPTIONS for severity in SEVERITIES]
 
 
-@functools.cache
 def code_identity() -> tuple[str, ...]:
     """What the pixels depend on besides the arguments; a version number could be forgotten."""
-    libraries = ("imaug", "imgaug", "numpy", "opencv-python", "opencv-python-headless", "pillow")
-    found = [f"{item.name} {item.version}" for name in libraries
-             for item in metadata.distributions(name=name)]  # fmt: skip
-    code = b"".join(Path(str(m.__file__)).read_bytes() for m in (augmenters, corruptions))
-    return hashlib.sha256(code).hexdigest(), *found
-
-
-def _read(path: Path) -> Images | None:
-    """Read a cached set; None if it is absent or damaged (the archive carries a CRC-32)."""
-    if not path.exists():
-        return None
-    # What zipfile raises depends on which byte is damaged.
-    damage = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
-    try:
-        # np.load by path would leave the file open if it is no whole archive.
-        with path.open("rb") as file:
-            images_BHWQ: Images = np.load(file, allow_pickle=False)["images"]
-    except damage as error:
-        _log.warning("Cached corruption %s is damaged (%s); computing it again.", path, error)
-        return None
-    return images_BHWQ
+    return arrays.code_identity((augmenters, corruptions), _LIBRARIES)

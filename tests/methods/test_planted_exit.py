@@ -61,7 +61,7 @@ def test_the_exit_that_learns_gets_the_mass(backbone: str, n_inputs: int, n_exit
         assert theta_D[0] > 0.9
     assert {exit_.depth for exit_ in method.active()[0]} >= {1}
     # Nothing is clipped: the options act as they read.
-    clipped = [epoch["parts"][0]["clipped"] for epoch in history]
+    clipped = [epoch.parts[0].clipped for epoch in history]
     assert max(max(shares.values()) for shares in clipped) == 0.0
 
 
@@ -70,7 +70,7 @@ def test_a_kl_as_large_as_the_data_term_holds_theta_at_uniform() -> None:
     method, history = trained(
         "fc", n_inputs=2, n_exits=3, kl_scale="one", alpha_end=1.0, depth_learning_rate=10.0
     )
-    last = history[-1]
+    last = history[-1].diagnostics
     assert max(theta_D[0] for theta_D in last["theta"]) < 0.9
     # The record names the reason: the objective's own optimum, and the size of the two gradients.
     assert max(optimum_D[0] for optimum_D in last["theta_optimum"]) < 0.9

@@ -17,7 +17,6 @@ import pytest
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from bench.shift import corrupted_sets
 from bench.shift import table as corruptions
 from bench.shift.augmenters import Images
 from bench.shift.corrupted_sets import corrupted
@@ -459,7 +458,7 @@ def test_all_that_matters_is_in_the_file_name(
     monkeypatch.setitem(corruptions.CORRUPTIONS, "contrast", changed)
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 35
-    monkeypatch.setattr(corrupted_sets, "code_identity", lambda: ("imaug 9.9",))
+    monkeypatch.setattr("bench.cache.code_identity", lambda *_: ("imaug 9.9",))
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 45
 
