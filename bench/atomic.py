@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 SUFFIX = ".partial"
-"""What a killed process may leave: `<name>.<32 hex digits>.partial`, never read."""
+"""How a file's name ends that is being written: ``.<name>.<32 hex digits>.<process>.partial``."""
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; what was there stays, and nothing half-written.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{SUFFIX}")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.{os.getpid()}{SUFFIX}")
     try:
         with partial.open("xb") as file:
             yield file

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench import command
+from bench.atomic import write_whole
 from bench.cli import record_options
 from bench.figures import load, names
 
@@ -43,16 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a killed run must not leave half a picture."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 def _draw(options: argparse.Namespace) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
@@ -74,7 +64,7 @@ def _draw(options: argparse.Namespace) -> None:
                     note_added(figure, NOTE)
                 for file_format in style.FORMATS:
                     path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
-                    _write(path, style.render(figure, file_format))
+                    write_whole(path, style.render(figure, file_format))
                     LOG.info("%s", path)
 
 

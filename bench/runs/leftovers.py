@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.atomic import SUFFIX
 from bench.records.store import Store, search_folder, storage_errors
 
-# As `bench.records.store.write_file` names a file that is being written.
-_BEING_WRITTEN = re.compile(r"\..+\.(\d+)$")
+# As `bench.atomic` names a file that is being written.
+_BEING_WRITTEN = re.compile(rf"\..+\.(\d+){re.escape(SUFFIX)}")
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def sweep(store: Store) -> None:
     for root in (results, search_folder(results)):
         if (root / ".partial").is_dir():
             _sweep_runs(Store(root))
-    for partial in (results / ".cache").rglob("*.partial"):
+    for partial in (results / ".cache").rglob(f"*{SUFFIX}"):
         partial.unlink(missing_ok=True)
     for path in results.glob(".*"):
         writer = _BEING_WRITTEN.fullmatch(path.name)

@@ -31,17 +31,17 @@ def strew(results: Path, pid: int) -> list[Path]:
         (root / ".partial" / "toy-a-s0" / "weights.safetensors").write_text("half")
         (root / ".partial" / "toy-b-s0-removed").mkdir()
     (results / ".cache" / "deep").mkdir(parents=True)
-    (results / ".cache" / "deep" / "blur-1.npz.0123.partial").write_text("half")
-    (results / f".summary.csv.{pid}").write_text("half")
+    (results / ".cache" / "deep" / ".blur-1.npz.0123.9.partial").write_text("half")
+    (results / f".summary.csv.0123.{pid}.partial").write_text("half")
     return [
-        *results.glob("**/.partial/*"), *results.rglob("*.partial"), *results.glob(".summary*")
+        *results.glob("**/.partial/*"), *results.rglob("*.partial")
     ]  # fmt: skip
 
 
 def test_what_is_half_written_is_swept_and_nothing_else(tmp_path: Path, dead: int) -> None:
     doomed = [path for path in strew(tmp_path, dead) if path.name != ".partial"]
     kept = [tmp_path / ".cache" / "blur-1.npz", tmp_path / "summary.csv", tmp_path / ".gitignore"]
-    kept += [tmp_path / f".table.csv.{os.getpid()}", tmp_path / "runs" / "toy-a-s0"]
+    kept += [tmp_path / f".table.csv.0123.{os.getpid()}.partial", tmp_path / "runs" / "toy-a-s0"]
     for path in kept:
         path.touch()
     with in_use(tmp_path):
