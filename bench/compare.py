@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from bench import command
@@ -16,6 +17,7 @@ _EXAMPLES = """examples:
   python -m bench.compare --preset smoke                   every method, tiny, on digits
   python -m bench.compare --datasets pneumonia --seeds 0,1,2,3
   python -m bench.compare --methods standard,sae --set sae.n_inputs=2,3 --set epochs=50
+  python -m bench.compare --preset paper --plan            what that would run, and how long
   python -m bench.figures                                  draw the figures from results/
 
 presets:
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a setting instead of the preset's, e.g. epochs=5, sae.n_exits=2,3",
     )  # fmt: skip
     shared.add_execution_options(parser)
+    add("--plan", action="store_true", help="print what would be run and how long it takes; no run")
     return parser
 
 
@@ -64,7 +67,8 @@ def _compare(options: argparse.Namespace) -> int:
     shared.check_workers(options.workers, options.scheduler)
     rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
 
-    shared.begin_workers(options)
+    if not options.plan:
+        shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.executors.device import default_device, default_workers
     from bench.records.store import Reader
@@ -93,11 +97,17 @@ def _compare(options: argparse.Namespace) -> int:
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
     skipped = unavailable(configs, context, required=options.datasets is not None)
     configs = [config for config in configs if config.dataset not in skipped]
+    workers = default_workers(context.device) if options.workers is None else options.workers
+    if options.plan:
+        from bench.runs.forecast import forecast
+
+        sys.stdout.writelines(f"{line}\n" for line in forecast(configs, context, workers=workers))
+        return command.OK
     with in_use(context.results):
         failed = run_missing(
             configs,
             context,
-            default_workers(context.device) if options.workers is None else options.workers,
+            workers,
             retry_failed=options.retry_failed,
             rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,

@@ -1,0 +1,177 @@
+"""What a plan would run, from what, and about how long it would take: `--plan`. Runs nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from bench.data.dataset import Dataset, Split
+from bench.metrics import table as metrics
+from bench.progress import duration
+from bench.records.schema import FinishedRun
+from bench.records.store import Reader
+from bench.runs.config import RunConfig
+from bench.runs.execute import prepare_process
+from bench.runs.loaded import load_dataset
+from bench.runs.run import build
+from bench.runs.settings import Context
+from bench.shift import table as corruptions
+from bench.training.inputs import Inputs, Normalise
+from bench.training.loop import train
+from bench.training.predict import predict_split
+
+LONGEST_PROBE_S = 20.0
+"""Configurations beyond that time take the mean of those before."""
+_PROBED_IMAGES = 256
+_NUMBER = 4  # bytes
+_RECORD_BYTES = 30_000  # of record.json
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What one run takes.
+
+    Attributes:
+        seconds: on one worker.
+        n_bytes: of its folder.
+    """
+
+    seconds: float
+    n_bytes: float
+
+
+def forecast(configs: Sequence[RunConfig], context: Context, *, workers: int) -> Iterator[str]:
+    """The lines of a plan.
+
+    Args:
+        configs: the planned runs.
+        context: folders and device.
+        workers: how many runs at once; 0 is one.
+    """
+    store = Reader(context.results)
+    there = set(store.run_ids()) & {config.run_id for config in configs}
+    missing = [config for config in configs if config.run_id not in there]
+    for name in dict.fromkeys(config.dataset for config in configs):
+        yield from _of_dataset(name, [c for c in configs if c.dataset == name], there, context)
+    yield f"{len(configs)} runs, {len(there)} of them already in {context.results}"
+    if missing:
+        needs = [_of_record(config, store) for config in missing]
+        probed = _probes(
+            [config for config, known in zip(missing, needs, strict=True) if known is None], context
+        )
+        found = [
+            known or probed[config.config_id] for config, known in zip(missing, needs, strict=True)
+        ]
+        seconds = sum(each.seconds for each in found) / max(workers, 1)
+        size = sum(each.n_bytes for each in found)
+        yield (
+            f"{len(missing)} to run: about {duration(seconds)} on {max(workers, 1)} worker(s) and "
+            f"{size / 1e6:.0f} MB; by runs of other seeds where there are some, else by one step "
+            f"and {_PROBED_IMAGES} predictions on this machine. Corrupted sets that are not kept "
+            "yet come on top"
+        )
+    yield "nothing was run"
+
+
+def _of_dataset(
+    name: str, configs: Sequence[RunConfig], there: set[str], context: Context
+) -> Iterator[str]:
+    dataset = load_dataset(context.row(name), context.data, context.cache)
+    sizes = ", ".join(f"{len(split.y_B)} {part}" for part, split in dataset.splits.items())
+    shape = "x".join(map(str, dataset.image_shape))
+    yield f"{name} ({context.row(name).source}): images of {shape}; {sizes}"
+    planned = Counter(config.category for config in configs)
+    done = Counter(config.category for config in configs if config.run_id in there)
+    for category, n_runs in planned.items():
+        n_configs = len({c.config_id for c in configs if c.category == category})
+        yield f"  {category}: {n_configs} configurations, {n_runs - done[category]} runs to make"
+
+
+def _of_record(config: RunConfig, store: Reader) -> Needs | None:
+    """The needs of the same configuration with another seed."""
+    start = config.run_id.rpartition("-s")[0]
+    for run_id in store.run_ids(config.dataset):
+        if run_id.rpartition("-s")[0] == start:
+            record = store.read(run_id)
+            if isinstance(record, FinishedRun):
+                files = store.folder(run_id).iterdir()
+                return Needs(
+                    seconds=record.timings.train_s + record.timings.evaluate_s,
+                    n_bytes=sum(path.stat().st_size for path in files),
+                )
+    return None
+
+
+def _probes(configs: Sequence[RunConfig], context: Context) -> dict[str, Needs]:
+    """The needs of each configuration, by its id; of each method some before its others."""
+    by_id = {config.config_id: config for config in configs}
+    places: Counter[str] = Counter()
+    order = {}
+    for config_id, config in by_id.items():
+        order[config_id] = places[config.method]
+        places[config.method] += 1
+    prepare_process()
+    found: dict[str, Needs] = {}
+    start = time.monotonic()
+    for config_id in sorted(by_id, key=order.__getitem__):
+        if time.monotonic() - start > LONGEST_PROBE_S:
+            break
+        found[config_id] = _probe(by_id[config_id], context)
+    rest = Needs(
+        seconds=sum(each.seconds for each in found.values()) / max(len(found), 1),
+        n_bytes=sum(each.n_bytes for each in found.values()) / max(len(found), 1),
+    )
+    return {config_id: found.get(config_id, rest) for config_id in by_id}
+
+
+def _probe(config: RunConfig, context: Context) -> Needs:
+    dataset = load_dataset(context.row(config.dataset), context.data, context.cache)
+    device = torch.device(context.device)
+    method, normalise = build(config, dataset).to(device), Normalise(dataset, device)
+    batch = Inputs.of(_first(dataset.train, config.training.batch_size), device)
+    once = dataclasses.replace(config.training, epochs=1)
+
+    def step() -> None:
+        train(method, batch, normalise, once, lambda _: {"nll": 0.0})
+
+    step()  # the first one makes what the others find
+    step_s = _seconds(step)
+    some = Inputs.of(_first(dataset.val, _PROBED_IMAGES), device)
+    deployed = method.deployed()
+
+    def evaluate() -> None:
+        evaluated = predict_split(deployed, some, normalise, seed=0, purpose="val")
+        metrics.evaluate(evaluated, 1.0)
+
+    image_s = _seconds(evaluate) / len(some.y_B)
+    n_steps = len(dataset.train.y_B) / len(batch.y_B) * config.training.epochs
+    n_images = config.training.epochs * len(dataset.val.y_B) + _n_predicted(dataset)
+    n_weights = sum(value.numel() for value in method.state_dict().values())
+    n_members, n_outputs = len(deployed.weights()), deployed.likelihood.n_outputs
+    # Of val and test every member and the mixture, of corrupted images the mixture.
+    n_clean = len(dataset.val.y_B) + len(dataset.test.y_B)
+    n_shifted = _n_predicted(dataset) - n_clean
+    n_numbers = n_weights + n_outputs * (n_clean * (n_members + 1) + n_shifted)
+    return Needs(
+        seconds=step_s * n_steps + image_s * n_images,
+        n_bytes=_NUMBER * n_numbers + _RECORD_BYTES,
+    )
+
+
+def _n_predicted(dataset: Dataset) -> int:
+    n_sets = len(corruptions.CORRUPTIONS) * len(corruptions.SEVERITIES)
+    return len(dataset.val.y_B) + len(dataset.test.y_B) + n_sets * len(dataset.shift_test.y_B)
+
+
+def _first(split: Split, n_images: int) -> Split:
+    return Split(images_BHWQ=split.images_BHWQ[:n_images], y_B=split.y_B[:n_images])
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
