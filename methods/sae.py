@@ -86,7 +86,7 @@ class SAESettings(Settings):
     depth_weights: str = setting("sampled", choices=("sampled", "expected"))
     batch_repetition: int = setting(1, at_least=1)
     negligible_exits: str = setting("kept", choices=("kept", "dropped"))
-    depth_learning_rate: float = setting(10.0, above=0.0, search=(1.0, 100.0), log=True)
+    depth_learning_rate: float = setting(30.0, above=0.0, search=(1.0, 100.0), log=True)
     depth_clip: float = setting(1.0, above=0.0)
 
 

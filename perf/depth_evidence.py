@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import torch
 from torch import Tensor
@@ -101,8 +102,9 @@ def run(config: RunConfig, dataset: Dataset, augment: Augmentation, planted: boo
         augmentation=augment,
     )  # fmt: skip
     method.likelihood = true
-    return {"history": history, **examine(method, val, normalise), "val": validate(method),
-            "seconds": round(time.perf_counter() - start, 1)}  # fmt: skip
+    seconds = round(time.perf_counter() - start, 1)
+    found = {"history": msgspec.to_builtins(history), "val": validate(method), "seconds": seconds}
+    return found | examine(method, val, normalise)
 
 
 def wanted(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], RunConfig]]:
@@ -130,7 +132,7 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per problem, point and variant: means over seeds."""
     flat = []
     for row in rows:
-        last = row["history"][-1]
+        last = row["history"][-1]["diagnostics"]
         theta_D = torch.tensor(last["theta"]).mean(0)
         clipped = [epoch["parts"][0]["clipped"] for epoch in row["history"]]
         flat.append(

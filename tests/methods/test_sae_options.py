@@ -151,4 +151,4 @@ def test_the_papers_open_points_default_as_documented() -> None:
     assert settings.depth_weights == "sampled"
     assert settings.batch_repetition == 1
     assert settings.negligible_exits == "kept"
-    assert settings.depth_learning_rate == 10.0
+    assert settings.depth_learning_rate == 30.0
