@@ -121,6 +121,7 @@ def _compare(options: argparse.Namespace) -> int:
             *(f"skipped {name}: {reason}" for name, reason in skipped.items()),
             *code.notes(code.made_by_other_code(configs, Reader(context.results))),
         ],
+        wide=options.wide,
     )
     return command.SOME_FAILED if failed else command.OK
 

@@ -156,7 +156,8 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     save_progress(options.results)
     run_ids = [config.run_id for config in found.configs]
     changed = code.notes(code.made_by_other_code(found.configs, Reader(options.results)))
-    summarise(run_ids, options.results, [*skipped, *spent.values(), *found.notes, *changed])
+    notes = [*skipped, *spent.values(), *found.notes, *changed]
+    summarise(run_ids, options.results, notes, wide=options.wide)
     return command.SOME_FAILED if failed or found.notes else command.OK
 
 

@@ -17,7 +17,6 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import UserError
@@ -163,8 +162,11 @@ def _file_lock(path: Path) -> filelock.BaseFileLock:
     return filelock.FileLock(path.with_name(f".{path.name}.lock"))
 
 
-class _ProcessLock(BaseJournalFileLock):
-    """Optuna's own lock is a link that outlives a killed process; this one the system frees."""
+class _ProcessLock:
+    """Optuna's own lock is a link that outlives a killed process; this one the system frees.
+
+    It has the methods of Optuna's base class, which is private.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = _file_lock(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -10,16 +11,20 @@ from pathlib import Path
 from bench import command
 from bench.records.frames import load_frames
 from bench.tables.answers import answers
+from bench.tables.narrow import fitted
 from bench.tables.summary import summary_markdown, write_summary
 
 
-def summarise(run_ids: Collection[str], results: Path, notes: Sequence[str]) -> None:
+def summarise(
+    run_ids: Collection[str], results: Path, notes: Sequence[str], *, wide: bool = False
+) -> None:
     """Write summary.csv (all records) and summary.md, and print the table of these runs.
 
     Args:
         run_ids: runs in the printed table.
         results: results folder.
         notes: put below the table, before the runs that failed.
+        wide: print all columns, also where the terminal is narrower.
     """
     frames = load_frames(results)
     asked = set(run_ids)
@@ -28,7 +33,8 @@ def summarise(run_ids: Collection[str], results: Path, notes: Sequence[str]) -> 
     mine = replace(frames, runs=frames.runs[frames.runs["run_id"].isin(asked)])
     text = summary_markdown(mine.runs, [*notes, *failed], answers=answers(mine))
     write_summary(results, frames.runs, text)
-    sys.stdout.write("\n" + text)
+    columns = None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+    sys.stdout.write("\n" + fitted(text, columns))
     sys.stdout.write(
         f"\nall configurations: {results / 'summary.csv'}; "
         f"figures: {command.line('figures', results=results)}\n"

@@ -59,13 +59,57 @@ def _update(group: dict[str, Any]) -> Tensor:
     if not used:
         return torch.zeros_like(count)
     parameters, gradients, means, squares = (list(column) for column in zip(*used, strict=True))
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm = torch.linalg.vector_norm(torch.stack(_norms(gradients)))
     # The update divides by it: 1 exactly where nothing is clipped.
     scale = ((norm + _TINY) / group["clip"]).clamp(min=1.0)
     count += 1
+    _adam(parameters, gradients, means, squares, count, scale, group["lr"], group["weight_decay"])
+    return norm
+
+
+def _norms_public(tensors: list[Tensor]) -> list[Tensor]:
+    return [torch.linalg.vector_norm(tensor) for tensor in tensors]
+
+
+def _adam_fused(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    count: Tensor,
+    scale: Tensor,
+    lr: float,
+    weight_decay: float,
+) -> None:
     torch._fused_adam_(
-        parameters, gradients, means, squares, [], [count] * len(used),
-        lr=group["lr"], beta1=BETA_1, beta2=BETA_2, weight_decay=group["weight_decay"],
+        parameters, gradients, means, squares, [], [count] * len(parameters),
+        lr=lr, beta1=BETA_1, beta2=BETA_2, weight_decay=weight_decay,
         eps=EPSILON, amsgrad=False, maximize=False, grad_scale=scale,
     )  # fmt: skip
-    return norm
+
+
+def _adam_public(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    count: Tensor,
+    scale: Tensor,
+    lr: float,
+    weight_decay: float,
+) -> None:
+    """The same update, an operation at a time (Kingma & Ba 2015, Algorithm 1)."""
+    step_size = lr / (1 - BETA_1**count)
+    for parameter, gradient, mean, square in zip(
+        parameters, gradients, means, squares, strict=True
+    ):
+        g = gradient / scale + weight_decay * parameter
+        mean.lerp_(g, 1 - BETA_1)
+        square.mul_(BETA_2).addcmul_(g, g, value=1 - BETA_2)
+        root = (square / (1 - BETA_2**count)).sqrt() + EPSILON
+        parameter.sub_(step_size * mean / root)
+
+
+# Private, and several times as fast for small networks: another version of torch may lack them.
+_norms = getattr(torch, "_foreach_norm", _norms_public)
+_adam = _adam_fused if hasattr(torch, "_fused_adam_") else _adam_public
