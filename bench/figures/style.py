@@ -1,4 +1,4 @@
-"""One own for all figures: fonts, sizes, markers, lines, colours, file settings.
+"""One style for all figures: fonts, sizes, markers, lines, colours, file settings.
 
 No other file of the figures names a colour or a size of text or markers (a test reads them).
 """
@@ -159,7 +159,7 @@ def category_styles(categories: Iterable[str]) -> dict[str, CategoryStyle]:
     """The style of each category present, in the order of the legend.
 
     Known categories come first, in the paper's order; unknown ones follow in sorted order and
-    take spare markers and colours, so that the same set of categories always styles the same.
+    take spare markers and colours, so that the same set of categories always has the same styles.
     """
     present = set(categories)
     known = {name: own for name, own in _CATEGORIES.items() if name in present}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.figures import style
@@ -9,9 +10,9 @@ from bench.figures.heatmap import regions
 from bench.metrics.table import direction_of, keys_for, label_of
 from bench.records.measurements import MEASURES
 from bench.records.pareto import quality_of
-from bench.report import claims, configurations, depth, overview, provenance, shift, styles
+from bench.report import answer, claims, configurations, depth, overview, provenance, shift, styles
 from bench.report.command import PATH
-from bench.report.leaderboards import VALUES, leaderboards, views
+from bench.report.leaderboards import VALUES, Board, leaderboards, views
 from bench.report.page import Content
 from bench.report.ranks import ranks
 from bench.report.reliability import diagrams, ece_table
@@ -33,8 +34,11 @@ def content(study: Study) -> Content:
     deepest = max(
         (int(value) for value in study.frames.depth["depth"].dropna().unique()), default=1
     )
+    judged, failed = claims.judged(study), overview.failures(study)
     return Content(
         title=TITLE,
+        answers=answer.answer_of(study),
+        empty=_empty(by_dataset, boards, judged, failed),
         headline=overview.headline(study),
         datasets=datasets,
         styles=all_looks,
@@ -45,8 +49,8 @@ def content(study: Study) -> Content:
         ],
         ece_tables={dataset: table for dataset, table in eces.items() if table is not None},
         ranks=ranks(study),
-        claims=claims.judged(study),
-        failures=overview.failures(study),
+        claims=judged,
+        failures=failed,
         provenance=provenance.provenance(study),
         data={
             "title": TITLE,
@@ -57,6 +61,26 @@ def content(study: Study) -> Content:
             "datasets": by_dataset,
         },
     )
+
+
+def _empty(
+    by_dataset: Mapping[str, Mapping[str, Any]],
+    boards: Sequence[Board],
+    judged: Sequence[claims.Judged],
+    failed: Sequence[overview.Failure],
+) -> frozenset[str]:
+    """The sections that no dataset fills."""
+    every = by_dataset.values()
+    filled = {
+        "leaderboards": bool(boards),
+        "heatmap": any(one["grid"] for one in every),
+        "depth": any(one["depth"] for one in every),
+        "shift": any(one["shifted"]["curves"] for one in every),
+        "reliability": any(one["reliability"]["panels"] for one in every),
+        "claims": bool(judged),
+        "failures": bool(failed),
+    }
+    return frozenset(name for name, is_there in filled.items() if not is_there)
 
 
 def _dataset(study: Study, dataset: str) -> dict[str, Any]:
@@ -85,6 +109,7 @@ def _dataset(study: Study, dataset: str) -> dict[str, Any]:
         "corruptions": configurations.corruptions(runs),
         "corruptionChoices": shift.corruption_choices(study, dataset),
         "configurations": configurations.configurations(study, dataset),
+        "budget": answer.lines(study, dataset),
         "grid": _grid(study, dataset),
         "depth": depth.panels(study.frames.depth, dataset),
         "shifted": shift.shifted(study, dataset),

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench.report.answer import Answer
 from bench.report.claims import Judged
 from bench.report.leaderboards import Board
 from bench.report.overview import DatasetOverview, Failure
@@ -23,7 +24,7 @@ from bench.report.tables import Table
 
 FOLDER = Path(__file__).parent / "page"
 SECTIONS = (
-    ("overview", "Overview"),
+    ("answer", "Answer"),
     ("leaderboards", "Leaderboards"),
     ("pareto", "Trade-offs"),
     ("heatmap", "Inputs and exits"),
@@ -32,6 +33,7 @@ SECTIONS = (
     ("reliability", "Reliability"),
     ("ranks", "Ranks"),
     ("claims", "Claims"),
+    ("overview", "What ran"),
     ("failures", "Failures"),
     ("environment", "Environment"),
 )
@@ -40,8 +42,8 @@ _STYLES = ("base", "controls", "content")
 _EARLY_SCRIPTS = ("theme",)
 # In this order: each uses those before it as soon as it is read.
 _SCRIPTS = (
-    "dom", "choices", "plots", "tables", "pareto", "heatmap", "depth", "shift", "reliability",
-    "configuration", "main",
+    "dom", "choices", "plots", "tables", "budget", "pareto", "heatmap", "depth", "shift",
+    "reliability", "configuration", "main",
 )  # fmt: skip
 
 
@@ -51,6 +53,8 @@ class Content:
 
     Attributes:
         title, headline: of the page.
+        answers: what the page opens with, of each dataset.
+        empty: sections that have nothing to show and so are absent.
         datasets: names, in the order of the chooser.
         styles: of all categories, in the order of legends.
         overviews, boards, views, ece_tables, ranks, claims, failures, provenance: what the sections
@@ -60,6 +64,8 @@ class Content:
 
     title: str
     headline: str
+    answers: Sequence[Answer]
+    empty: frozenset[str]
     datasets: Sequence[str]
     styles: Mapping[str, Style]
     overviews: Sequence[DatasetOverview]
@@ -87,7 +93,7 @@ def render(content: Content) -> str:
     environment.filters["position"] = lambda names, name: names.index(name)
     return environment.get_template("page.html.j2").render(
         vars(content),
-        sections=SECTIONS,
+        sections=[section for section in SECTIONS if section[0] not in content.empty],
         policy=_policy([early, plotly, script]),
         style=Markup(_joined("style", _STYLES, "css") + _style_classes(content)),  # noqa: S704 - ours
         early_script=_script(early),

@@ -50,7 +50,8 @@ class Table:
     """A table of configurations or categories.
 
     Attributes:
-        caption: what it shows, for those who can not see where it stands.
+        caption: what it shows, for those who cannot see where it stands.
+        first: the head of the first column.
         heads: of the cells; category and configuration come before them.
         rows: in the order that they are shown in first.
     """
@@ -58,6 +59,7 @@ class Table:
     caption: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
+    first: str = "Category"
 
     @property
     def has_configurations(self) -> bool:

@@ -15,7 +15,7 @@ from bench.metrics.table import direction_of, metrics_for
 from bench.records.frames import Frames
 from bench.statistics.competing import competing
 from bench.statistics.crossed import FEWEST_SEEDS, LEVEL
-from bench.statistics.measured import Measurements, columns, difference
+from bench.statistics.measured import NOTHING, Measurements, columns, difference
 from bench.statistics.reference import Reference, reference
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -53,7 +53,12 @@ def with_costs(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 
 def equal_cost(
-    frames: Frames, *, select: str | None = None, metrics: Sequence[str] | None = None
+    frames: Frames,
+    *,
+    select: str | None = None,
+    metrics: Sequence[str] | None = None,
+    costs: Sequence[str] = COSTS,
+    ood: bool = True,
 ) -> pd.DataFrame:
     """What each category reaches within each budget, in `COLUMNS`.
 
@@ -61,6 +66,8 @@ def equal_cost(
         frames: read from a results folder, whose predictions are read too.
         select: the validation metric that chooses; None: the metric of the row itself.
         metrics: which metrics; None: those of a search (`objectives`).
+        costs: which of `COSTS` bound the budgets.
+        ood: compute the columns of OOD too; they take most of the time, and are NaN otherwise.
 
     Returns:
         One row a dataset, cost, multiple, metric and category that has a configuration within the
@@ -80,7 +87,7 @@ def equal_cost(
     rows = [
         row
         for dataset, runs in frames.runs.groupby("dataset", sort=True)
-        for row in _of_dataset(measurements, str(dataset), runs, select, metrics)
+        for row in _of_dataset(measurements, str(dataset), runs, select, metrics, costs, ood)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -91,8 +98,11 @@ def _of_dataset(
     runs: pd.DataFrame,
     select: str | None,
     metrics: Sequence[str] | None,
+    wanted: Sequence[str],
+    ood: bool,
 ) -> Iterator[dict[str, Any]]:
-    task, costs = str(runs["task"].iloc[0]), costs_of(runs)
+    task = str(runs["task"].iloc[0])
+    costs = [cost for cost in costs_of(runs) if cost in wanted]
     keys = list(metrics) if metrics is not None else objectives(task)
     found = reference(runs, costs)
     if found is None:
@@ -113,7 +123,7 @@ def _of_dataset(
                         "label": row["label"], "cost_low": row[f"{cost}_low"],
                         "cost_high": row[f"{cost}_high"], "val": row[key],
                         "among_best": config_id in marked,
-                        **_reached(measurements, dataset, task, config_id, key),
+                        **_reached(measurements, dataset, task, config_id, key, ood),
                     }  # fmt: skip
 
 
@@ -131,13 +141,13 @@ def chosen_within(within: pd.DataFrame, task: str, metric: str, cost: str) -> pd
 
 
 def _reached(
-    measurements: Measurements, dataset: str, task: str, config_id: str, key: str
+    measurements: Measurements, dataset: str, task: str, config_id: str, key: str, ood: bool
 ) -> dict[str, Any]:
     test = columns(measurements(dataset, config_id, "test", key), task, key)
-    ood = columns(measurements(dataset, config_id, "ood", key), task, key)
+    under_shift = measurements(dataset, config_id, "ood", key) if ood else NOTHING
     return {"n_seeds": test["n_seeds"]} | {
         name + end: values[source]
-        for name, values in (("test", test), ("ood", ood))
+        for name, values in (("test", test), ("ood", columns(under_shift, task, key)))
         for end, source in (("", "estimate"), ("_low", "low"), ("_high", "high"))
     }
 

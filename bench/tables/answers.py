@@ -84,7 +84,7 @@ class _Dataset:
             group = list(some)
             first, last = group[0][0], group[-1][0]
             span = f"{first:g}x" if first == last else f"{first:g}x to {last:g}x"
-            parts.append(f"{span} {self._named(group[0][1])} {self._value(group[0][1])}")
+            parts.append(f"{span}: {self._named(group[0][1])}, {self._value(group[0][1])}")
         return (
             (
                 f"Best within a budget, by {self.rule}, with its test {self.label}: "
@@ -131,9 +131,9 @@ class _Dataset:
             f"{seeds} seed{'s' * (seeds != 1)}, {len(self.table)} configurations{trained}: "
             "other data, longer training and wider grids may order them otherwise"
         )
-        if found is not None and found.n_seeds > 1 and found.detectable > 0:
+        if found is not None and found.n_seeds > 1 and found.detectable() > 0:
             text += (
-                f"; a difference in {self.label} below about {found.detectable:.2g} would mostly "
+                f"; a difference in {self.label} below about {found.detectable():.2g} would mostly "
                 "not be seen here"
             )
         return f"{text}."

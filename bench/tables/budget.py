@@ -37,7 +37,10 @@ def tables(frames: Frames) -> Iterator[Table]:
         task = str(runs["task"].iloc[0])
         metrics = list(dict.fromkeys(metric for _, metric in COLUMNS[task]))
         found = equal_cost(
-            frames_of(frames, str(dataset)), select=metric_of(task, frames.select), metrics=metrics
+            frames_of(frames, str(dataset)),
+            select=metric_of(task, frames.select),
+            metrics=metrics,
+            costs=list(COSTS),
         )
         warning = [warned[str(dataset)]] if str(dataset) in warned else []
         for cost in [key for key in COSTS if key in set(found["cost"])]:

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.report import page as page_module
+from bench.report.build import content
 from bench.report.configurations import configurations
 from bench.report.leaderboards import leaderboards
 from bench.report.page import SECTIONS, Content, render
@@ -134,3 +135,32 @@ def test_failures_ranks_and_environment_are_in_the_page(page: str) -> None:
     assert "abc123" in page
     assert "pneumonia-sae-" in page
     assert "too few" in page.lower() or "Friedman" in page
+
+
+def test_the_page_opens_with_the_answer_and_ends_with_what_ran(shown: Content) -> None:
+    names = [anchor for anchor, _ in SECTIONS]
+    assert names[0] == "answer"
+    assert names.index("overview") > names.index("claims")
+    assert {answer.dataset for answer in shown.answers} == {"pneumonia", "retina"}
+    for answer in shown.answers:
+        assert answer.sentences[0].startswith("Best within a budget, by lowest validation NLL")
+
+
+def test_empty_sections_are_absent(study: Study) -> None:
+    frames = study.frames
+    runs = frames.runs[(frames.runs["category"] == "Standard NN")]
+    alone = replace(
+        study,
+        frames=replace(
+            frames,
+            runs=runs[runs["split"].isin(["val", "test"])],
+            depth=frames.depth.iloc[:0],
+            failures=frames.failures.iloc[:0],
+        ),
+    )
+    found = content(alone)
+    assert {"heatmap", "depth", "shift", "failures"} <= found.empty
+    text = render(found)
+    assert 'id="heatmap"' not in text
+    assert 'href="#heatmap"' not in text
+    assert 'id="answer"' in text

@@ -40,9 +40,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Frames:
 def test_the_sentences_name_the_choice_of_each_budget_and_the_difference(study: Frames) -> None:
     within, against, extent = answers(study)["blood"]
     assert within.startswith("Best within a budget, by lowest validation NLL, with its test NLL: ")
-    assert "0.5x Standard NN label of small" in within
-    assert "1x to 2x MIMO label of cheap" in within
-    assert "4x to 8x MIMO label of dear" in within
+    assert "0.5x: Standard NN label of small, " in within
+    assert "1x to 2x: MIMO label of cheap" in within
+    assert "4x to 8x: MIMO label of dear" in within
     assert "lost" not in within  # it has not all seeds
     assert "1x is the standard NN label of base" in within
     assert against.startswith("Against the NN Ensemble label of four (400 FLOPs), the best other")

@@ -66,11 +66,12 @@ function optionsOf(name) {
   if (name in firsts) {
     return byKind(firsts[name]).map((found) => [found.key, labelled(found), KINDS[found.kind]]);
   }
+  if (name === "budget") return dataset().budget.metrics.map((key) => [key, labelled(measure(key))]);
   if (name === "shift") return shift.map((key) => [key, labelled(measure(key))]);
   return corruptionChoices;
 }
 
-const DEPENDENT = ["x", "y", "cell", "shift", "corruption"];
+const DEPENDENT = ["budget", "x", "y", "cell", "shift", "corruption"];
 
 /** Another dataset has other metrics: keep what was chosen where it exists. */
 function fillDependentSelects() {

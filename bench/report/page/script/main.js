@@ -62,6 +62,7 @@ function themeChanged() {
 
 function start() {
   const everywhere = ["dataset", "split", "x", "y", "categories"];
+  lazily("budget-plot", ["dataset", "budget", "cost", "categories"], drawBudget);
   lazily("pareto-plot", everywhere, drawPareto);
   lazily("points", everywhere, fillPoints);
   lazily("heatmap-plot", ["dataset", "split", "cell"], drawHeatmap);
