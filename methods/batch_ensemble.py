@@ -8,6 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from methods.core.backbone import BackboneSettings
+from methods.core.member_rows import (
+    MemberLinear,
+    Scaled,
+    all_members,
+    channels_of,
+    per_row,
+    training_rows,
+)
 from methods.core.method import ParameterGroup, uniform_weights
 from methods.core.network import Problem
 from methods.core.seeding import seeded
@@ -24,6 +32,8 @@ class BatchEnsembleSettings(Settings):
         n_members: M.
         fast_init: r, s ~ N(1, 0.5) or random signs +-1 (both in the paper).
         bias_init: each member's bias starts at zero or at the layer's own default.
+        adapters: r, s and b in all layers, or TabM's mini (Gorishniy et al. 2025): r before the
+            first layer alone, a head of each member's own, and one body for all.
         batch: in training every member sees the whole batch ("tiled"), or its M-th ("split").
         fast_learning_rate: multiplier of the learning rate for r and s.
     """
@@ -33,6 +43,9 @@ class BatchEnsembleSettings(Settings):
     )
     fast_init: str = setting("normal", choices=("normal", "random_sign"))
     bias_init: str = setting("zero", choices=("zero", "default"))
+    adapters: str = setting(
+        "all", choices=("all", "first"), smoke=("all", "first"), quick=("all", "first")
+    )
     batch: str = setting("tiled", choices=("tiled", "split"))
     fast_learning_rate: float = setting(1.0, above=0.0)
 
@@ -50,10 +63,7 @@ class RankOne(nn.Module):
 
     def __init__(self, layer: nn.Linear | nn.Conv2d, settings: BatchEnsembleSettings) -> None:
         super().__init__()
-        if isinstance(layer, nn.Linear):
-            self.channel_axis, n_in, n_out = -1, layer.in_features, layer.out_features
-        else:
-            self.channel_axis, n_in, n_out = 1, layer.in_channels, layer.out_channels
+        self.axis, n_in, n_out = channels_of(layer)
         n_members = settings.n_members
         self.r_MI = nn.Parameter(_fast_weights(n_members, n_in, settings.fast_init))
         self.s_MO = nn.Parameter(_fast_weights(n_members, n_out, settings.fast_init))
@@ -64,16 +74,6 @@ class RankOne(nn.Module):
             layer.bias = None
         self.shared = layer
 
-    def _per_row(self, values_MF: Tensor, rows: Tensor) -> Tensor:
-        """One row of factors for each row of ``rows``, on its channel axis."""
-        n_members, n_features = values_MF.shape
-        n_rows = rows.shape[0]  # not len(): a batch of any size stays one in the exported network
-        assert n_rows % n_members == 0, "rows must be M equal blocks"
-        shape = [1] * rows.ndim
-        shape[0], shape[self.channel_axis] = n_rows, n_features
-        # As repeat_interleave, whose export to ONNX fails for batches of another size.
-        return values_MF[:, None].expand(-1, n_rows // n_members, -1).reshape(shape)
-
     def absorb(self, scale_O: Tensor, shift_O: Tensor) -> None:
         """Make the outputs y * scale + shift from now on (in place): a norm after the layer."""
         b_MO = torch.zeros_like(self.s_MO) if self.b_MO is None else self.b_MO.detach()
@@ -82,9 +82,9 @@ class RankOne(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(M*B, ..., I) to (M*B, ..., O), or channels on axis 1 for a convolution."""
-        y: Tensor = self.shared(x * self._per_row(self.r_MI, x))
-        y = y * self._per_row(self.s_MO, y)
-        return y if self.b_MO is None else y + self._per_row(self.b_MO, y)
+        y: Tensor = self.shared(x * per_row(self.r_MI, x, self.axis))
+        y = y * per_row(self.s_MO, y, self.axis)
+        return y if self.b_MO is None else y + per_row(self.b_MO, y, self.axis)
 
 
 def _fast_weights(n_members: int, n_features: int, init: str) -> Tensor:
@@ -102,42 +102,51 @@ class BatchEnsemble(Standard[BatchEnsembleSettings]):
     def __init__(self, problem: Problem, settings: BatchEnsembleSettings, *, seed: int) -> None:
         super().__init__(problem, settings, seed=seed)
         with seeded(seed, "fast_weights"):
-            replace_layers(self.network, (nn.Linear, nn.Conv2d), self._rank_one)
+            if settings.adapters == "all":
+                replace_layers(self.network, (nn.Linear, nn.Conv2d), self._rank_one)
+            else:
+                replace_layers(self.network.backbone.stem, (nn.Linear, nn.Conv2d), self._first)
+                replace_layers(self.network.heads, (nn.Linear,), self._own_head)
 
     def _rank_one(self, index: int, layer: nn.Module) -> nn.Module:
         assert isinstance(layer, nn.Linear | nn.Conv2d)
         return RankOne(layer, self.settings)
 
+    def _first(self, index: int, layer: nn.Module) -> nn.Module:
+        if index > 0:
+            return layer
+        s, (axis, n_in, _) = self.settings, channels_of(layer)
+        factors_MI = nn.Parameter(_fast_weights(s.n_members, n_in, s.fast_init))
+        return nn.Sequential(Scaled(factors_MI, axis), layer)
+
+    def _own_head(self, index: int, layer: nn.Module) -> nn.Module:
+        assert isinstance(layer, nn.Linear)
+        return MemberLinear(layer, self.settings.n_members)
+
     @classmethod
     def category(cls, settings: BatchEnsembleSettings, backbone: BackboneSettings) -> str:
-        return "BatchEnsemble"
+        """TabM's name for the members that differ in the first adapter and the head alone."""
+        return "BatchEnsemble" if settings.adapters == "all" else "TabM-mini"
 
     def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
-        rows = self._training_rows(len(x_BQHW)).to(x_BQHW.device)
+        s = self.settings
+        rows = training_rows(len(x_BQHW), s.n_members, s.batch).to(x_BQHW.device)
         outputs_R1C = self.network(x_BQHW[rows])
         return -self.likelihood.log_prob(outputs_R1C, y_B[rows][:, None]).mean()
 
-    def _training_rows(self, n_rows: int) -> Tensor:
-        """The batch rows that the M members see, member after member."""
-        n_members = self.settings.n_members
-        if self.settings.batch == "tiled":
-            return torch.arange(n_rows).repeat(n_members)
-        # Every member needs as many rows: a batch that M does not divide wraps around.
-        return torch.arange(-(-n_rows // n_members) * n_members) % n_rows
-
     def forward(self, x_BQHW: Tensor) -> Tensor:
-        n_members = self.settings.n_members
-        outputs = self.network(x_BQHW.repeat(n_members, 1, 1, 1))
-        outputs_MBC: Tensor = outputs.view(n_members, x_BQHW.shape[0], -1)
-        return outputs_MBC.transpose(0, 1)
+        return all_members(self.network, x_BQHW, self.settings.n_members)
 
     def weights(self) -> Tensor:
         return uniform_weights(self.settings.n_members, like=self)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Weight decay would pull r and s to 0, that is, switch features off: they have none."""
-        layers = [module for module in self.modules() if isinstance(module, RankOne)]
-        fast = [values for layer in layers for values in (layer.r_MI, layer.s_MO)]
+        fast = [
+            values
+            for name, values in self.named_parameters()
+            if name.rpartition(".")[2] in ("r_MI", "s_MO", "factors_MF")
+        ]
         fast_ids = {id(values) for values in fast}
         slow = [values for values in self.parameters() if id(values) not in fast_ids]
         return [

@@ -20,8 +20,8 @@ from methods.core.depth import kl_from_uniform, softmax_without
 from methods.core.depth_meter import DepthMeter
 from methods.core.exit_sets import choice_rank
 from methods.core.method import Method, ParameterGroup, Predictor, uniform_weights
+from methods.core.multi_input import MultiInput
 from methods.core.network import Exit, Network, Problem
-from methods.core.pruned import PrunedSAE
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
 from methods.core.schedule import linear
 from methods.core.seeding import seeded
@@ -246,7 +246,7 @@ class SAE(Method[SAESettings]):
 
     def _pruned(self, predictors: list[Exit], weights_M: Tensor) -> Predictor:
         network = self.network.pruned(predictors)
-        return PrunedSAE(network, self.settings.n_inputs, weights_M, self.likelihood).eval()
+        return MultiInput(network, self.settings.n_inputs, weights_M, self.likelihood).eval()
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The depth logits: no decay, their own clip and learning-rate multiplier."""

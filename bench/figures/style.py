@@ -132,16 +132,20 @@ class CategoryStyle:
 
 _DASH_DOT_DOT: LineStyleType = (0, (4.0, 1.2, 1.0, 1.2, 1.0, 1.2))
 
-# The nine colours keep a CIELAB distance of at least 26 between any two in normal vision and in
-# simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009); Okabe-Ito has only
-# eight colours, Tol's "muted" nine has 16. The marker says the same once more, and so does the line
-# within the baselines and within the points of SAE.
+# The nine colours of the paper's methods keep a CIELAB distance of at least 26 between any two in
+# normal vision and in simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009);
+# Okabe-Ito has only eight colours, Tol's "muted" nine has 16. The marker says the same once more,
+# and so does the line within the baselines and within the points of SAE.
 _CATEGORIES: Mapping[str, CategoryStyle] = MappingProxyType(
     {
         "Standard NN": CategoryStyle(marker="o", color="#000000"),
         "NN Ensemble": CategoryStyle(marker="s", color="#999999", linestyle="--"),
         "MC Dropout": CategoryStyle(marker="^", color="#F0C000", linestyle="-."),
         "BatchEnsemble": CategoryStyle(marker="v", color="#661100", linestyle=":"),
+        "TabM-mini": CategoryStyle(marker="h", color="#EE55FF", linestyle=":"),
+        "Packed-Ensemble": CategoryStyle(marker="*", color="#AA00FF", linestyle="--"),
+        "Masksembles": CategoryStyle(marker="p", color="#664455", linestyle="-."),
+        "MixMo": CategoryStyle(marker="d", color="#995544", linestyle=_DASH_DOT_DOT),
         "SE NN": CategoryStyle(marker="P", color="#77CCEE"),
         "EE": CategoryStyle(marker="X", color="#4477AA", linestyle="--"),
         "MIMO": CategoryStyle(marker="<", color="#EE8866", linestyle=":"),
@@ -149,9 +153,10 @@ _CATEGORIES: Mapping[str, CategoryStyle] = MappingProxyType(
         "I/B": CategoryStyle(marker="D", color="#332288", linestyle=_DASH_DOT_DOT),
     }
 )
-# For methods dropped in later; all thirteen colours keep a distance of 23 by the same measure.
-# The lengths have no common divisor, so the first twenty unknown categories differ.
-_SPARE_MARKERS = ("*", "p", "h", "d", "8")
+# The colours of the other methods, and with other markers those of methods dropped in later; all
+# thirteen colours keep a distance of 23 by the same measure. The lengths have no common divisor, so
+# the first twenty unknown categories differ.
+_SPARE_MARKERS = ("8", "H", "*", "p", "d")
 _SPARE_COLORS = ("#AA00FF", "#664455", "#EE55FF", "#995544")
 
 

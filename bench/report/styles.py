@@ -52,6 +52,7 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
         "h": "hexagon",
         "d": "diamond-tall",
         "8": "octagon",
+        "H": "hexagon2",
     }
 )
 _DASHES: Mapping[str, str] = MappingProxyType(

@@ -113,6 +113,11 @@ class ViTSettings(BackboneSettings):
     patch: int = setting(4, at_least=1)
     head_width: int = setting(16, at_least=1)
 
+    @property
+    def width_unit(self) -> int:
+        """A whole head."""
+        return self.head_width
+
     def check(self, shape: ImageShape) -> None:
         """Patches tile the image, and heads share out the width."""
         if shape.height % self.patch or shape.width % self.patch:

@@ -70,6 +70,11 @@ class BackboneSettings(Settings):
     width: int
     depth: int
 
+    @property
+    def width_unit(self) -> int:
+        """The least width of a network that stands beside others in one: see packed.py."""
+        return 1
+
     def check(self, shape: ImageShape) -> None:
         """Raise ValueError where no such backbone fits images of ``shape``; by default all fit."""
 

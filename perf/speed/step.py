@@ -24,7 +24,7 @@ from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import batches, train
 from methods.core.backbone import ImageShape
 from methods.core.method import Method, uniform_weights
-from methods.core.pruned import PrunedSAE
+from methods.core.multi_input import MultiInput
 from methods.sae import SAE
 from perf.speed import limits
 from perf.speed.part import Measured
@@ -164,7 +164,7 @@ def flops_of_step(method: SAE, shape: tuple[int, int, int]) -> int:
     network, n_inputs = method.network, method.settings.n_inputs
     # All exits with all inputs: what a step computes, and more than is deployed.
     weights_M = uniform_weights(len(network.predictors), like=network)
-    whole = PrunedSAE(network, n_inputs, weights_M, method.likelihood)
+    whole = MultiInput(network, n_inputs, weights_M, method.likelihood)
     cost = cost_of(whole, ImageShape(channels, height, width))
     first = sum(n for part, n in cost.flops_by_part.items() if part.endswith("backbone.stem"))
     assert first > 0, f"no stem among {list(cost.flops_by_part)}"

@@ -35,7 +35,7 @@ COUNTS: dict[str, Callable[[Node], int]] = {
     "matmul": lambda node: numel(node) * shape_of(node.args[0])[-1],
     "bmm": lambda node: numel(node) * shape_of(node.args[0])[-1],
     "mul": numel,
-    "layer_norm": lambda node: 5 * numel(node),
+    "layer_norm": lambda node: (5 if len(node.args) > 2 and node.args[2] else 4) * numel(node),
     "mean": lambda node: numel(node.args[0]),
     "batch_norm": lambda node: 2 * numel(node.args[0]),
 }

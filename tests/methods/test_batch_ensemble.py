@@ -10,6 +10,7 @@ from tiny_problems import make_problem
 from torch import Tensor, nn
 
 from methods.batch_ensemble import BatchEnsemble, BatchEnsembleSettings, RankOne
+from methods.core.member_rows import MemberLinear, Scaled
 from methods.core.network import Problem
 from methods.standard import Standard, StandardSettings
 
@@ -213,3 +214,24 @@ def test_every_linear_layer_has_factors() -> None:
     method = BatchEnsemble(make_problem(depth=3), BatchEnsembleSettings(), seed=5)
     n_layers = sum(isinstance(module, nn.Linear) for module in method.modules())
     assert len(rank_ones(method)) == n_layers == 5  # stem, three blocks, the exit
+
+
+def test_tabm_mini_is_one_body_with_a_scaled_input_and_a_head_for_each_member() -> None:
+    problem = make_problem(width=8)
+    settings = BatchEnsembleSettings(n_members=3, adapters="first", fast_init="random_sign")
+    method = BatchEnsemble(problem, settings, seed=1).eval()
+    assert not rank_ones(method)
+    (scaled,) = (m for m in method.modules() if isinstance(m, Scaled))
+    (head,) = (m for m in method.modules() if isinstance(m, MemberLinear))
+    assert set(scaled.factors_MF.abs().flatten().tolist()) == {1.0}
+    x_BQHW, _ = batch(problem, 5)
+    outputs_BMC = method(x_BQHW)
+    for member in range(3):
+        plain = Standard(problem, StandardSettings(), seed=1).eval()
+        first, *_, last = (m for m in plain.modules() if isinstance(m, nn.Linear))
+        first.weight.data *= scaled.factors_MF[member]
+        last.weight.data = head.weight_MFO[member].T
+        last.bias.data = head.bias_M1O[member, 0]
+        torch.testing.assert_close(outputs_BMC[:, [member]], plain(x_BQHW))
+    groups = {group.name: group for group in method.parameter_groups()}
+    assert [id(values) for values in groups["fast_weights"].parameters] == [id(scaled.factors_MF)]

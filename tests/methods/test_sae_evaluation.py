@@ -10,8 +10,8 @@ from tiny_problems import make_problem
 
 from methods.backbones.fc import FCSettings
 from methods.core.backbone import ImageShape
+from methods.core.multi_input import MultiInput
 from methods.core.network import Exit, Network, Problem
-from methods.core.pruned import PrunedSAE
 from methods.sae import SAE, SAESettings
 
 
@@ -103,7 +103,7 @@ def test_deployed_predicts_as_the_full_model(point: str, task: str) -> None:
     method = trained(problem, n_inputs=n_inputs, n_exits=k)
     x_BQHW, _ = batch(problem, 7, seed=9)
     outputs_BMC, pruned, deployed = method(x_BQHW), method.pruned(), method.deployed()
-    assert isinstance(pruned, PrunedSAE)
+    assert isinstance(pruned, MultiInput)
     assert outputs_BMC.shape == (7, n_inputs * k, problem.likelihood.n_outputs)
     torch.testing.assert_close(pruned(x_BQHW), outputs_BMC)
     torch.testing.assert_close(deployed(x_BQHW), outputs_BMC, rtol=1e-5, atol=1e-6)

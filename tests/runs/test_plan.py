@@ -12,7 +12,9 @@ from bench.runs.presets import PRESETS
 from methods import method_names
 from methods.core.space import PRESETS as GRIDS
 
-METHODS = ["standard", "ensemble", "batch_ensemble", "mc_dropout", "sae"]
+METHODS = [
+    "standard", "ensemble", "batch_ensemble", "mc_dropout", "sae", "packed", "masksembles", "mixmo",
+]  # fmt: skip
 
 
 def planned(*assignments: str, **changes: Any) -> list[RunConfig]:
@@ -28,9 +30,9 @@ def values(configs: list[RunConfig], name: str) -> set[Any]:
 @pytest.mark.parametrize(
     ("preset", "counts"),
     [
-        ("smoke", [1 * 1, 1 * 1 * 1, 1 * 1 * 1, 1 * 1 * 1, 1 * (2 * 3)]),
-        ("quick", [2 * 2, 2 * 2 * 2, 2 * 2 * 2, 2 * 2 * 2, 2 * (4 * 4)]),
-        ("paper", [5 * 4, 5 * 4 * 3, 5 * 4 * 3, 5 * 4 * 5, 5 * (4 * 4)]),
+        ("smoke", [1 * 1, 1 * 1 * 1, 1 * 1 * 2, 1 * 1 * 1, 1 * (2 * 3), 1, 1, 1]),
+        ("quick", [2 * 2, 4 * 2, 4 * (2 * 2), 4 * 2, 2 * (4 * 4), 4 * 2, 4 * 2, 4 * 2]),
+        ("paper", [5 * 4, 20 * 3, 20 * 3, 20 * 5, 5 * (4 * 4), 20 * 3, 20 * 3, 20 * 2]),
     ],
 )
 def test_the_size_of_every_presets_grid(preset: str, counts: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What is left of a trained SAE once it is known which of its exits are used."""
+"""A trained network of N inputs at evaluation: all of them carry the same image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from methods.core.method import Predictor
 from methods.core.network import Network
 
 
-class PrunedSAE(Predictor):
-    """A trained SAE without the parts that its active predictors do not need."""
+class MultiInput(Predictor):
+    """The predictors of a network of N inputs, with the image repeated on all of them.
+
+    Args:
+        network: its predictors are the members; not copied.
+        n_inputs: N.
+        weights_M: of the members.
+        likelihood: of the task.
+    """
 
     def __init__(
         self, network: Network, n_inputs: int, weights_M: Tensor, likelihood: Likelihood
@@ -32,7 +39,7 @@ class PrunedSAE(Predictor):
     def fused(self) -> Predictor:
         """Also without the repetition of the image, and with equal exits in one product."""
         fused = super().fused()
-        assert isinstance(fused, PrunedSAE)
+        assert isinstance(fused, MultiInput)
         sum_inputs(fused.network.backbone.stem, self.n_inputs)
         fused.n_inputs = 1
         if isinstance(fused.network, Network) and mergeable(fused.network):
