@@ -30,8 +30,15 @@ FLOORS = (
     {"bench.cli"},
     {"bench.statistics"},
     {"bench.tables", "bench.claims", "bench.figures", "bench.deploy"},
-    {"bench.report", "bench.compare", "bench.export", "bench.latency", "bench.__main__"},
-    {"bench.search"},
+    {
+        "bench.report",
+        "bench.compare",
+        "bench.export",
+        "bench.latency",
+        "bench.__main__",
+        "bench.inspection",
+    },
+    {"bench.search", "bench.records.__main__"},
 )
 
 
@@ -98,7 +105,7 @@ def project_modules(names: set[str]) -> set[str]:
 
 
 def package_of(name: str) -> str | None:
-    return next((p for floor in FLOORS for p in floor if below(name, p)), None)
+    return max((p for floor in FLOORS for p in floor if below(name, p)), key=len, default=None)
 
 
 @pytest.mark.parametrize(

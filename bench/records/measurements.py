@@ -9,16 +9,45 @@ in docs/latency.md. A run that is measured anew gets a new file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pandas as pd
 
+from bench.records import text
+from bench.records.files import regular_size
+from bench.records.schema import Line, RecordError, RunId, Sha256
 from bench.records.store import storage_errors, write_file
 
+_log = logging.getLogger(__name__)
+
 Measurement = dict[str, Any]
+
+_Number = Annotated[float, msgspec.Meta(ge=0)]
+_Triple = tuple[_Number, _Number | None, _Number | None]  # median, low, high
+
+
+class _Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a file holds."""
+
+    run_id: RunId
+    measured_at: Line = ""
+    machine: dict[Line, Any]
+    protocol: dict[Line, Any] = {}
+    timings: dict[Line, dict[Line, _Triple]]
+    network: dict[Line, _Number]
+    digest: Sha256
+    memory_mib: dict[Line, _Number] = {}
+    image_mj: dict[Line, _Number] = {}
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.machine.get("cpu"), str):
+            raise ValueError("machine.cpu is missing")  # noqa: TRY004 - msgspec takes ValueError
+
 
 # How a network is run, in the order of its way out of the benchmark.
 RUNTIMES: Mapping[str, str] = MappingProxyType(
@@ -74,24 +103,55 @@ def save(results: Path, measurement: Measurement) -> Path:
     with storage_errors(results):
         folder(results).mkdir(exist_ok=True)
     path = _path(results, measurement["run_id"])
-    write_file(path, (json.dumps(measurement, indent=1) + "\n").encode())
+    sealed = {**measurement, "digest": text.digest_of(measurement)}
+    write_file(path, (json.dumps(sealed, indent=1) + "\n").encode())
     return path
 
 
 def load(results: Path, run_id: str) -> Measurement | None:
-    """One run's measurement; None where it was not measured."""
+    """One run's measurement; None where it was not measured, or, with a warning, is damaged."""
     path = _path(results, run_id)
     with storage_errors(results):
-        if not path.is_file():
+        if regular_size(path) is None:
             return None
-        measurement: Measurement = json.loads(path.read_bytes())
-    return measurement
+        try:
+            return _read(path)
+        except RecordError as damage:
+            _log.warning("measurement %s is damaged and left out: %s", path, damage)
+            return None
+
+
+def _read(path: Path) -> Measurement:
+    try:
+        values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        msgspec.convert(values, _Schema)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(str(error)) from None
+    if values.pop("digest") != text.digest_of(values) or values["run_id"] != path.stem:
+        raise RecordError("it does not match its digest")
+    return values
+
+
+def damages(results: Path) -> Iterator[tuple[Path, str]]:
+    """Each damaged measurement of a results folder, with the reason."""
+    with storage_errors(results):
+        for path in _paths(results):
+            try:
+                _read(path)
+            except RecordError as damage:
+                yield path, str(damage)
+
+
+def _paths(results: Path) -> list[Path]:
+    paths = sorted(folder(results).glob("*.json"))
+    return [path for path in paths if regular_size(path) is not None]
 
 
 def measurements(results: Path) -> list[Measurement]:
-    """All measurements of a results folder, by run id; none where none were made."""
+    """All intact measurements of a results folder, by run id; none where none were made."""
     with storage_errors(results):
-        return [json.loads(path.read_bytes()) for path in sorted(folder(results).glob("*.json"))]
+        found = (load(results, path.stem) for path in _paths(results))
+        return [measurement for measurement in found if measurement is not None]
 
 
 def measured_values(results: Path, run_id: str) -> dict[str, float] | None:

@@ -1,11 +1,9 @@
-"""Bring the runs of other results folders into one. `python -m bench.records merge`."""
+"""Bring the runs of other results folders into one: `python -m bench.records merge`."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,8 +13,6 @@ from msgspec.structs import replace
 from bench.errors import UserError
 from bench.records.schema import FILES, FinishedRun, Record, RecordError
 from bench.records.store import Reader, Store, search_folder, storage_errors
-
-OK, BAD_INPUT = 0, 2
 
 Fate = Literal["copied", "replaced", "there", "kept", "damaged"]
 _SAYS: dict[Fate, str] = {
@@ -147,38 +143,12 @@ def _why_they_differ(record: Record, there: FinishedRun) -> str:
     return "; ".join(found) or "same code, processor and versions"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Returns:
-        0: merged; 2: bad input, and nothing was copied.
-    """
-    options = _parser().parse_args(argv)
-    try:
-        merged = merge(options.sources, options.into)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return BAD_INPUT
+def merged_lines(merged: Sequence[Merged], target: Path) -> Iterator[str]:
+    """What became of the runs: those that were not copied by name, and counts."""
     for each in merged:
         if each.fate in ("kept", "damaged"):
             because = f" ({each.reason})" if each.reason else ""
-            sys.stdout.write(f"{each.folder}: {_SAYS[each.fate]}{because}\n")
+            yield f"{each.folder}: {_SAYS[each.fate]}{because}"
     counts = Counter(each.fate for each in merged)
-    for fate, says in _SAYS.items():
-        sys.stdout.write(f"{counts[fate]:6} {says}\n")
-    sys.stdout.write(f"{options.into}: the next bench.compare writes its summary anew\n")
-    return OK
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.records")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "merge",
-        help="copy the runs of other results folders that one lacks",
-        description="Copy finished and failed runs, those of searches too, that RESULTS lacks. "
-        "Every record is checked against its digest; the sources are only read.",
-    )
-    command.add_argument("sources", nargs="+", type=Path, metavar="SRC", help="results folders")
-    command.add_argument("--into", required=True, type=Path, metavar="RESULTS", help="the target")
-    return parser
+    yield from (f"{counts[fate]:6} {says}" for fate, says in _SAYS.items())
+    yield f"{target}: the next bench.compare writes its summary anew"

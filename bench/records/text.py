@@ -30,7 +30,7 @@ def sealed(record: Record, files: Mapping[FileName, bytes]) -> tuple[Record, byt
     # Through JSON, which writes NaN as null.
     body = msgspec.json.decode(msgspec.json.encode(record))
     body["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    body["digest"] = _digest(body)
+    body["digest"] = digest_of(body)
     return record_of(body), json.dumps(body, indent=1).encode()
 
 
@@ -56,7 +56,7 @@ def read(text: bytes, folder: Path) -> Record:
             f"run {folder.name} has a record of format {values['format']}; this code reads formats "
             f"{' and '.join(map(str, _READABLE))}: use the code that wrote it, or another folder"
         )
-    if values.get("digest") != _digest(values) or values.get("run_id") != folder.name:
+    if values.get("digest") != digest_of(values) or values.get("run_id") != folder.name:
         raise RecordError("record.json does not match its digest")
     return record_of(_current(values, folder))
 
@@ -65,6 +65,7 @@ def _current(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     return format2.converted(values, folder) if values["format"] == format2.FORMAT else values
 
 
-def _digest(values: dict[str, Any]) -> str:
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of all values but ``digest``."""
     body = {key: value for key, value in values.items() if key != "digest"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, allow_nan=False).encode()).hexdigest()

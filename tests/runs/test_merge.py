@@ -9,7 +9,8 @@ import pytest
 from made_records import failed, made
 
 from bench.errors import UserError
-from bench.records.merge import main, merge
+from bench.records.__main__ import main
+from bench.records.merge import merge
 from bench.records.schema import FailedRun, FinishedRun, Record
 from bench.records.store import StorageError, Store
 from runs.stored_files import FILES, names_in

@@ -1,0 +1,1 @@
+"""Looking at records: lists, one run, failures, and what differs between two of them."""
