@@ -98,6 +98,17 @@ def test_a_norm_is_folded_over_a_change_of_layout() -> None:
     torch.testing.assert_close(network(x), expected)
 
 
+@pytest.mark.parametrize("name", ["standard", "batch_ensemble"])
+@pytest.mark.parametrize("backbone", ["fc", "vgg"])
+def test_the_floor_of_a_variance_is_folded_too(name: str, backbone: str) -> None:
+    method = a_method(name, backbone, "classification")
+    norms = [m for m in method.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert norms
+    for norm in norms:
+        norm.eps = 2.0  # as large as the variance of what a dead channel leaves is small
+    torch.testing.assert_close(outputs(method.deployed()), outputs(method), rtol=1e-4, atol=2e-5)
+
+
 def test_a_norm_after_something_that_is_not_linear_stays() -> None:
     network = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.BatchNorm1d(3)).eval()
     fold_norms(network)

@@ -108,7 +108,7 @@ def test_each_group_is_clipped_by_itself(steps: list[Step]) -> None:
 
 def test_a_gradient_within_the_limit_is_left_as_it_is(steps: list[Step]) -> None:
     history = train_on(Scripted(slope=0.1), toy_dataset(4), epochs=1, batch_size=4, clip=3.0)
-    assert history[0]["parts"][0]["clipped"] == {"a": 0.0, "b": 0.0}
+    assert history[0].parts[0].clipped == {"a": 0.0, "b": 0.0}
     for group in steps[0]:
         assert group["gradients"][0].tolist() == pytest.approx([0.1] * 4, rel=1e-6)
 
@@ -219,3 +219,14 @@ def test_it_learns() -> None:
     assert accuracies[-1] > accuracies[0]
     losses = [entry.parts[0].train_loss for entry in history]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_pixels_of_the_training_split_are_normalised_to_mean_0_and_variance_1() -> None:
+    dataset = load_dataset("digits", None)
+    images_BHWQ = dataset.train.images_BHWQ
+    pixels = Normalise(dataset, CPU)(Inputs.of(dataset.train, CPU).images_BQHW)
+    assert float(pixels.double().mean()) == pytest.approx(0, abs=1e-5)
+    assert float(pixels.double().var(correction=0)) == pytest.approx(1, abs=1e-5)
+    mean, std = (images_BHWQ / 255).mean(), (images_BHWQ / 255).std()
+    expected = torch.from_numpy((images_BHWQ / 255 - mean) / std).permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(pixels, expected, rtol=1e-5, atol=1e-5)

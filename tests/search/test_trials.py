@@ -15,7 +15,7 @@ from bench.runs.config import RunConfig
 from bench.runs.execute import Outcome
 from bench.search import proposals
 from bench.search import trials as trials_module
-from bench.search.history import open_history
+from bench.search.history import History, open_history
 from bench.search.trials import ENUMERATE
 from search.closed_form import (
     OBJECTIVES,
@@ -74,6 +74,28 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path, sample
         assert points(history.trials()) == expected
     assert stops >= 2
     assert len(store.run_ids()) == len({one[2] for one in expected})
+
+
+@pytest.mark.parametrize("written", range(9, 16))
+def test_a_search_struck_while_it_writes_ends_as_an_undisturbed_one(
+    written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(20, sampler="tpe")
+    expected = points(searched(plan, ClosedFormEngine(a_store(tmp_path / "whole"))))
+    history, store = in_memory(), a_store(tmp_path / "struck")
+    append = History.append
+
+    def struck(self: History, *arguments: Any, **options: Any) -> None:
+        if len(self.trials()) == written:
+            raise KeyboardInterrupt
+        append(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", struck)
+        with pytest.raises(KeyboardInterrupt):
+            searched(plan, ClosedFormEngine(store), history)
+    assert points(history.trials()) == expected[:written]
+    assert points(searched(plan, ClosedFormEngine(store), history)) == expected
 
 
 def test_more_trials_go_on_from_fewer(tmp_path: Path) -> None:
