@@ -52,10 +52,10 @@ class Mix:
 
     Args:
         ratio_B: k, the share of input 0.
-        cut: by boxes instead of sums.
+        cut: true (a tensor, so that no step waits for its value): by boxes instead of sums.
     """
 
-    def __init__(self, ratio_B: Tensor, *, cut: bool) -> None:
+    def __init__(self, ratio_B: Tensor, *, cut: Tensor) -> None:
         self.ratio_B, self.cut = ratio_B, cut
 
     def share(self, shape: torch.Size) -> Tensor:
@@ -63,11 +63,11 @@ class Mix:
 
         Of a cut, ``ratio_B`` becomes the share that input 0 keeps: boxes end at the borders.
         """
-        if not self.cut:
-            return self.ratio_B.view(-1, *[1] * (len(shape) - 1))
         outside = boxes(self.ratio_B, shape[2:] or shape[1:])
-        self.ratio_B = outside.flatten(1).mean(1)
-        return outside[:, None] if len(shape) > 2 else outside
+        ratio = self.ratio_B.view(-1, *[1] * (outside.ndim - 1))
+        share = torch.where(self.cut, outside, ratio)
+        self.ratio_B = share.flatten(1).mean(1)
+        return share[:, None] if len(shape) > 2 else share
 
 
 def boxes(ratio_B: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -157,9 +157,9 @@ class MixMo(Method[MixMoSettings]):
     def _mix(self, n_rows: int, progress: float) -> Mix:
         """One draw for a batch: the ratio of each row, and whether boxes are cut."""
         s = self.settings
-        beta = torch.distributions.Beta(s.concentration, s.concentration)
+        beta = torch.distributions.Beta(s.concentration, s.concentration, validate_args=False)
         late = min(max(0.0, progress - CUT_UNTIL) / (1 - CUT_UNTIL), 1.0)
-        cut = bool(torch.rand(()) < linear(s.cut_probability, 0.0, late))
+        cut = torch.rand(()) < linear(s.cut_probability, 0.0, late)
         return Mix(beta.sample((n_rows,)), cut=cut)
 
     def forward(self, x_BQHW: Tensor) -> Tensor:

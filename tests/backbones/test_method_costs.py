@@ -97,6 +97,44 @@ def test_a_batch_ensemble_costs_its_members_and_their_products(
         assert found[index] == (3 * flops, params)
 
 
+@every_task
+@every_backbone
+def test_masksembles_cost_their_members_and_the_masks(
+    backbone: str, likelihood: Likelihood
+) -> None:
+    found = costs_of("masksembles", backbone, likelihood, n_members=3)
+    for index, parts in enumerate(both(TABLES[backbone].standard(likelihood.n_outputs))):
+        flops, params = total(parts)
+        flops += sum(x.n_in * x.pixels_in for x in layers_of(parts)[1:])
+        assert found[index] == (3 * flops, params)
+
+
+@every_task
+@every_backbone
+def test_tabm_mini_costs_its_members_one_scale_and_their_heads(
+    backbone: str, likelihood: Likelihood
+) -> None:
+    found = costs_of("batch_ensemble", backbone, likelihood, n_members=3, adapters="first")
+    table = TABLES[backbone]
+    for index, parts in enumerate(both(table.standard(likelihood.n_outputs))):
+        flops, params = total(parts)
+        first, (_, head) = layers_of(parts)[0], table.head(likelihood.n_outputs).cost()
+        flops += first.n_in * first.pixels_in
+        assert found[index] == (3 * flops, params + 3 * first.n_in + 2 * head)
+
+
+@every_task
+@every_backbone
+def test_mixmo_costs_one_more_head_than_a_standard_nn(
+    backbone: str, likelihood: Likelihood
+) -> None:
+    table = TABLES[backbone]
+    shipped, paper = both(table.standard(2 * likelihood.n_outputs))
+    wider = Part([table.stem.layers[0]._replace(bias=False)])
+    found = costs_of("mixmo", backbone, likelihood)
+    assert found == (total(shipped), total([*paper, wider]))
+
+
 @pytest.mark.parametrize(
     ("logits_ND", "n_exits", "inputs_of_exit"),
     [

@@ -28,13 +28,14 @@ def changed(value: Any) -> Any:
     swaps = {
         "dataset": "none", "last": "best", "one": "K", "batch": "dataset", "theta": "logits",
         "sampled": "expected", "kept": "dropped",
-        "normal": "random_sign", "zero": "default", "tiled": "split", "elementwise": "channelwise",
+        "normal": "random_sign", "zero": "default", "tiled": "split", "split": "tiled",
+        "all": "first", "elementwise": "channelwise",
     }  # fmt: skip
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):
         return swaps[value]
-    return value + 1 if isinstance(value, int) else 0.75
+    return value + 1 if isinstance(value, int) or value > 1 else 0.75
 
 
 def with_changes(method: str) -> dict[str, RunConfig]:
