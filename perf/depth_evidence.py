@@ -41,6 +41,7 @@ from bench.training.loop import train
 from bench.training.predict import examine, predict_split
 from methods.core.likelihood import Likelihood, Range
 from methods.core.method import Method
+from methods.sae import SAESettings
 
 # One width each; epochs, and TinyImageNet's batches, are those of the quick preset.
 PROBLEMS = {
@@ -48,7 +49,7 @@ PROBLEMS = {
     "pneumonia": ("fc.width=32", "fc.depth=4"),
     "blood": ("vgg.width=8",),
     "retina": ("vit.width=32",),
-    "tinyimagenet": ("resnet.width=8",),
+    "tinyimagenet": ("resnet.width=4",),
 }
 
 
@@ -110,9 +111,9 @@ def run(config: RunConfig, dataset: Dataset, augment: Augmentation, planted: boo
 def wanted(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], RunConfig]]:
     """The key of each network in the records, and its configuration."""
     cells = itertools.product(args.problems, args.variants, args.points, args.seeds)
-    for problem, variant, point, seed in cells:
+    for problem, changed, point, seed in cells:
         n_inputs, n_exits = point.split("x")
-        changes = [] if variant == "default" else variant.split(",")
+        changes = [] if changed == "default" else changed.split(",")
         texts = [
             *PROBLEMS[problem], f"sae.n_inputs={n_inputs}", f"sae.n_exits={n_exits}",
             *(change if change.startswith("train.") else f"sae.{change}" for change in changes),
@@ -122,10 +123,23 @@ def wanted(args: argparse.Namespace) -> Iterator[tuple[dict[str, Any], RunConfig
         )
         (config,) = plan(request)
         key = {
-            "problem": problem, "planted": args.planted, "point": point, "variant": variant,
-            "seed": seed, "config": config.as_dict(),
+            "problem": problem, "planted": args.planted, "point": point, "seed": seed,
+            "config": config.as_dict(),
         }  # fmt: skip
         yield key, config
+
+
+def variant(config: dict[str, Any]) -> str:
+    """What a configuration changes of the defaults of `sae`, N and K apart."""
+    defaults = SAESettings().as_dict()
+    return (
+        ", ".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in config["method"]["settings"].items()
+            if name not in {"n_inputs", "n_exits"} and value != defaults[name]
+        )
+        or "default"
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -137,7 +151,8 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
         clipped = [epoch["parts"][0]["clipped"] for epoch in row["history"]]
         flat.append(
             {
-                **{name: row[name] for name in ("problem", "planted", "point", "variant")},
+                **{name: row[name] for name in ("problem", "planted", "point")},
+                "variant": variant(row["config"]),
                 "val NLL": row["val"]["nll"],
                 "rank": row["exit_set_rank"],
                 "|theta-1/D|": float((torch.tensor(last["theta"]) - 1 / len(theta_D)).abs().max()),
