@@ -104,10 +104,17 @@ def planted(
     return Evidence(frames, measure)
 
 
-def theta_frame(dataset: str, theta: Mapping[str, Sequence[Sequence[float]]]) -> pd.DataFrame:
+def theta_frame(
+    dataset: str, theta: Mapping[str, Sequence[Sequence[float]]], optimum: float = 1.0
+) -> pd.DataFrame:
     """The ``depth`` frame after the last of two epochs, by configuration and seed, of one input.
 
     After the first epoch theta is one-hot, so that whoever reads the wrong one is found out.
+
+    Args:
+        dataset: its name.
+        theta: after the last epoch.
+        optimum: exit 1's share where the objective was least half-way through; one-hot at the end.
     """
     rows = []
     for config_id, of_seeds in theta.items():
@@ -118,6 +125,10 @@ def theta_frame(dataset: str, theta: Mapping[str, Sequence[Sequence[float]]]) ->
                     "category": "EE", "seed": seed, "n_inputs": 1, "n_exits": 2,
                     "depth": len(theta_D), "input": 0, "exit": exit_,
                 }  # fmt: skip
-                rows.append({**row, "epoch": 0, "progress": 0.5, "theta": float(exit_ == 1)})
-                rows.append({**row, "epoch": 1, "progress": 1.0, "theta": value})
+                first = float(exit_ == 1)
+                least = optimum if exit_ == 1 else (1 - optimum) / (len(theta_D) - 1)
+                rows += [
+                    {**row, "epoch": 0, "progress": 0.5, "theta": first, "optimum": least},
+                    {**row, "epoch": 1, "progress": 1.0, "theta": value, "optimum": first},
+                ]
     return pd.DataFrame(rows)

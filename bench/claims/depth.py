@@ -11,11 +11,13 @@ import pandas as pd
 from bench.claims.evidence import Evidence
 from bench.claims.verdict import Finding, Part, bounded, finding, no_data
 from bench.metrics.predictive import FloatArray
+from bench.records.depth_preference import NEAR, held_by_the_objective
 from bench.statistics.crossed import estimate
 
-# Distributions nearer to uniform than this, in the share of an exit, are "near uniform", and a
-# share of the last exit that exceeds uniform by more is "deep": no records support both.
-NEAR = 0.05
+HELD = (
+    f"undecided: the objective's own optimum lies within {NEAR:g} of uniform, so that a preference "
+    "could not have shown; see sae.kl_scale and alpha"
+)
 # A distribution that has left its start, uniform, by no more than this could not have shown a
 # preference: the training was too short for it, or its learning rate too small.
 INERT = 0.01
@@ -46,13 +48,16 @@ def deep(evidence: Evidence, dataset: str) -> Finding:
 
 
 def _judged(evidence: Evidence, dataset: str, part_of: Callable[[pd.DataFrame], Part]) -> Finding:
-    last = last_theta(evidence, dataset)
+    rows = depth_rows(evidence, dataset)
+    last = last_theta(rows)
     if last.empty:
         return no_data(f"no complete SAE configurations with two or more exits on {dataset}")
     part = part_of(last)
     moved = float(last.groupby(["seed", "config_id", "input"])["excess"].agg(_far).max())
     if moved <= INERT:
         part = replace(part, verdict="undecided", note=f"{part.note}; {inert(moved)}")
+    elif held_by_the_objective(rows):
+        part = replace(part, verdict="undecided", note=f"{part.note}; {HELD}")
     ids = sorted(set(last["config_id"]))
     remark = f"{len(ids)} SAE configurations with two or more exits, after the last epoch"
     return finding([part], remark, ids)
@@ -66,14 +71,18 @@ def inert(moved: float) -> str:
     )
 
 
-def last_theta(evidence: Evidence, dataset: str) -> pd.DataFrame:
-    """The ``depth`` frame after the last epoch of each run with D >= 2; excess: theta - 1/D."""
+def depth_rows(evidence: Evidence, dataset: str) -> pd.DataFrame:
+    """The ``depth`` frame of the complete configurations of a data set with D >= 2."""
     depth = evidence.frames.depth
     known = evidence.known.get(dataset)
     if known is None or depth.empty:
-        return depth.assign(excess=0.0).iloc[:0]
+        return depth.iloc[:0]
     whole = depth["config_id"].isin(known.index)
-    rows = depth[(depth["dataset"] == dataset) & (depth["depth"] >= 2) & whole]
+    return depth[(depth["dataset"] == dataset) & (depth["depth"] >= 2) & whole]
+
+
+def last_theta(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows after the last epoch of each run; excess: theta - 1/D."""
     last = rows[rows["epoch"] == rows.groupby("run_id")["epoch"].transform("max")]
     return last.assign(excess=last["theta"] - 1 / last["depth"])
 

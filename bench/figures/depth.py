@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from bench.figures import style
 from bench.figures.layout import legend_below
+from bench.records.depth_preference import NEAR, held_by_the_objective
 from bench.records.frames import Frames
 
 LOG = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ def draw_datasets(depth: pd.DataFrame) -> Figure:
         _panel(axes, table, exit_styles[:n_exits])
         axes.axhline(1 / n_exits, **style.GUIDE)
         count = rows["config_id"].nunique()
+        _held(axes, rows)
         axes.set(title=f"{dataset} (D = {n_exits}, n = {count})", xlabel="Training progress",
                  xlim=(0, 1), ylim=_limits(table, n_exits))  # fmt: skip
     for axes in panels[len(datasets) :]:
@@ -131,12 +133,20 @@ def draw(depth: pd.DataFrame) -> Figure:
         rows = table[table["category"] == category]
         _panel(axes, rows, exit_styles)
         axes.axhline(1 / n_exits, **style.GUIDE)
+        _held(axes, depth[depth["category"] == category])
         count = depth.loc[depth["category"] == category, "config_id"].nunique()
         axes.set(title=f"{category}, n = {count}", xlabel="Training progress", xlim=(0, 1))
     panels[0].set(ylabel=r"Mean $\theta$ over inputs", ylim=_limits(table, n_exits))
     figure.suptitle(f"{depth['dataset'].iloc[0]} (D = {n_exits}; n = configurations)")
     _legend(figure, exit_styles)
     return figure
+
+
+def _held(axes: Axes, rows: pd.DataFrame) -> None:
+    """State where near-uniform curves are the objective's doing and not the data's."""
+    if held_by_the_objective(rows):
+        text = f"undecided: the objective's own\noptimum lies within {NEAR:g} of 1/D"
+        axes.text(0.5, 0.95, text, transform=axes.transAxes, ha="center", va="top")
 
 
 def _panel(axes: Axes, table: pd.DataFrame, exit_styles: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ TIMINGS = ("train_s", "evaluate_s", "train_cpu_s", "evaluate_cpu_s")
 PART_KEYS = (*RUN_KEYS, "backbone", "part", "flops")
 DEPTH_KEYS = (
     "run_id", "config_id", "dataset", "category", "seed", "n_inputs", "n_exits", "depth", "epoch",
-    "progress", "input", "exit", "theta",
+    "progress", "input", "exit", "theta", "optimum",
 )  # fmt: skip
 
 
@@ -44,7 +44,8 @@ class Frames:
             deployed network, those that the paper counts, the settings by name and one column per
             metric, NaN where it does not apply.
         depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
-            exit (1-based).
+            exit (1-based): theta, and optimum, the theta at which the objective was least (NaN in
+            older records).
         failures: one row a failed run: ``RUN_KEYS`` and error.
         parts: what each part of a deployed network costs, one row a run and part: ``RUN_KEYS``,
             backbone, part (a module path, see ``bench.cost``), flops.
@@ -164,6 +165,7 @@ def _mean(scores_S: list[Scores], key: str) -> float:
 def _depth_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
     facts = _facts(record)
     for epoch in record.history:
+        optimum_ND = epoch.optimum_ND
         for n, theta_D in enumerate(epoch.theta_ND):
             for d, theta in enumerate(theta_D, start=1):
                 position = {
@@ -172,6 +174,7 @@ def _depth_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
                     "input": n,
                     "exit": d,
                     "theta": theta,
+                    "optimum": optimum_ND[n][d - 1] if optimum_ND else math.nan,
                 }
                 yield {**{k: facts[k] for k in DEPTH_KEYS if k in facts}, **position}
 

@@ -133,6 +133,11 @@ class Epoch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """SAE's depth distribution by input and exit; empty for other methods."""
         return cast("list[list[float]]", self.diagnostics.get("theta") or [])
 
+    @property
+    def optimum_ND(self) -> list[list[float]]:
+        """The theta at which SAE's objective was least; empty where it is not recorded."""
+        return cast("list[list[float]]", self.diagnostics.get("theta_optimum") or [])
+
 
 class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Scores by split; a search has validation alone."""

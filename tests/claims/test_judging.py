@@ -234,3 +234,19 @@ def test_depth_preferences(theta: list[list[float]], uniform: str, deep: str) ->
     far = [max(abs(share - 0.5) for share in of_seed) for of_seed in theta]
     assert found.parts[0].estimate == pytest.approx(0.05 - np.mean(far))
     assert ("inert" in found.parts[0].note) == (max(far) <= depth.INERT)
+
+
+@pytest.mark.parametrize(("optimum", "held"), [(0.54, True), (0.46, True), (0.56, False)])
+def test_a_depth_preference_that_the_objective_holds_at_uniform_is_undecided(
+    optimum: float, held: bool
+) -> None:
+    theta = {"a": [[0.48, 0.52], [0.52, 0.48], [0.49, 0.51], [0.5, 0.5]]}
+    frame = theta_frame("blood", theta, optimum)
+    configurations = {"blood": [Planted(name="a", category="EE")]}
+    study = planted(np.random.default_rng(0), configurations, SURE, frame)
+    (part,) = depth.near_uniform(study, "blood").parts
+    assert part.verdict == ("undecided" if held else "supported")
+    assert ("the objective's own optimum" in part.note) == held
+    # Older records have no optimum: nothing is known against them.
+    old = planted(np.random.default_rng(0), configurations, SURE, frame.assign(optimum=np.nan))
+    assert depth.near_uniform(old, "blood").verdict == "supported"

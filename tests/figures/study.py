@@ -82,7 +82,7 @@ def depth_rows(dataset: str, i: int, seed: int) -> list[dict[str, Any]]:
                     "run_id": f"{dataset}-{i}-{seed}", "config_id": f"{dataset}-{i}",
                     "dataset": dataset, "category": category, "seed": seed, "n_inputs": n_inputs,
                     "n_exits": n_exits, "depth": 3, "epoch": epoch, "progress": progress,
-                    "input": n, "exit": d + 1, "theta": theta[d],
+                    "input": n, "exit": d + 1, "theta": theta[d], "optimum": float("nan"),
                 }
                 for d in range(3)
             ]  # fmt: skip

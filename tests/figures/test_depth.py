@@ -41,6 +41,18 @@ def test_depth_band_is_the_spread_over_configurations() -> None:
     assert (row["mean"], row["std"]) == (pytest.approx(0.4), pytest.approx(0.2))
 
 
+@pytest.mark.parametrize(("optimum", "held"), [(0.36, True), (0.5, False), (np.nan, False)])
+def test_curves_that_the_objective_holds_at_uniform_are_marked(
+    study: Frames, optimum: float, held: bool
+) -> None:
+    rows = study.depth[study.depth["dataset"] == "digits"]
+    first = rows["exit"] == 1
+    rows = rows.assign(optimum=np.where(first, optimum, (1 - optimum) / 2))
+    for axes in depth.draw(rows).axes:
+        texts = [text.get_text() for text in axes.texts]
+        assert any(text.startswith("undecided: the objective") for text in texts) == held
+
+
 def test_depth_interpolates_runs_of_different_length() -> None:
     rows = [
         {"category": "EE", "config_id": config, "run_id": config, "exit": 1, "progress": progress,
