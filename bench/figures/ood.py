@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,12 +15,17 @@ from bench.figures.layout import legend_below, line_handle, note_below, scale_ax
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
 from bench.records.search_budget import budget_lines
-from bench.statistics.intervals import MEAN, intervals, severity_intervals
+from bench.statistics.intervals import (
+    MEAN,
+    intervals,
+    severity_differences,
+    severity_intervals,
+)
 
 LOG = logging.getLogger(__name__)
 
-_SMALL_COLUMNS = 4
-_SPREAD = 0.3  # Of the categories around a severity.
+_COLUMNS = 4  # Of panels of differences.
+REFERENCE = "Standard NN"
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
@@ -29,18 +33,28 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     styles = style.category_styles(frames.runs["category"])
     spent = budget_lines(frames.budgets)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
-        chosen = list(frames.chosen(runs)["config_id"])
-        shown = runs[runs["config_id"].isin(chosen)]
+        task = str(runs["task"].iloc[0])
+        chosen = dict(frames.chosen(runs).itertuples(index=False, name=None))
+        ids = list(chosen.values())
+        shown = runs[runs["config_id"].isin(ids)]
         if frames.root is None or not (shown["split"] == "corruption").any():
             LOG.info("ood: nothing to show for %s, it has no results under corruptions", dataset)
             continue
-        metrics = quality_of(str(runs["task"].iloc[0]))
-        points = severities(frames, chosen, metrics)
+        metrics = quality_of(task)
+        points, gaps = severities(frames, ids, metrics), pd.DataFrame()
+        if REFERENCE in chosen and len(chosen) > 1:
+            gaps = severity_differences(frames, ids, chosen[REFERENCE], metrics)
         for metric in metrics:
-            figure = draw(
-                points[points["metric"] == metric], styles, str(runs["task"].iloc[0]), metric
-            )
-            note_below(figure, spent.get(str(dataset)))
+            of_metric = gaps[gaps["metric"] == metric] if len(gaps) else gaps
+            figure = draw(points[points["metric"] == metric], of_metric, styles, task, metric)
+            n = points["corruption"].nunique() - 1
+            note = f"Mean over {n} corruption{'s' * (n != 1)}."
+            if len(of_metric):
+                note += (
+                    f" Right: difference to the {REFERENCE}, paired over seeds and images, with "
+                    "its 95% interval; thin lines are single corruptions."
+                )
+            note_below(figure, " ".join(filter(None, [note, spent.get(str(dataset))])))
             yield f"ood_{dataset}_{metric}", figure
 
 
@@ -66,18 +80,21 @@ def severities(frames: Frames, config_ids: list[str], metrics: tuple[str, ...]) 
 
 @style.fixed()
 def draw(
-    points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle], task: str, metric: str
+    points: pd.DataFrame,
+    gaps: pd.DataFrame,
+    styles: Mapping[str, style.CategoryStyle],
+    task: str,
+    metric: str,
 ) -> Figure:
-    """A metric against severity: mean over corruptions (left) and each corruption (right).
+    """A metric against severity (left), and each category's difference to the standard NN.
 
-    Lines: the configuration that stands for its category, mean over seeds; bars and bands: 95%
-    intervals. In the large panel the categories stand side by side at each severity: their
-    intervals overlap (the images are the same), and bands would hide each other.
-    The panels of single corruptions share their axes; the large one has a scale of its own.
+    Values of different categories share most of their variation (hard images, lucky seeds), so
+    that bands around them overlap whatever is the case: only the differences have intervals.
 
     Args:
-        points: Columns dataset, category, corruption (`MEAN`: of all), severity, estimate, low,
-            high; of one dataset and metric.
+        points: Columns dataset, category, corruption (`MEAN`: of all), severity, estimate; of one
+            dataset and metric.
+        gaps: The same with low and high, differences; none: only the values are drawn.
         styles: Style of each category.
         task: "classification" or "regression".
         metric: Key of the metric.
@@ -85,59 +102,52 @@ def draw(
     Raises:
         ValueError: A metric that the task does not have.
     """
-    corruptions = sorted(set(points["corruption"]) - {MEAN})
     present = {name: own for name, own in styles.items() if name in set(points["category"])}
-
-    n_columns = min(len(corruptions), _SMALL_COLUMNS)
-    n_rows = math.ceil(len(corruptions) / n_columns)
-    figure = style.page(max(2.6, 0.7 + 1.0 * n_rows))
+    compared = [name for name in present if len(gaps) and name in set(gaps["category"])]
+    n_columns = min(len(compared), _COLUMNS)
+    n_rows = max(1, math.ceil(len(compared) / _COLUMNS))
+    figure = style.page(max(2.6, 0.9 + 1.15 * n_rows))
     grid = figure.add_gridspec(n_rows, 2 + n_columns)
     large = figure.add_subplot(grid[:, :2])
-    _dodged(large, points[points["corruption"] == MEAN], present)
-    plural = "s" if len(corruptions) > 1 else ""
+    for category, own in present.items():
+        rows = points[(points["category"] == category) & (points["corruption"] == MEAN)]
+        _line(large, rows, own, markersize=style.LINE_MARKER, linewidth=0.8)
     large.set(
-        title=f"{points['dataset'].iloc[0]}: mean of {len(corruptions)} corruption{plural}",
+        title=str(points["dataset"].iloc[0]),
         xlabel="Severity (0: clean test set)",
         ylabel=style.metric_label(task, metric),
+        xticks=sorted(points["severity"].unique()),
     )
     scale_axis(large, "y", points.loc[points["corruption"] == MEAN, "estimate"])
     first: Axes | None = None
-    for i, corruption in enumerate(corruptions):
+    for i, category in enumerate(compared):
         row, column = divmod(i, n_columns)
         small = figure.add_subplot(grid[row, 2 + column], sharex=first, sharey=first)
         first = first or small
-        _panel(small, points[points["corruption"] == corruption], present)
-        small.set_title(corruption.replace("_", " "), fontsize=style.SMALL, pad=2)
-        below_is_empty = i + n_columns >= len(corruptions)
-        small.tick_params(labelleft=column == 0, labelbottom=below_is_empty)
-        scale_axis(small, "y", points["estimate"])
-        if small.get_yscale() == "linear":
-            small.locator_params(axis="y", nbins=4)  # There is room for no more.
+        _difference(small, gaps[gaps["category"] == category], present[category])
+        small.set_title(category, fontsize=style.SMALL, pad=2)
+        small.tick_params(labelleft=column == 0, labelbottom=i + n_columns >= len(compared))
+        small.locator_params(axis="y", nbins=4)  # There is room for no more.
+        small.set(xticks=large.get_xticks())
     legend_below(figure, [line_handle(name, own) for name, own in present.items()])
     return figure
 
 
-def _dodged(axes: Axes, points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> None:
-    offsets = np.linspace(-_SPREAD, _SPREAD, len(styles)) if len(styles) > 1 else [0.0]
-    for (category, own), offset in zip(styles.items(), offsets, strict=True):
-        rows = points[points["category"] == category].sort_values("severity")
-        x = rows["severity"] + offset
-        axes.vlines(x, rows["low"], rows["high"], color=own.color, linewidth=0.6, zorder=1.5)
-        axes.plot(
-            x, rows["estimate"], color=own.color, linestyle=own.linestyle, marker=own.marker,
-            markersize=style.LINE_MARKER, linewidth=0.8,
-        )  # fmt: skip
-    axes.set(xticks=range(6))
+def _difference(axes: Axes, gaps: pd.DataFrame, own: style.CategoryStyle) -> None:
+    for corruption, rows in gaps.groupby("corruption", sort=True):
+        if corruption != MEAN:
+            ordered = rows.sort_values("severity")
+            axes.plot(ordered["severity"], ordered["estimate"], **style.JOIN)
+    mean = gaps[gaps["corruption"] == MEAN].sort_values("severity")
+    axes.fill_between(mean["severity"], mean["low"], mean["high"], color=own.color, alpha=0.25,
+                      linewidth=0)  # fmt: skip
+    axes.axhline(0, **style.GUIDE)
+    _line(axes, mean, own, markersize=style.SMALL_MARKER, linewidth=1)
 
 
-def _panel(axes: Axes, points: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> None:
-    for category, own in styles.items():
-        rows = points[points["category"] == category].sort_values("severity")
-        axes.fill_between(
-            rows["severity"], rows["low"], rows["high"], color=own.color, **style.BAND
-        )
-        axes.plot(
-            rows["severity"], rows["estimate"], color=own.color, linestyle=own.linestyle,
-            marker=own.marker, markersize=style.SMALL_MARKER, linewidth=1,
-        )  # fmt: skip
-    axes.set(xticks=range(6))
+def _line(axes: Axes, rows: pd.DataFrame, own: style.CategoryStyle, **sizes: float) -> None:
+    ordered = rows.sort_values("severity")
+    axes.plot(
+        ordered["severity"], ordered["estimate"], color=own.color, linestyle=own.linestyle,
+        marker=own.marker, **sizes,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,14 @@ from bench.metrics.table import keys_for
 from bench.records.frames import Frames
 from bench.statistics import influence
 from bench.statistics.configurations import (
+    Configuration,
     configurations,
     expected_seeds,
     known_splits,
     results_folder,
 )
 from bench.statistics.influence import Split
-from bench.statistics.measured import Measured, Measurements, columns
+from bench.statistics.measured import Measured, Measurements, columns, difference
 
 COLUMNS = (
     "dataset", "config_id", "category", "label", "split", "metric", "n_seeds", "expected_seeds",
@@ -86,21 +88,71 @@ def severity_intervals(
     root, expected = results_folder(frames), expected_seeds(frames.runs)
     rows = []
     for config in configurations(frames, config_ids):
-        keys = [key for key in keys_for(config.task) if key in set(metrics)]
-        measured = config.of_split("corruption").astype({"severity": int})
-        found = {
-            run_id: _with_mean(influence.by_severity(root, run_id))
-            for run_id in measured["run_id"].unique()
-        }
         facts = {**config.facts, "split": "corruption", "expected_seeds": expected[config.dataset]}
-        for corruption, of_corruption in _by_corruption(measured, keys):
-            for severity, by_seed in of_corruption.groupby("severity", sort=True):
-                for key in keys:
-                    place = (corruption, int(str(severity)), key)
-                    row = columns(_measured(by_seed, key, found, place), config.task, key)
-                    where = {"metric": key, "corruption": corruption, "severity": severity}
-                    rows.append({**facts, **where, **row})
+        for (corruption, severity, key), measured in _by_place(root, config, metrics).items():
+            where = {"metric": key, "corruption": corruption, "severity": severity}
+            rows.append({**facts, **where, **columns(measured, config.task, key)})
     return pd.DataFrame(rows, columns=list(SEVERITY_COLUMNS))
+
+
+def severity_differences(
+    frames: Frames, config_ids: Collection[str], reference_id: str, metrics: Collection[str]
+) -> pd.DataFrame:
+    """Metrics minus those of a reference at each severity, paired over seeds and examples.
+
+    Args:
+        frames: as `intervals`.
+        config_ids: as `intervals`, of the dataset of the reference; the reference is left out.
+        reference_id: the configuration that is subtracted.
+        metrics: as `severity_intervals`.
+
+    Returns:
+        One row per configuration, corruption (and `MEAN` of all), severity and metric: dataset,
+        config_id, category, label, metric, corruption, severity, n_seeds, estimate, low, high.
+        Severity 0 is the clean test split, in each corruption.
+
+    Raises:
+        ValueError: as `intervals`.
+        UserError: as `intervals`.
+    """
+    root, clean = results_folder(frames), Measurements(frames)
+    (reference,) = configurations(frames, [reference_id])
+    theirs = _by_place(root, reference, metrics)
+    rows = []
+    for config in configurations(frames, [one for one in config_ids if one != reference_id]):
+        ours = _by_place(root, config, metrics)
+        pairs = {place: (ours[place], theirs[place]) for place in ours if place in theirs}
+        for corruption, _, key in list(pairs):
+            pairs[corruption, 0, key] = (
+                clean(config.dataset, config.config_id, "test", key),
+                clean(config.dataset, reference_id, "test", key),
+            )
+        for (corruption, severity, key), pair in pairs.items():
+            found = difference(*pair).estimate
+            low, high = found.interval()
+            where = {"metric": key, "corruption": corruption, "severity": severity}
+            numbers = {"n_seeds": found.n_seeds, "estimate": found.value, "low": low, "high": high}
+            rows.append({**config.facts, **where, **numbers})
+    return pd.DataFrame(rows)
+
+
+def _by_place(
+    root: Path, config: Configuration, metrics: Collection[str]
+) -> dict[influence.Place, Measured]:
+    """The metrics of a configuration by corruption (and `MEAN`), severity and key."""
+    keys = [key for key in keys_for(config.task) if key in set(metrics)]
+    measured = config.of_split("corruption").astype({"severity": int})
+    found = {
+        run_id: _with_mean(influence.by_severity(root, run_id))
+        for run_id in measured["run_id"].unique()
+    }
+    return {
+        place: _measured(by_seed, key, found, place)
+        for corruption, of_corruption in _by_corruption(measured, keys)
+        for severity, by_seed in of_corruption.groupby("severity", sort=True)
+        for key in keys
+        for place in [(corruption, int(str(severity)), key)]
+    }
 
 
 def _measured(

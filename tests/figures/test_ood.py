@@ -10,11 +10,11 @@ import pytest
 from bench.figures import ood, style
 from bench.records import search_budget
 from bench.records.frames import Frames, load_frames
-from bench.statistics.intervals import MEAN
+from bench.statistics.intervals import MEAN, severity_differences
 from figures.stored import write_study
 from figures.study import CATEGORIES, legend_labels, xy
 
-LOOKS = style.category_styles(CATEGORIES)
+STYLES = style.category_styles(CATEGORIES)
 
 
 def _points(metric: str = "accuracy") -> pd.DataFrame:
@@ -33,35 +33,37 @@ def _points(metric: str = "accuracy") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_lines_by_hand() -> None:
-    figure = ood.draw(_points(), LOOKS, "classification", "accuracy")
-    mean, blur, noise = figure.axes
-    assert [axes.get_title() for axes in figure.axes] == [
-        "digits: mean of 2 corruptions", "blur", "noise",
-    ]  # fmt: skip
-    for axes, step in ((mean, 0.02), (blur, 0.01), (noise, 0.03)):
-        lines = [line for line in axes.lines if line.get_color() == LOOKS["I/B"].color]
-        (line,) = lines
-        expected = [[s, 0.8 - step * s] for s in range(6)]
-        # In the large panel the two categories stand on either side of a severity.
-        np.testing.assert_allclose(xy(line) - [0.3 if axes is mean else 0, 0], expected)
-    assert (mean.get_xlabel(), mean.get_ylabel()) == ("Severity (0: clean test set)", "Accuracy ↑")
+def _gaps() -> pd.DataFrame:
+    """I/B minus Standard NN: -0.1 everywhere."""
+    points = _points()
+    of_one = points[points["category"] == "I/B"]
+    return of_one.assign(estimate=-0.1, low=-0.15, high=-0.05)
+
+
+def test_values_and_differences_by_hand() -> None:
+    figure = ood.draw(_points(), _gaps(), STYLES, "classification", "accuracy")
+    values, difference = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["digits", "I/B"]
+    (line,) = [line for line in values.lines if line.get_color() == STYLES["I/B"].color]
+    np.testing.assert_allclose(xy(line), [[s, 0.8 - 0.02 * s] for s in range(6)])
+    (line,) = [line for line in difference.lines if line.get_color() == STYLES["I/B"].color]
+    np.testing.assert_allclose(xy(line), [[s, -0.1] for s in range(6)])
+    band = np.asarray(difference.collections[0].get_paths()[0].vertices)
+    np.testing.assert_allclose([band[:, 1].min(), band[:, 1].max()], [-0.15, -0.05])
+    assert len(difference.lines) == 4  # two corruptions, their mean, and 0
+    assert (values.get_xlabel(), values.get_ylabel()) == (
+        "Severity (0: clean test set)", "Accuracy ↑",
+    )  # fmt: skip
     assert legend_labels(figure) == ["Standard NN", "I/B"]
 
 
-def test_bars_and_bands_are_the_intervals() -> None:
-    mean, blur, _ = ood.draw(_points(), LOOKS, "classification", "accuracy").axes
-    bars = np.asarray(mean.collections[0].get_segments())  # type: ignore[attr-defined]
-    np.testing.assert_allclose(bars[:, 0, 1], [0.88 - 0.02 * s for s in range(6)])
-    np.testing.assert_allclose(bars[:, 1, 1], [0.95 - 0.02 * s for s in range(6)])
-    band = np.asarray(blur.collections[0].get_paths()[0].vertices)
-    at_start = band[band[:, 0] == 0][:, 1]
-    np.testing.assert_allclose([at_start.min(), at_start.max()], [0.88, 0.95])
+def test_without_a_reference_there_are_values_alone() -> None:
+    assert len(ood.draw(_points(), pd.DataFrame(), STYLES, "classification", "accuracy").axes) == 1
 
 
 def test_a_metric_of_another_task_is_refused() -> None:
     with pytest.raises(ValueError, match="mse"):
-        ood.draw(_points("mse"), LOOKS, "classification", "mse")
+        ood.draw(_points("mse"), _gaps(), STYLES, "classification", "mse")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,22 @@ def test_what_is_shown_is_what_the_records_say(stored: Frames) -> None:
     for corruption in ("blur", "noise", MEAN):
         clean = of_standard[corruption, 0]["estimate"]
         assert clean == pytest.approx(runs.loc[runs["split"] == "test", "mse"].mean())
+
+
+def test_differences_are_those_of_the_records(stored: Frames) -> None:
+    gaps = severity_differences(stored, ["0016retina", "0308retina"], "0016retina", ("mse",))
+    assert set(gaps["config_id"]) == {"0308retina"}
+    by_place = gaps.set_index(["corruption", "severity"])["estimate"]
+    runs = stored.runs.set_index("seed")
+    for split, place in (("test", (MEAN, 0)), ("test", ("blur", 0))):
+        of_split = runs[runs["split"] == split]
+        ours, theirs = (of_split.loc[of_split["config_id"] == one, "mse"]
+                        for one in ("0308retina", "0016retina"))  # fmt: skip
+        assert by_place[place] == pytest.approx((ours - theirs).mean())
+    shifted = runs[(runs["corruption"] == "blur") & (runs["severity"] == 2)]
+    ours, theirs = (shifted.loc[shifted["config_id"] == one, "mse"]
+                    for one in ("0308retina", "0016retina"))  # fmt: skip
+    assert by_place["blur", 2] == pytest.approx((ours - theirs).mean())
 
 
 def test_only_what_validation_chose_is_shown(stored: Frames, tmp_path: Path) -> None:
