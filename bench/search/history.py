@@ -7,8 +7,12 @@ history is never half-written, and an interrupted search has the beginning of an
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
+import logging
+import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,8 @@ from bench.errors import UserError
 from bench.records.store import storage_errors
 from bench.search.objectives import Direction
 
+_log = logging.getLogger(__name__)
+
 JOURNAL = "trials.journal"
 # The fact of a trial that has the costs which are no objectives of the search.
 OTHER_COSTS = "other_costs"
@@ -33,14 +39,20 @@ class History:
 
     Args:
         study: Optuna's.
+        anew: makes an empty study in its place; None where it has no place.
     """
 
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
+    def __init__(self, study: optuna.Study, anew: Callable[[], optuna.Study] | None = None) -> None:
+        self._study, self._anew = study, anew
 
     def trials(self) -> list[FrozenTrial]:
         """All of them, by number."""
         return self._study.get_trials(deepcopy=False)
+
+    def forget(self) -> None:
+        """Begin again without trials; what made them is in the records."""
+        if self._anew is not None and self.trials():
+            self._study = self._anew()
 
     def append(
         self,
@@ -116,17 +128,33 @@ def open_history(
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with storage_errors(folder):
             opened = _storage(folder, storage)
-            if name in optuna.get_all_study_names(opened):
-                study = optuna.load_study(study_name=name, storage=opened)
-            else:
-                study = optuna.create_study(
-                    study_name=name, storage=opened, directions=list(directions)
-                )
-            for key in set(facts) - set(study.user_attrs):  # all, or what a kill left over
-                study.set_user_attr(key, facts[key])
-            yield History(study)
+            make = functools.partial(_create, opened, name, directions, facts)
+            yield History(_found(opened, name, directions, facts) or make(), make)
     finally:
         lock.release()
+
+
+def _found(
+    storage: BaseStorage, name: str, directions: Sequence[Direction], facts: Mapping[str, Any]
+) -> optuna.Study | None:
+    """The study of that name; None if there is none, or not as it was made."""
+    if name not in optuna.get_all_study_names(storage):
+        return None
+    study = optuna.load_study(study_name=name, storage=storage)
+    as_made = [one.name.lower() for one in study.directions] == list(directions)
+    return study if as_made and study.user_attrs == json.loads(json.dumps(facts)) else None
+
+
+def _create(
+    storage: BaseStorage, name: str, directions: Sequence[Direction], facts: Mapping[str, Any]
+) -> optuna.Study:
+    """An empty study, in the place of another of its name."""
+    if name in optuna.get_all_study_names(storage):
+        optuna.delete_study(study_name=name, storage=storage)
+    study = optuna.create_study(study_name=name, storage=storage, directions=list(directions))
+    for key, value in facts.items():
+        study.set_user_attr(key, value)
+    return study
 
 
 def _storage(folder: Path, url: str | None) -> BaseStorage:
@@ -141,21 +169,50 @@ def _storage(folder: Path, url: str | None) -> BaseStorage:
             ) from error
     path = folder / JOURNAL
     _drop_torn_line(path)
+    try:
+        return _journal(path)
+    except OSError:
+        raise
+    except Exception as damage:  # whatever a damaged line makes of Optuna's reader
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        path.rename(aside)
+        _log.warning(
+            "%s is damaged (%r): moved to %s; its trials are read again from the records",
+            path, damage, aside,
+        )  # fmt: skip
+        return _journal(path)
+
+
+def _journal(path: Path) -> BaseStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_ProcessLock(path)))
+        storage = JournalStorage(JournalFileBackend(str(path), lock_obj=_ProcessLock(path)))
+    for study in optuna.get_all_study_summaries(storage):  # a damaged trial shows here
+        optuna.load_study(study_name=study.study_name, storage=storage).get_trials()
+    return storage
 
 
 def _drop_torn_line(path: Path) -> None:
-    """Remove what a killed process left of its last line: the next one would be added to it."""
+    """Remove a last line that is no JSON: what a killed process left, to which one would add."""
     with _file_lock(path):
         if not path.exists():
             return
         with path.open("r+b") as file:
             content = file.read()
             whole = content.rfind(b"\n") + 1
+            start = content.rfind(b"\n", 0, max(whole - 1, 0)) + 1
+            if not _is_json(content[start:whole]):
+                whole = start
             if whole < len(content):
                 file.truncate(whole)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _file_lock(path: Path) -> filelock.BaseFileLock:

@@ -18,14 +18,15 @@ import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from bench.metrics.predictive import FloatArray
 from bench.records.frames import load_frames
 from bench.records.search_progress import COLUMNS, path_of
-from bench.records.store import search_folder, write_file
+from bench.records.store import Reader, search_folder, write_file
 from bench.search.history import JOURNAL
 from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
+from bench.search.verification import agree
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def progress(results: Path) -> pd.DataFrame:
         was searched.
     """
     folder = search_folder(results)
-    searches = list(_studies(folder / JOURNAL)) if (folder / JOURNAL).is_file() else []
+    searches = list(_studies(folder / JOURNAL))
     if not searches:
         return pd.DataFrame(columns=list(COLUMNS))
     records = load_frames(folder)
@@ -75,12 +76,42 @@ def progress(results: Path) -> pd.DataFrame:
 
 
 def _studies(journal: Path) -> Iterator[Study]:
-    """The studies that have trials, by name."""
-    storage = JournalStorage(JournalFileBackend(str(journal)))
-    for name in sorted(optuna.get_all_study_names(storage)):
-        study = optuna.load_study(study_name=name, storage=storage)
-        if study.get_trials(deepcopy=False):
+    """The studies that have trials, by name; those that differ from the records are left out."""
+    if not journal.is_file():
+        return
+    runs = Reader(journal.parent)
+    try:
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        names = sorted(optuna.get_all_study_names(storage))
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+        trials = [study.get_trials(deepcopy=False) for study in studies]
+    except OSError:
+        raise
+    except Exception as damage:
+        LOG.warning("search_progress: %s is damaged (%r) and left out", journal, damage)
+        return
+    for study, of_study in zip(studies, trials, strict=True):
+        if of_study and _is_whole(study, of_study, runs):
             yield study
+
+
+def _is_whole(study: Study, trials: Sequence[FrozenTrial], runs: Reader) -> bool:
+    """Whether the trials are those of the records."""
+    keys = study.user_attrs.get("objectives")
+    directions = [direction.name.lower() for direction in study.directions]
+    if not isinstance(keys, list) or len(keys) != len(directions):
+        return False
+    objectives = [
+        Objective(key=key, direction=direction, is_cost=key in CHOICES)  # type: ignore[arg-type]
+        for key, direction in zip(keys, directions, strict=True)
+    ]
+    if agree(trials, objectives, runs):
+        return True
+    LOG.warning(
+        "search_progress: %s differs from its records and is left out; search again to read them",
+        study.study_name,
+    )
+    return False
 
 
 def _cost_keys(study: Study) -> tuple[str, ...]:

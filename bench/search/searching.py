@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.progress import Progress
+from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Engine, prepare_process
 from bench.search.history import open_history
 from bench.search.selection import pareto_set
 from bench.search.studies import Search, Study
 from bench.search.trials import run_trials
+from bench.search.verification import follow
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,9 @@ def _run_study(
         storage=storage,
         facts=study.facts,
     ) as history:
+        if not follow(plan, history.trials(), Reader(context.store.root)):
+            _log.warning("search %s: its trials are read again from the records", study.name)
+            history.forget()
         run_trials(plan, history, engine, context.store, bar.update)
         return history.trials()[: plan.n_trials]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from made_records import failed, made
 from optuna.distributions import FloatDistribution
 
+from bench.records import measurements
 from bench.records.costs import COSTS
-from bench.records.schema import Record
+from bench.records.schema import FinishedRun, Record
 from bench.records.store import Store, search_folder
 from bench.search.history import open_history
 from bench.search.objectives import objectives_for
@@ -42,12 +43,20 @@ def write_search(
         store.root, f"digits-{method}-{seed}", directions=directions, storage=None, facts=facts
     ) as history:
         for number, (run, values, seconds) in enumerate(trials):
-            run_id = f"digits-{method}-{run}-s0"
-            if store.load(run_id) is None:
-                store.save(_record(method, run, values, seconds), {})
+            record = store.load(f"digits-{method}-{run}-s0")
+            if record is None:
+                record = store.save(_record(method, run, values, seconds), {})
+            if values is not None and "eager_latency_ms" in costs:
+                times = {"eager": {"latency_ms": [values[-1], None, None]}}
+                measured = {"run_id": record.run_id, "machine": {"cpu": "Abacus"}, "network": {}}
+                measurements.save(store.root, {**measured, "timings": times})
+            trial_facts: dict[str, object] = {"run_id": record.run_id}
+            if isinstance(record, FinishedRun) and set(costs) != set(COSTS):
+                others = {key: getattr(record.cost, key) for key in COSTS if key not in costs}
+                trial_facts["other_costs"] = others
             history.append(
                 {"x": float(number)}, {"x": FloatDistribution(0, 100)},
-                values=values, facts={"run_id": run_id},
+                values=values, facts=trial_facts,
             )  # fmt: skip
 
 
