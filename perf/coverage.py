@@ -38,15 +38,14 @@ SHARPNESS = (0.2, 0.6, 2.0)
 N_IMAGES = 600
 
 
-def bootstrap_half(y_SG: FloatArray, rng: np.random.Generator, level: float) -> tuple[float, float]:
-    """Lower and upper distance from the mean of the percentile interval."""
-    n_seeds, n_groups = y_SG.shape
+def bootstrap_means(y_KSG: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The means of K quantities in each resample, (K, R); all have the same draws."""
+    _, n_seeds, n_groups = y_KSG.shape
     counts_RG = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), N_RESAMPLES)
     drawn = max(1, n_seeds - 1)
     counts_RS = rng.multinomial(drawn, np.full(n_seeds, 1 / n_seeds), N_RESAMPLES)
-    means_R = np.einsum("rs,sg,rg->r", counts_RS / drawn, y_SG, counts_RG / n_groups, optimize=True)
-    low, high = np.quantile(means_R, [(1 - level) / 2, (1 + level) / 2])
-    return float(y_SG.mean() - low), float(high - y_SG.mean())
+    by_seed_KSR = y_KSG @ (counts_RG.T / n_groups)
+    return np.asarray((by_seed_KSR * (counts_RS.T / drawn)).sum(axis=1))
 
 
 def satterthwaite_half(y_SG: FloatArray, level: float) -> float:
@@ -116,17 +115,15 @@ def judged(y: FloatArray, rng: np.random.Generator) -> dict[str, tuple[float, fl
             float(any(abs(gap.mean()) > half(gap, first) for gap in gaps)),
             half(y[0], LEVEL),
         )
-    mean, gap = bootstrap_half(y[0], rng, LEVEL), bootstrap_half(gaps[0], rng, LEVEL)
-    family = any(
-        not -upper <= -gap.mean() <= lower
-        for gap in gaps
-        for lower, upper in [bootstrap_half(gap, rng, first)]
-    )
+    drawn_KR = bootstrap_means(np.concatenate([y[:1], gaps]), rng)
+    ends = np.quantile(drawn_KR, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    low, high = np.quantile(drawn_KR[1:], [(1 - first) / 2, (1 + first) / 2], axis=1)
+    holds_K = (ends[0] <= 0) & (ends[1] >= 0)
     found["bootstrap"] = (
-        float(-mean[1] <= y[0].mean() <= mean[0]),
-        float(-gap[1] <= gaps[0].mean() <= gap[0]),
-        float(family),
-        sum(mean) / 2,
+        float(holds_K[0]),
+        float(holds_K[1]),
+        float(((low > 0) | (high < 0)).any()),
+        float(ends[1, 0] - ends[0, 0]) / 2,
     )
     return found
 

@@ -76,10 +76,15 @@ class Evidence:
         known = self.known.get(dataset, pd.DataFrame(columns=["category", "n_inputs"]))
         return known[known["category"].isin(list(categories))]
 
+    @cached_property
+    def _tasks(self) -> dict[str, str]:
+        return {
+            str(d): str(t) for d, t in self.frames.runs.groupby("dataset")["task"].first().items()
+        }
+
     def task(self, dataset: str) -> str:
         """The task of a dataset that has runs."""
-        runs = self.frames.runs
-        return str(runs.loc[runs["dataset"] == dataset, "task"].iloc[0])
+        return self._tasks[dataset]
 
     def seeds(self, dataset: str) -> Seeds:
         """The seeds that all competing configurations of a dataset have."""
@@ -87,13 +92,15 @@ class Evidence:
         return tuple(map(int, table.columns[table.notna().any(axis=0)]))
 
     def gains(self, dataset: str, metric: str, seeds: Collection[int]) -> pd.Series[float]:
-        """The mean validation value over some seeds by config_id; higher is better.
+        """The mean of `by_seed` over some seeds."""
+        return self.by_seed(dataset, metric)[list(seeds)].mean(axis=1)
 
-        A configuration without a value in one of all seeds is left out.
+    def by_seed(self, dataset: str, metric: str) -> pd.DataFrame:
+        """Validation values, rows config_id, columns seeds; higher is better.
+
+        A configuration without a value in one of the seeds is left out.
         """
-        table = self._table(dataset, metric)
-        whole = table[list(seeds)][table.notna().all(axis=1)]
-        return self.sign(dataset, metric) * whole.mean(axis=1)
+        return self.sign(dataset, metric) * self._table(dataset, metric).dropna()
 
     def _table(self, dataset: str, metric: str) -> pd.DataFrame:
         """Validation values: rows config_id, columns seeds."""

@@ -129,12 +129,10 @@ def _cells(evidence: Evidence, dataset: str) -> dict[Cell, list[str]]:
 
 def _cell_gains(evidence: Evidence, criterion: Criterion, seeds: Seeds) -> pd.DataFrame:
     """The mean validation gain over the configurations of each cell: rows cells, columns seeds."""
-    cells = _cells(evidence, criterion.dataset)
-    columns = {}
-    for seed in seeds:
-        gains = evidence.gains(criterion.dataset, criterion.metric, [seed])
-        columns[seed] = {cell: gains.reindex(ids).mean() for cell, ids in cells.items()}
-    return pd.DataFrame(columns).dropna()
+    known = evidence.configurations(criterion.dataset, SAE_CATEGORIES)
+    table = evidence.by_seed(criterion.dataset, criterion.metric)[list(seeds)]
+    table = table[table.index.isin(known.index)]
+    return table.groupby([known["n_inputs"].astype(int), known["n_exits"].astype(int)]).mean()
 
 
 def _spread(table: pd.DataFrame) -> float:

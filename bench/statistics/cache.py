@@ -37,7 +37,7 @@ def cached(
     found = cache.read(path)
     if found is None:
         _log.info("computing %s", path.stem)
-        # Half the space of float64; 7 digits are more than resamples can tell.
+        # Half the space of float64; 7 digits are more than an interval can tell.
         found = {key: array.astype(np.float32) for key, array in compute().items()}
         try:
             cache.write(path, found)
@@ -49,4 +49,4 @@ def cached(
 def path_of(root: Path, stem: str, facts: object, code: tuple[ModuleType, ...]) -> Path:
     """Where `cached` keeps the result of these arguments."""
     folder = root / ".cache" / "statistics"
-    return cache.path_of(folder, stem, facts, code, ("numpy", "scipy", "optuna"))
+    return cache.path_of(folder, stem, facts, code, ("numpy", "scipy", "scikit-learn"))

@@ -31,10 +31,13 @@ _VALUES = ("rho", "low", "high", "p", "n", "importance", "null", "r2")
 COLUMNS = ("dataset", "setting", "metric", *_VALUES, "p_holm")
 N_RESAMPLES = 1000
 N_PERMUTATIONS = 1999
-# Each is a forest of its own.
-N_NULL_FORESTS = 39
+# A setting without effect is above the largest of 19 permutations in 5% of cases.
+N_NULL_FORESTS = 19
 N_TREES = 32
-N_BACKGROUND = 256
+N_BACKGROUND = 128
+# Distinct values of a setting, and configurations of a tree, are at most so many.
+N_LEVELS = 8
+N_DRAWN = 200
 # Column of `Frames.runs` and letter in the paper; docs/notation.md.
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,10 +74,10 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
         95% interval, ``p`` that of a permutation test and ``p_holm`` corrected for all settings and
         metrics of the dataset. For the metrics that a search optimises: ``importance`` is the share
         of a random forest's variance that is due to the setting alone, `INTERACTION`'s what N and K
-        do together beyond that; ``null`` is the 95% point of that share where the metric is
-        permuted, so that a smaller one says nothing; ``r2`` is how much of the metric's variance
-        the forest predicts for configurations that it has not seen: at 0 or below, no importance
-        means anything. With fewer than `FEWEST` configurations all but rho are NaN.
+        do together beyond that; ``null`` is the largest such share of `N_NULL_FORESTS` forests of
+        the permuted metric, so that a smaller one says nothing; ``r2`` is how much of the metric's
+        variance the forest predicts for configurations that it has not seen: at 0 or below, no
+        importance means anything. With fewer than `FEWEST` configurations all but rho are NaN.
     """
     runs = frames.runs
     chosen = runs[(runs["method"] == "sae") & (runs["split"] == split)]
@@ -193,7 +196,7 @@ class Shares:
 
     Attributes:
         importance: share of its variance that is due to each.
-        null: 95% point of the same where the metric is permuted.
+        null: the largest of the same over forests of the permuted metric.
         r2: of the metric, on configurations that were left out of the fit; at most 1.
     """
 
@@ -224,9 +227,10 @@ def forest_shares(settings: pd.DataFrame, y: FloatArray, rng: np.random.Generato
     from sklearn.model_selection import KFold, cross_val_predict
 
     x_CJ = settings.to_numpy(dtype=float)
-    columns = [rng.choice(column, N_BACKGROUND) for column in x_CJ.T]
+    columns = [rng.choice(_levels(column), N_BACKGROUND) for column in x_CJ.T]
     background = np.stack(columns, axis=1)
-    forest = RandomForestRegressor(n_estimators=N_TREES, random_state=0)
+    drawn = min(N_DRAWN, len(y))
+    forest = RandomForestRegressor(n_estimators=N_TREES, max_samples=drawn, random_state=0)
     folds = KFold(5, shuffle=True, random_state=0)
     left = y - cross_val_predict(forest, x_CJ, y, cv=folds)
     found = _shares(forest.fit(x_CJ, y).predict, background, list(settings))
@@ -236,9 +240,16 @@ def forest_shares(settings: pd.DataFrame, y: FloatArray, rng: np.random.Generato
     ]
     return Shares(
         importance=found.tolist(),
-        null=np.quantile(nulls, LEVEL, axis=0).tolist(),
+        null=np.max(nulls, axis=0).tolist(),
         r2=1 - float(np.square(left).sum() / np.square(y - y.mean()).sum()),
     )
+
+
+def _levels(column: FloatArray) -> FloatArray:
+    """The values of a setting; of many, as many quantiles."""
+    if len(np.unique(column)) <= N_LEVELS:
+        return column
+    return np.quantile(column, np.linspace(0, 1, N_LEVELS), method="nearest")
 
 
 def _shares(

@@ -23,13 +23,15 @@ from bench.errors import UserError
 from bench.metrics import adaptive_ece, calibration, diversity, predictive, scores, weighted
 from bench.metrics import table as metrics
 from bench.metrics.predictive import FloatArray, IntArray, Predictive
-from bench.metrics.table import applications, keys_for
+from bench.metrics.table import METRICS, TEMPERATURE_SUFFIX, applications, keys_for
 from bench.records.schema import FinishedRun
 from bench.statistics import predictions
 from bench.statistics.cache import Arrays, cached
 from bench.statistics.predictions import record_of, shifted, stored
 
 Split = Literal["val", "test", "ood"]
+Part = Literal["all", "objectives", "rest"]
+_PARTS: tuple[Part, Part] = ("rest", "objectives")
 Place = tuple[str, int, str]
 # With 50 groups, t has 49 degrees of freedom: intervals are 2.5% wider than with every example.
 N_GROUPS = 50
@@ -85,12 +87,11 @@ def influences(
     return found
 
 
-def of_run(root: Path, run_id: str, split: Split) -> Arrays:
-    """The influences on every metric of a run's split, by key, shape (G,).
+def of_run(root: Path, run_id: str, split: Split, key: str) -> FloatArray | None:
+    """The influences on a metric of a run's split, shape (G,).
 
     "ood" is the mean over all corruptions and severities: versions of the same images, in the same
-    groups. Metrics that read the members are not among its keys, since members under corruption
-    are not stored.
+    groups. None for metrics that read the members there: members under corruption are not stored.
 
     Raises:
         UserError: there is no such run, or it has no predictions of that split.
@@ -98,13 +99,22 @@ def of_run(root: Path, run_id: str, split: Split) -> Arrays:
     path = root / "runs" / run_id / "predictions.npz"
     # Of a run that is trained anew under the same name, in a process that lives on.
     stamp = path.stat().st_mtime_ns if path.is_file() else 0
-    return _at(stamp, root, run_id, split)
+    # Under corruption the metrics of tables are a quarter of the work.
+    part = _PARTS[is_objective(key)] if split == "ood" else "all"
+    return _at(stamp, root, run_id, split, part).get(key)
+
+
+def is_objective(key: str) -> bool:
+    """Is it a metric that a search optimises, or the calibrated NLL?"""
+    return key == f"nll{TEMPERATURE_SUFFIX}" or any(
+        metric.objective and metric.name == key for metric in METRICS.values()
+    )
 
 
 @functools.lru_cache(maxsize=8192)
-def _at(_stamp: int, root: Path, run_id: str, split: Split) -> Arrays:
+def _at(_stamp: int, root: Path, run_id: str, split: Split, part: Part) -> Arrays:
     if split == "ood":
-        return _shifted(root, run_id, "ood")
+        return _shifted(root, run_id, "mean", part)
     record, found = record_of(root, run_id), stored(root, run_id, split)
     groups_B = groups_of(record.config.dataset, len(found.y_B))
     return influences(found, record.temperature, groups_B)
@@ -115,25 +125,27 @@ def forget() -> None:
     _at.cache_clear()
 
 
-def by_severity(root: Path, run_id: str) -> Mapping[Place, FloatArray]:
+def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place, FloatArray]:
     """(corruption, severity, key) -> the influences on the metric of that corrupted set, (G,).
 
     Raises:
         UserError: there is no such run, or it has no predictions under corruption.
     """
     found = {}
-    for name, values_G in _shifted(root, run_id, "severity").items():
+    part: Part = "objectives" if all(map(is_objective, keys)) else "all"
+    for name, values_G in _shifted(root, run_id, "severity", part).items():
         corruption, severity, key = name.split("/")
-        found[corruption, int(severity), key] = values_G
+        if key in keys:
+            found[corruption, int(severity), key] = values_G
     return found
 
 
-def _shifted(root: Path, run_id: str, what: Literal["ood", "severity"]) -> Arrays:
-    """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a second."""
+def _shifted(root: Path, run_id: str, what: Literal["mean", "severity"], part: Part) -> Arrays:
+    """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a while."""
     record = record_of(root, run_id)
 
     def compute() -> Arrays:
-        sets = dict(_by_set(root, record))
+        sets = dict(_by_set(root, record, part))
         if not sets:
             raise UserError(f"run {run_id} in {root} has no predictions under corruption")
         if what == "severity":
@@ -141,12 +153,15 @@ def _shifted(root: Path, run_id: str, what: Literal["ood", "severity"]) -> Array
         keys = next(iter(sets.values()))
         return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in keys}
 
-    return cached(root, run_id, [record.digest, what], _SOURCES, compute)
+    return cached(root, run_id, [record.digest, what, part], _SOURCES, compute)
 
 
-def _by_set(root: Path, record: FinishedRun) -> Iterator[tuple[str, Arrays]]:
-    task = record.dataset.task
-    keys = [key for key, metric in keys_for(task).items() if not metric.reads_members]
+def _by_set(root: Path, record: FinishedRun, part: Part) -> Iterator[tuple[str, Arrays]]:
+    keys = [
+        key
+        for key, metric in keys_for(record.dataset.task).items()
+        if not metric.reads_members and part in ("all", _PARTS[is_objective(key)])
+    ]
     for corruption, severity, found in shifted(root, record.run_id):
         groups_B = groups_of(record.config.dataset, len(found.y_B))
         of_set = influences(found, record.temperature, groups_B, keys)

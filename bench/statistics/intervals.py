@@ -143,7 +143,7 @@ def _by_place(
     keys = [key for key in keys_for(config.task) if key in set(metrics)]
     measured = config.of_split("corruption").astype({"severity": int})
     found = {
-        run_id: _with_mean(influence.by_severity(root, run_id))
+        run_id: _with_mean(influence.by_severity(root, run_id, keys))
         for run_id in measured["run_id"].unique()
     }
     return {

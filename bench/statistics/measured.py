@@ -109,12 +109,12 @@ class Measurements:
         rows = self._rows.get((dataset, config_id, split))
         if rows is None:
             return NOTHING
-        found = [influence.of_run(self._root, str(run), split) for run in rows["run_id"]]
+        found = [influence.of_run(self._root, str(run), split, key) for run in rows["run_id"]]
         unknown = np.full(influence.N_GROUPS, np.nan)
         return Measured(
             seeds=tuple(map(int, rows["seed"])),
             values_S=rows[key].to_numpy(dtype=float),
-            influence_SG=np.stack([of_run.get(key, unknown) for of_run in found]),
+            influence_SG=np.stack([unknown if one is None else one for one in found]),
         )
 
 

@@ -8,13 +8,17 @@ import pandas as pd
 
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
+from bench.statistics.budget import equal_cost
 from bench.statistics.calibration_floor import ece_report
+from bench.statistics.cost_to_match import cost_to_match
 from bench.statistics.differences import differences
 from bench.statistics.effects import effects
+from bench.statistics.ensemble_equivalent import ensemble_equivalents
 from bench.statistics.fronts import attainment, hypervolumes
 from bench.statistics.influence import Split
 from bench.statistics.intervals import intervals
 from bench.statistics.ranks import RankTest, blocks
+from bench.statistics.selection import selection_quality
 from bench.statistics.validation_drop import drops
 
 SPLITS: tuple[Split, ...] = ("test", "ood")
@@ -43,6 +47,10 @@ def tables(frames: Frames) -> Iterator[tuple[str, pd.DataFrame]]:
     compared = [differences(frames, ids, reference, splits=SPLITS) for reference in references]
     if compared:
         yield "differences", pd.concat(compared, ignore_index=True)
+    yield "equal_cost", equal_cost(frames)
+    yield "cost_to_match", cost_to_match(frames)
+    yield "ensemble_equivalents", ensemble_equivalents(frames, select=frames.select)
+    yield "selection", selection_quality(frames)
     yield "ece", ece_report(frames, ids)
     yield "drops", drops(frames)
     yield "rank_blocks", blocks(frames).reset_index()

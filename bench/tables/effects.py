@@ -24,8 +24,8 @@ _RHO_NOTE = (
 )
 _IMPORTANCE_NOTE = (
     "Share of a random forest's variance over the SAE configurations that is due to a setting by "
-    "itself (functional ANOVA); N x K is what the two do together beyond that. * more than the 95% "
-    "point of the same share where the metric is permuted, of a forest that predicts. R2 is for "
+    "itself (functional ANOVA); N x K is what the two do together beyond that. * more than the "
+    "largest such share of 19 permutations of the metric, of a forest that predicts. R2 is for "
     "configurations left out of the fit: at 0 or below no share means anything. Settings that do "
     "not vary are left out."
 )

@@ -78,7 +78,7 @@ def test_predictions_that_are_not_there_are_an_error(folder: Path) -> None:
     retina = "retina-standard-ddd-s0"
     assert list(shifted(folder, retina)) == []
     with pytest.raises(UserError, match=f"run {retina} in .* has no predictions under corruption"):
-        of_run(folder, retina, "ood")
+        of_run(folder, retina, "ood", "nll")
 
 
 def test_a_run_of_a_search_has_validation_alone(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from bench.statistics.__main__ import main
 from bench.statistics.intervals import intervals
 
 TABLES = {
-    "intervals", "differences", "ece", "drops", "rank_blocks", "hypervolumes", "attainment",
-    "effects",
+    "intervals", "differences", "equal_cost", "cost_to_match", "ensemble_equivalents", "selection",
+    "ece", "drops", "rank_blocks", "hypervolumes", "attainment", "effects",
 }  # fmt: skip
 CATEGORIES = {"Standard NN": "aaa", "NN Ensemble": "bbb", "MIMO": "ccc"}
 
