@@ -19,7 +19,7 @@ from bench.metrics.predictive import FloatArray, Predictive
 # Counts are worked on in blocks of about 16 MiB: several arrays of this size stay in memory, where
 # all resamples of 10,000 samples at once would need a hundred times as much.
 _BLOCK = 2**21
-
+_DENSE = 20_000  # Numbers in a table of samples by groups that a dense product is faster with.
 
 Formula = Callable[[Predictive, FloatArray], FloatArray]
 
@@ -124,6 +124,12 @@ def group_sums(
         weights = (counts_RB[0, :, None] * values_BJ).ravel()
         sums = np.bincount(groups_BJ.ravel(), weights=weights, minlength=n_groups)
         return np.asarray(sums[None], dtype=np.float64)
+    if n_samples * n_groups <= _DENSE:  # making a sparse matrix takes longer than this product
+        places_BJ = np.arange(n_samples)[:, None] * n_groups + groups_BJ
+        table = np.bincount(
+            places_BJ.ravel(), weights=values_BJ.ravel(), minlength=n_samples * n_groups
+        )
+        return np.asarray(counts_RB @ table.reshape(n_samples, n_groups), dtype=np.float64)
     starts = np.arange(n_samples + 1) * n_each
     table = csr_array((values_BJ.ravel(), groups_BJ.ravel(), starts), shape=(n_samples, n_groups))
     return np.asarray(counts_RB @ table, dtype=np.float64)
