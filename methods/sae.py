@@ -76,7 +76,7 @@ class SAESettings(Settings):
     alpha_start: float = setting(1.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     alpha_end: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     temperature_start: float = setting(1.0, above=0.0, at_most=1.0, search=(0.1, 1.0))
-    temperature_end: float = setting(0.5, above=0.0, at_most=1.0, search=(0.1, 1.0))
+    temperature_end: float = setting(0.5, above=0.0, at_most=1.0, search=(0.01, 1.0))
     repetition_start: float = setting(0.0, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     repetition_end: float = setting(0.5, at_least=0.0, at_most=1.0, search=(0.0, 1.0))
     kl_scale: str = setting("batch", choices=("batch", "dataset", "one"))

@@ -59,7 +59,7 @@ def _update(group: dict[str, Any]) -> Tensor:
     if not used:
         return torch.zeros_like(count)
     parameters, gradients, means, squares = (list(column) for column in zip(*used, strict=True))
-    norm = torch.linalg.vector_norm(torch.stack(_norms(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(_norms(gradients)))
     # The update divides by it: 1 exactly where nothing is clipped.
     scale = ((norm + _TINY) / group["clip"]).clamp(min=1.0)
     count += 1

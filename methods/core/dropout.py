@@ -69,7 +69,7 @@ class _DrawnDropout(nn.Module):
         ones = torch.ones_like(features)
         if self._dropout.channelwise:
             ones = ones[..., :1, :1]
-        mask = self._dropout(ones)
+        mask: Tensor = self._dropout(ones)
         self._tape.write(mask != 0)
         return features * mask
 

@@ -34,7 +34,7 @@ def test_sae_is_searched_over_the_papers_fields_and_the_rate_of_its_depth_logits
     )
     assert space.distributions["fc.width"] == IntDistribution(16, 256, log=True)
     assert space.distributions["sae.n_inputs"] == IntDistribution(1, 4)
-    assert space.distributions["sae.temperature_end"] == FloatDistribution(0.1, 1.0)
+    assert space.distributions["sae.temperature_end"] == FloatDistribution(0.01, 1.0)
     assert space.distributions["sae.depth_learning_rate"] == FloatDistribution(1, 100, log=True)
     assert space.fixed == {("train", "epochs"): 100}
 
