@@ -15,8 +15,9 @@ from bench.figures import style
 from bench.figures.layout import legend_below, line_handle, note_below, scale_axis
 from bench.figures.numbers.budget_curves import curves
 from bench.figures.numbers.cost_axes import LABELS
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS, quality_of
+from bench.records.pareto import quality_of
 from bench.records.search_budget import budget_lines
 from bench.records.selection import rule
 from bench.statistics.budget import MULTIPLES

@@ -12,7 +12,7 @@ from bench.figures.budget import shown_metrics
 from bench.figures.numbers.budget_curves import curves
 from bench.formatting import cells
 from bench.metrics.table import label_of
-from bench.records.pareto import COSTS
+from bench.records.costs import COSTS
 from bench.records.selection import metric_of
 from bench.report.rounding import compact
 from bench.report.study import Study

@@ -10,8 +10,8 @@ import pandas as pd
 
 from bench.formatting import cells
 from bench.metrics.table import label_of
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS
 from bench.records.selection import metric_of, rule
 from bench.statistics.budget import MULTIPLES, chosen_within, with_costs
 from bench.statistics.crossed import Estimate
