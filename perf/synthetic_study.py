@@ -80,6 +80,8 @@ def _record(config: RunConfig, rng: np.random.Generator) -> FinishedRun:
         cost=schema.Cost(
             flops=flops,
             params=int(flops * rng.uniform(1, 2)),
+            paper_flops=flops,
+            paper_params=2 * flops,
             flops_by_part={part: flops // len(parts) for part in parts},
         ),
         timings=schema.Timings(train_s=2.0, train_cpu_s=1.5, evaluate_s=1.0, evaluate_cpu_s=0.5),

@@ -71,6 +71,10 @@ def made(values: Mapping[str, Any]) -> Record:
         },
         {**values, "config": config},
     )
+    if not failed:
+        costs = filled["cost"]
+        papers = {f"paper_{key}": costs[key] for key in ("flops", "params")}
+        filled["cost"] = {**costs, **{k: v for k, v in papers.items() if k not in costs}}
     filled["run_id"] = run_id_of(_config(config), filled["config_id"])
     # Through JSON, as records are: NaN is null, a severity a text.
     return record_of(msgspec.json.decode(msgspec.json.encode(filled)))

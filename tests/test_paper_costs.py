@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_records import finished
 
 from bench.errors import UserError
 from bench.records.costs import NOTE, counted
@@ -59,9 +60,8 @@ def test_a_search_minimises_them() -> None:
     assert costs == ("paper_flops", "paper_params")
     objectives = objectives_for("classification", costs)
     val = {objective.key: 0.5 for objective in objectives if not objective.is_cost}
-    record = {"metrics": {"val": val}, "cost": dict.fromkeys(("flops", "params"), 1) | {
-        "paper_flops": 2, "paper_params": 3}}  # fmt: skip
-    found = values_of(record, objectives)
+    cost = {"flops": 1, "params": 1, "paper_flops": 2, "paper_params": 3}
+    found = values_of(finished({"metrics": {"val": val}, "cost": cost}), objectives)
     assert found is not None
     assert found[-2:] == (2, 3)
 

@@ -28,7 +28,15 @@ def converted(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     except (AttributeError, KeyError, TypeError) as error:
         raise RecordError(f"record.json is not of format {FORMAT}: {error!r}") from None
     made = {**values, "format": FORMAT + 1, "files": files}
+    if "cost" in values:
+        made["cost"] = _cost(values["cost"])
     return {**made, "history": history} if "history" in values else made
+
+
+def _cost(cost: dict[str, Any]) -> dict[str, Any]:
+    """Costs were counted as the paper does, on the network before it was fused."""
+    papers = {"paper_flops": cost.get("flops"), "paper_params": cost.get("params")}
+    return {**papers, **cost}
 
 
 def _digest(folder: Path, name: str, size: int) -> str:

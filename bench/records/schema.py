@@ -151,17 +151,17 @@ class Cost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Cost of the prediction for one image.
 
     Attributes:
-        flops: fused multiply-adds of the deployed network.
-        params: parameters of the deployed network.
+        flops: fused multiply-adds of the deployed network; before format 3 the paper's count.
+        params: parameters of the deployed network; before format 3 the paper's count.
         flops_by_part: FLOPs by module path.
-        paper_flops, paper_params: as the paper counts; null in records before format 3.
+        paper_flops, paper_params: as the paper counts: N slices of the stem, BatchNorm apart.
     """
 
     flops: Positive
     params: Positive
     flops_by_part: dict[str, Count]
-    paper_flops: Positive | None = None
-    paper_params: Positive | None = None
+    paper_flops: Positive
+    paper_params: Positive
 
 
 class Timings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

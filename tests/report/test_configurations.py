@@ -83,7 +83,13 @@ def test_costs_that_differ_between_seeds_are_averaged() -> None:
     records = []
     for seed, parts in ((0, {"stem": 100}), (1, {"stem": 100, "late": 50})):
         record, _ = finished_run(run_config("pneumonia", "sae", {}, seed), "classification", 1.0)
-        cost = Cost(flops=sum(parts.values()), params=10, flops_by_part=parts)
+        cost = Cost(
+            flops=sum(parts.values()),
+            params=10,
+            paper_flops=99,
+            paper_params=99,
+            flops_by_part=parts,
+        )
         records.append(replace(record, cost=cost))
     (row,) = configurations(study_of(records), "pneumonia")
     assert row["flops"] == 125

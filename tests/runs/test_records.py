@@ -158,6 +158,7 @@ def as_format_2(folder: Path) -> None:
     path = folder / "record.json"
     values = json.loads(path.read_bytes())
     del values["digest"], values["code"], values["cost"]["paper_flops"]
+    del values["cost"]["paper_params"]
     values["format"] = 2
     values["files"] = {name: (folder / name).stat().st_size for name in values["files"]}
     values["history"] = [
