@@ -117,7 +117,7 @@ def values_of(
         objectives: of the search.
         measured: the run's times, by key, where objectives are measured.
     """
-    costs = {key: getattr(record.cost, key) for key in COSTS}
+    costs = {key: getattr(record.cost, key) for key in (*COSTS, *PAPER_COSTS)}
     known = {**record.metrics.val, **costs, **(measured or {})}
     values = [known.get(objective.key) for objective in objectives]
     finite = [float(value) for value in values if value is not None and math.isfinite(value)]

@@ -25,7 +25,7 @@ _TABLES = DroppedIn(
     package=__name__,
     function="tables",
     kind="table",
-    others=frozenset({"__main__", "answers", "printed"}),
+    others=frozenset({"__main__", "answers", "narrow", "printed"}),
 )
 
 
