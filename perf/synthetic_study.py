@@ -38,10 +38,17 @@ METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def write_study(root: Path, n_runs: int) -> None:
     """So many configurations of one dataset, with one run each: the most points a plot can have."""
-    store, rng = Store(root), np.random.default_rng(0)
-    files: dict[FileName, bytes] = {PREDICTIONS: _predictions(rng), WEIGHTS: b""}
+    store = Store(root)
+    for record, files in runs_of(n_runs):
+        store.save(record, files)
+
+
+def runs_of(n_runs: int) -> Iterator[tuple[FinishedRun, dict[FileName, bytes]]]:
+    """The records, each with its files."""
+    rng = np.random.default_rng(0)
+    files: dict[FileName, bytes] = {PREDICTIONS: _predictions(rng), WEIGHTS: bytes(64)}
     for config in itertools.islice(_configs(), n_runs):
-        store.save(_record(config, rng), files)
+        yield _record(config, rng), files
 
 
 def _configs() -> Iterator[RunConfig]:

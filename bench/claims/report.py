@@ -13,6 +13,7 @@ import pandas as pd
 from bench.claims.claim import Judged
 from bench.claims.verdict import Part
 from bench.formatting.rendering import grid
+from bench.formatting.safe_csv import to_csv
 
 LEGEND = (
     "A verdict is about these records, not about the paper's: read the scale of the study with it. "
@@ -79,7 +80,7 @@ def csv(judged: Sequence[Judged]) -> str:
         parts: list[dict[str, Any]] = [asdict(part) for part in one.finding.parts] or [{}]
         rows += [claim | part | ends for part in parts]
     columns = [*claim, *Part.__dataclass_fields__, *ends]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False)
+    return to_csv(pd.DataFrame(rows, columns=columns))
 
 
 def to_json(judged: Sequence[Judged]) -> str:

@@ -65,12 +65,23 @@ def finished_runs(results: Path, select: str = "nll", costs: str | None = None) 
 
     frames = load_frames(results, checked(select)) if results.is_dir() else None
     if frames is None or frames.runs.empty:
-        raise no_finished_runs(results)
+        raise no_finished_runs(results, 0 if frames is None else len(frames.failures))
     return replace(frames, runs=counted(frames.runs, costs))
 
 
-def no_finished_runs(results: Path) -> UserError:
-    """The error of such a folder."""
+def no_finished_runs(results: Path, failed: int = 0) -> UserError:
+    """The error of such a folder.
+
+    Args:
+        results: the folder.
+        failed: how many runs of it failed.
+    """
+    if failed:
+        reasons = command.line("records failures", results=results)
+        return UserError(
+            f"no finished runs in {results}: {failed} failed; `{reasons}` lists the reasons, and "
+            f"`{command.line('report', results=results)}` shows them"
+        )
     return UserError(
         f"no finished runs in {results}; run `{command.line('compare', results=results)}` first"
     )

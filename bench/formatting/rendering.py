@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from bench.formatting.safe_csv import to_csv
 from bench.formatting.table import Table
 
 # What LaTeX would read as a command, and characters that its default fonts lack.
@@ -25,7 +26,7 @@ _SCRIPT_LETTERS = 105
 
 def csv(table: Table) -> str:
     """The numbers, unrounded; a missing one is empty."""
-    return table.numbers.to_csv(index=False)
+    return to_csv(table.numbers)
 
 
 def markdown(table: Table) -> str:

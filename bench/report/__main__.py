@@ -46,7 +46,7 @@ def _write(results: Path, select: str, costs: str, out: Path) -> None:
     if out.is_dir():
         raise UserError(f"--out {out}: is a folder; it must be the file to write")
     study = read_study(results, checked(select)) if results.is_dir() else None
-    if study is None or study.frames.runs.empty:
+    if study is None or not study.records:
         raise record_options.no_finished_runs(results)
     frames = replace(study.frames, runs=counted(study.frames.runs, costs))
     shown = content(replace(study, frames=frames))

@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.metrics.predictive import FloatArray
 from bench.records.frames import load_frames
-from bench.records.search_progress import COLUMNS, path_of
-from bench.records.store import Reader, search_folder, write_file
+from bench.records.search_progress import COLUMNS, write_progress
+from bench.records.store import Reader, search_folder
 from bench.search.history import JOURNAL
 from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
 from bench.search.verification import agree
@@ -39,7 +39,7 @@ def save_progress(results: Path) -> None:
     Raises:
         StorageError: the results folder cannot be written.
     """
-    write_file(path_of(results), progress(results).to_csv(index=False).encode())
+    write_progress(results, progress(results))
 
 
 def progress(results: Path) -> pd.DataFrame:

@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _write(results: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
+    from bench.formatting.safe_csv import to_csv
     from bench.records.store import storage_errors, write_file
     from bench.statistics.ranks import blocks, rank_test
     from bench.statistics.study import summary, tables
@@ -52,7 +53,7 @@ def _write(results: Path) -> None:
     written = {}
     for name, table in tables(frames):
         path = folder / f"{name}.csv"
-        write_file(path, table.to_csv(index=False).encode())
+        write_file(path, to_csv(table).encode())
         LOG.info("%s", path)
         written[name] = table
     text = summary(written["intervals"], rank_test(blocks(frames)))

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench.formatting import cells
 from bench.formatting.rendering import grid
+from bench.formatting.safe_csv import to_csv
 from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of
 from bench.records.frames import Frames
@@ -163,5 +164,5 @@ def write_summary(results: Path, runs: pd.DataFrame, text: str) -> None:
     Raises:
         StorageError: the results folder can not be written; the old files stay whole.
     """
-    write_file(results / "summary.csv", runs.to_csv(index=False).encode())
+    write_file(results / "summary.csv", to_csv(runs).encode())
     write_file(results / "summary.md", text.encode())

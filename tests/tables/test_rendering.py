@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.formatting.rendering import FORMATS, csv, escaped, latex, markdown
+from bench.formatting.safe_csv import to_csv
 from bench.formatting.table import Table
 
 SPECIAL = r"50% of $5 & #1_a {x} ~ ^ \ < > |"
@@ -114,3 +115,10 @@ def test_a_cell_that_is_no_text_is_refused() -> None:
 
 def test_the_formats() -> None:
     assert list(FORMATS) == ["csv", "md", "tex"]
+
+
+def test_no_cell_of_a_csv_is_a_formula() -> None:
+    frame = pd.DataFrame({"label": ["=1+1", "+x", "-x", "@x", "a=b", None], "value": [-1.5] * 6})
+    lines = to_csv(frame).splitlines()
+    assert lines == ["label,value", "'=1+1,-1.5", "'+x,-1.5", "'-x,-1.5", "'@x,-1.5", "a=b,-1.5",
+                     ",-1.5"]  # fmt: skip
