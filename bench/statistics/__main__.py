@@ -44,6 +44,7 @@ def _write(results: Path) -> None:
     from bench.formatting.safe_csv import to_csv
     from bench.records.store import storage_errors, write_file
     from bench.statistics.ranks import blocks, rank_test
+    from bench.statistics.selection import warnings_of
     from bench.statistics.study import summary, tables
 
     frames = record_options.finished_runs(results)
@@ -56,7 +57,8 @@ def _write(results: Path) -> None:
         write_file(path, to_csv(table).encode())
         LOG.info("%s", path)
         written[name] = table
-    text = summary(written["intervals"], rank_test(blocks(frames)))
+    warned = warnings_of(frames)
+    text = summary(written["intervals"], rank_test(blocks(frames)), warned)
     write_file(folder / "summary.md", text.encode())
     sys.stdout.write(text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -70,12 +70,13 @@ def _attainment(frames: Frames) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def summary(measured: pd.DataFrame, ranked: RankTest) -> str:
+def summary(measured: pd.DataFrame, ranked: RankTest, warned: Mapping[str, str]) -> str:
     """A page of text: performance and NLL of each category on test, and the ranks.
 
     Args:
         measured: as `intervals`.
         ranked: as `rank_test`.
+        warned: by dataset, what is to be said of how it selects.
     """
     parts = []
     for dataset, rows in measured[measured["split"] == "test"].groupby("dataset", sort=True):
@@ -83,14 +84,19 @@ def summary(measured: pd.DataFrame, ranked: RankTest) -> str:
         lines = []
         for (category, label), of_one in rows.groupby(["category", "label"], sort=False):
             by_key = of_one.set_index("metric")
-            cells = {key: _cell(*by_key.loc[key, ["estimate", "low", "high"]]) for key in keys}
             seeds, expected = by_key["n_seeds"].iloc[0], by_key["expected_seeds"].iloc[0]
+            only = " images only" if seeds == 1 else ""
+            cells = {
+                key: _cell(*by_key.loc[key, ["estimate", "low", "high"]]) + only for key in keys
+            }
             lines.append(
                 {"category": category, "configuration": label, "seeds": f"{seeds} of {expected}"}
                 | cells
             )
         table = pd.DataFrame(lines).to_markdown(index=False, disable_numparse=True)
         parts.append(f"## {dataset}: test, 95% intervals over seeds and examples\n\n{table}")
+        if str(dataset) in warned:
+            parts.append(warned[str(dataset)])
     return "\n\n".join([*parts, _ranks(ranked)]) + "\n"
 
 

@@ -52,6 +52,7 @@ def test_every_table_is_written_and_the_page_printed(
     assert "## digits: test, 95% intervals" in page
     assert "| MIMO" in page
     assert "1 of 2" in page  # seeds
+    assert "] images only" in page
     assert "are too few to tell 3 categories apart" in page
     written = pd.read_csv(folder / "intervals.csv")
     datasets = ("digits", "retina")
