@@ -83,7 +83,7 @@ def _quality(facts: Facts) -> Iterator[str]:
     task = facts["dataset"]["task"]
     yield "## Quality"
     yield ""
-    yield "Of this one network. Brackets: 95% intervals over test images (bootstrap); they say"
+    yield "Of this one network. Brackets: 95% intervals over test images; they say"
     yield "nothing of how another seed would do. Test images were not used for any choice."
     yield ""
     yield from _table(facts, "test", (*_HEADLINE[task], *_CALIBRATION[task]), "clean test images")
