@@ -299,3 +299,36 @@ def test_all_mass_on_the_last_exit_is_mimo(task: str, depth_weights: str) -> Non
     done = step(method, x_BQHW, y_B)
     expected = literal_nll_sums(task, done, y_B, depth=3)[:, -1].sum() / 8
     assert done.loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradients_of_the_two_terms_are_recorded_apart() -> None:
+    """Means over the steps since the last reading, against separate differentiation."""
+    problem = make_problem()
+    settings: dict[str, Any] = {"n_exits": 3, "depth_weights": "expected", "temperature_end": 1.0}
+    method = make_sae(problem, LOGITS, **settings, alpha_start=0.8, alpha_end=0.8)
+    without = make_sae(problem, LOGITS, **settings)
+    assert "exit_nll" not in method.diagnostics(0.0)
+    data_sum, nll_sum = torch.zeros(2, 3), np.zeros((2, 3))
+    for n_rows in (8, 4):
+        data = batch(problem, n_rows, seed=n_rows)
+        done = step(method, *data)
+        nll_sum += literal_nll_sums("classification", done, data[1], depth=3) / n_rows
+        torch.manual_seed(3)
+        (gradient_ND,) = torch.autograd.grad(without.loss(*data, 0.5), [without.depth_logits_ND])
+        data_sum += gradient_ND
+    assert method.depth_logits_ND.grad is None  # of losses alone there is no gradient yet
+    method.diagnostics(0.0)
+    for n_rows in (8, 4):
+        torch.manual_seed(3)
+        loss = method.loss(*batch(problem, n_rows, seed=n_rows), 0.5)
+        loss.backward()  # type: ignore[no-untyped-call]
+    logits_ND = torch.tensor(LOGITS, requires_grad=True)
+    kl_weight = 0.8 * (1 / 8 + 1 / 4) / 2
+    (kl_ND,) = torch.autograd.grad(kl_weight * kl_from_uniform(logits_ND, 1.0), [logits_ND])
+    found = method.diagnostics(0.0)
+    assert found["depth_data_gradient"] == pytest.approx((data_sum / 2).norm().item(), rel=1e-4)
+    assert found["depth_kl_gradient"] == pytest.approx(kl_ND.norm().item(), rel=1e-4)
+    np.testing.assert_allclose(found["exit_nll"], nll_sum / 2, rtol=1e-4)
+    theta_ND = special.softmax(-nll_sum / 2 / kl_weight, axis=1)
+    np.testing.assert_allclose(found["theta_optimum"], theta_ND, rtol=1e-3)
+    assert "exit_nll" not in method.diagnostics(0.0)
