@@ -12,6 +12,7 @@ from bench.errors import unknown
 COMMANDS = {
     "compare": ("bench.compare", "train, evaluate and cost methods, and print a table of them"),
     "search": ("bench.search.__main__", "search settings on validation, test what was found"),
+    "study": ("bench.study", "run a study that is defined in a file"),
     "figures": ("bench.figures.__main__", "draw the figures"),
     "report": ("bench.report.__main__", "write one HTML file of everything"),
     "tables": ("bench.tables.__main__", "write tables as CSV, Markdown and LaTeX"),

@@ -39,6 +39,7 @@ FLOORS = (
         "bench.inspection",
     },
     {"bench.search", "bench.records.__main__"},
+    {"bench.study"},
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -84,7 +85,11 @@ class RunConfig:
     @property
     def label(self) -> str:
         """Short text for tables: what is varied, in the paper's letters."""
-        return f"{label(self.settings)} {label(self.backbone_settings)}".strip()
+        # All runs of a comparison have the same epochs.
+        default = TrainingSettings().epochs
+        training = dataclasses.replace(self.training, epochs=default)
+        groups = (self.settings, self.backbone_settings, training)
+        return " ".join(text for text in map(label, groups) if text)
 
     @property
     def category(self) -> str:

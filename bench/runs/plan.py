@@ -22,6 +22,14 @@ Overrides = Mapping[tuple[str, str], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Range:
+    """All values between two, both included: ``learning_rate=1e-4..1e-2``."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What a user asked to compare, names checked by :func:`plan`.
 
@@ -136,10 +144,29 @@ def overrides(
     A bare key goes to every group that has it; a comma enumerates.
 
     Raises:
+        UserError: no such key (names the choices), a value that breaks its rule, or a range.
+    """
+    found = asked_values(assignments, methods, backbones)
+    for (owner, name), values in found.items():
+        if isinstance(values, Range):
+            raise UserError(
+                f"--set {owner}.{name}={values.low:g}..{values.high:g}: a range can only be "
+                f"searched (bench.search); name values, for example {name}="
+                f"{values.low:g},{values.high:g}"
+            )
+    return {key: values for key, values in found.items() if not isinstance(values, Range)}
+
+
+def asked_values(
+    assignments: Sequence[str], methods: Sequence[str], backbones: Iterable[str]
+) -> dict[tuple[str, str], tuple[Any, ...] | Range]:
+    """What `overrides` reads, and ranges ``low..high`` of numbers.
+
+    Raises:
         UserError: no such key (names the choices), or a value that breaks its rule.
     """
     groups = groups_of(methods, backbones)
-    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    found: dict[tuple[str, str], tuple[Any, ...] | Range] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not text:
@@ -155,9 +182,23 @@ def overrides(
                 f"--set {assignment}: unknown key {key!r}; choices: {', '.join(choices)}{near}"
             )
         for owner in owners:
+            if ".." in text:
+                found[owner, name] = _range(groups[owner], name, text)
+                continue
             values = (parse(groups[owner], name, word) for word in text.split(","))
             found[owner, name] = tuple(dict.fromkeys(values))
     return found
+
+
+def _range(kind: type[Settings], name: str, text: str) -> Range:
+    low_text, _, high_text = text.partition("..")
+    low, high = parse(kind, name, low_text), parse(kind, name, high_text)
+    where = f"--set {kind.owner()}.{name}={text}"
+    if not isinstance(low, int | float) or isinstance(low, bool):
+        raise UserError(f"{where}: only numbers have a range; name the values with commas")
+    if not low < high:
+        raise UserError(f"{where}: must be low..high with low < high")
+    return Range(low=low, high=high)
 
 
 def groups_of(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, type[Settings]]:

@@ -27,8 +27,9 @@ _EXAMPLES = """examples:
   python -m bench.search --datasets blood --costs flops,params,eager_latency_ms
   python -m bench.figures                                  draw the figures from results/
 
-A search sees validation alone, on one seed. Its Pareto set over all metrics and costs is trained
-again on the final seeds and only then tested. The same command goes on where it stopped.
+A search sees validation alone, on one seed. Its best trade-offs of performance, calibration and
+costs are trained once more on a second search seed; those that stay so are trained on the final
+seeds, and only then tested. The same command goes on where it stopped.
 """
 
 
@@ -40,9 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--set", action="append", default=[], metavar="KEY=VALUE[,VALUE]", dest="assignments",
-        help="fixes a setting, or names its choices, e.g. epochs=5, sae.n_exits=2,3",
+        help="fixes a setting, names its choices or its range, e.g. epochs=5, sae.n_exits=2,3, "
+        "learning_rate=1e-4..1e-2",
     )  # fmt: skip
     add("--trials", type=int, metavar="T", help="for each method and dataset (default: preset's)")
+    add(
+        "--budget-core-seconds", type=float, metavar="S",
+        help="for each method and dataset, of training and validation: no trial begins after it",
+    )  # fmt: skip
+    add(
+        "--finalists", type=int, default=24, metavar="F",
+        help="tested configurations of a method on a dataset, at most (default: 24)",
+    )  # fmt: skip
     add(
         "--sampler", default="botorch", help="botorch, tpe, nsgaii, random, grid (default: botorch)"
     )
@@ -110,6 +120,8 @@ def _main(options: argparse.Namespace) -> int:
             assignments=options.assignments,
         ),
         n_trials=preset.trials if options.trials is None else options.trials,
+        core_seconds=options.budget_core_seconds,
+        most_finalists=options.finalists,
         sampler=options.sampler,
         budget=options.budget,
         batch=options.batch,

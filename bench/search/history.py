@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 JOURNAL = "trials.journal"
 # The fact of a trial that has the costs which are no objectives of the search.
 OTHER_COSTS = "other_costs"
+# The fact of a trial that has its CPU seconds of training and validation.
+CORE_SECONDS = "core_seconds"
 
 
 class History:

@@ -1,4 +1,4 @@
-"""Running studies one after another, and the configurations that their Pareto sets stand for."""
+"""Running studies one after another, and the configurations of each that are tested."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Engine, prepare_process
 from bench.search.history import open_history
-from bench.search.selection import pareto_set
+from bench.search.selection import contenders, finalists
 from bench.search.studies import Search, Study
-from bench.search.trials import run_trials
+from bench.search.trials import result_of, run_trials, within_budget
 from bench.search.verification import follow
 
 _log = logging.getLogger(__name__)
+
+# Contenders for each place of a finalist.
+CONTENDERS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class Found:
     """What searches found.
 
     Attributes:
-        configs: the Pareto sets on every final seed.
+        configs: the finalists on every final seed.
         notes: a line for each trial that failed, and each search without a front.
     """
 
@@ -40,7 +43,7 @@ def run_studies(
     engine: Engine,
     search: Search,
 ) -> Found:
-    """Search, and return what is to be tested: every study's Pareto set on the final seeds.
+    """Search, and return what is to be tested: every study's finalists on the final seeds.
 
     Args:
         studies: what to search.
@@ -58,14 +61,37 @@ def run_studies(
     with Progress(total, unit="trial") as bar:
         for study in studies:
             trials = _run_study(study, context, engine, search.storage, bar)
-            front = pareto_set(trials, study.plan.objectives, search.bounds)
+            tested = _finalists(study, trials, context, engine, search)
             found.configs.extend(
                 study.plan.space.config(trial.params, seed=seed)
                 for seed in search.request.seeds
-                for trial in front
+                for trial in tested
             )
-            found.notes.extend(_notes(study, trials, front))
+            found.notes.extend(_notes(study, trials, tested))
     return found
+
+
+def _finalists(
+    study: Study, trials: Sequence[FrozenTrial], context: Context, engine: Engine, search: Search
+) -> list[FrozenTrial]:
+    """Train the contenders on the second search seed, and choose."""
+    plan, store = study.plan, context.store
+    most = search.most_finalists
+    fit = contenders(trials, plan.objectives, search.bounds, most=CONTENDERS * most)
+    futures = [
+        engine.submit(plan.space.config(trial.params, seed=search.second_seed)) for trial in fit
+    ]
+    agreed, second = [], []
+    for trial, future in zip(fit, futures, strict=True):
+        outcome = future.result()
+        record = store.load(outcome.run_id)
+        assert record is not None, "an outcome stands for a record"
+        values, _ = result_of(record, plan.objectives, store, outcome)
+        if values is not None:
+            agreed.append(trial)
+            second.append(values)
+    first = [trial.values for trial in agreed]
+    return [agreed[row] for row in finalists(first, second, plan.objectives, most=most)]
 
 
 def _run_study(
@@ -84,7 +110,7 @@ def _run_study(
             _log.warning("search %s: its trials are read again from the records", study.name)
             history.forget()
         run_trials(plan, history, engine, context.store, bar.update)
-        return history.trials()[: plan.n_trials]
+        return within_budget(plan, history)
 
 
 def _notes(

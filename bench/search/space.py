@@ -6,6 +6,7 @@ those of the preset. Ranges stand beside each field's default (``methods.core.sp
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from optuna.distributions import (
 from bench.data.table import DatasetRow
 from bench.errors import UserError
 from bench.runs.config import RunConfig
-from bench.runs.plan import groups_of, overrides, row_grid
+from bench.runs.plan import Range, asked_values, groups_of, row_grid
 from methods import load_method
 from methods.core.space import Settings, Space, field_types, spaces
 
@@ -40,6 +41,8 @@ class SearchSpace:
         dataset, method, backbone: names.
         distributions: what is varied, by "<group>.<field>".
         fixed: the other settings, by group and field, where they are not the defaults.
+        levels: the values of those whose distribution is over their numbers in order, 0, 1, ...:
+            of 1e-4, 1e-3, 1e-2 the middle one lies between the others.
     """
 
     dataset: str
@@ -47,6 +50,7 @@ class SearchSpace:
     backbone: str
     distributions: Mapping[str, BaseDistribution]
     fixed: Mapping[tuple[str, str], Any]
+    levels: Mapping[str, Sequence[int | float]] = dataclasses.field(default_factory=dict)
 
     def config(self, params: Params, *, seed: int) -> RunConfig:
         """The run of a point.
@@ -59,7 +63,7 @@ class SearchSpace:
         def settings(owner: str) -> Any:
             mine = {field: value for (group, field), value in self.fixed.items() if group == owner}
             found = {
-                name.partition(".")[2]: value
+                name.partition(".")[2]: self._value(name, value)
                 for name, value in params.items()
                 if name.partition(".")[0] == owner
             }
@@ -82,11 +86,18 @@ class SearchSpace:
             self.backbone: config.backbone_settings,
             "train": config.training,
         }
-        return {
+        found = {
             name: getattr(groups[owner], field)
             for name in self.distributions
             for owner, _, field in [name.partition(".")]
         }
+        return {
+            name: self.levels[name].index(value) if name in self.levels else value
+            for name, value in found.items()
+        }
+
+    def _value(self, name: str, param: int | float | str) -> int | float | str:
+        return self.levels[name][int(param)] if name in self.levels else param
 
     def all_points(self, most: int) -> list[dict[str, Any]]:
         """Every point, or none where there are more than ``most``."""
@@ -135,7 +146,8 @@ def search_space(
         method: its name.
         preset: gives what is not searched; "paper" searches the whole declared ranges.
         backbone: instead of the dataset's own.
-        assignments: as for ``--set``; one value fixes a field, several become its choices.
+        assignments: as for ``--set``; one value fixes a field, several become its choices (numbers
+            in their order), a range is searched, on a logarithmic scale where the field is.
         methods: all methods of the request, whose settings ``assignments`` may name.
 
     Raises:
@@ -143,28 +155,37 @@ def search_space(
     """
     backbone = backbone or row.backbone
     try:
-        asked = overrides(list(assignments), [*methods] or [method], [backbone])
+        asked = asked_values(list(assignments), [*methods] or [method], [backbone])
     except ValueError as error:
         raise UserError(str(error)) from error
     grids = row_grid(row, preset, [method], backbone)
     groups = groups_of([method], [backbone])
     found: dict[tuple[str, str], BaseDistribution] = {}
+    levels: dict[tuple[str, str], Sequence[int | float]] = {}
     # The backbone first: its depth bounds K.
     for owner in (backbone, method, "train"):
         for field, space in spaces(groups[owner]).items():
             key = (owner, field)
             if key in asked:
-                found[key] = CategoricalDistribution(asked[key])
+                wanted = asked[key]
+                if isinstance(wanted, Range):
+                    kind = field_types(groups[owner])[field]
+                    found[key] = _range(space, kind, wanted.low, wanted.high)
+                else:
+                    found[key] = _choices(key, wanted, levels)
                 continue
             if key == (backbone, "depth") and not load_method(method).explores_depth:
                 continue
             grid = grids.get(key, space.grids.get(preset, ()))
             if space.search is not None and len(grid) != 1:
-                depth = _deepest(found.get((backbone, "depth")), groups[backbone])
+                key_of_depth = (backbone, "depth")
+                depth = _deepest(
+                    found.get(key_of_depth), levels.get(key_of_depth), groups[backbone]
+                )
                 bounds = _bounds(space, () if preset == "paper" else grid, depth)
                 found[key] = _range(space, field_types(groups[owner])[field], *bounds)
             elif grid:
-                found[key] = CategoricalDistribution(grid)
+                found[key] = _choices(key, grid, levels)
     return SearchSpace(
         dataset=row.name,
         method=method,
@@ -179,7 +200,23 @@ def search_space(
             for key, distribution in found.items()
             if distribution.single()
         },
+        levels={".".join(key): values for key, values in levels.items()},
     )
+
+
+def _choices(
+    key: tuple[str, str],
+    values: Sequence[Any],
+    levels: dict[tuple[str, str], Sequence[int | float]],
+) -> BaseDistribution:
+    """A distribution over named values; several numbers are noted in ``levels``, in order."""
+    numbers = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+    if len(values) == 1 or not numbers:
+        return CategoricalDistribution(tuple(values))
+    levels[key] = sorted(values)
+    return IntDistribution(0, len(values) - 1)
 
 
 def _bounds(space: Space, grid: Sequence[Any], depth: int) -> tuple[float, float]:
@@ -198,8 +235,14 @@ def _range(space: Space, kind: type, low: float, high: float) -> BaseDistributio
     return FloatDistribution(low, high, log=space.log)
 
 
-def _deepest(distribution: BaseDistribution | None, backbone: type[Settings]) -> int:
+def _deepest(
+    distribution: BaseDistribution | None,
+    levels: Sequence[int | float] | None,
+    backbone: type[Settings],
+) -> int:
     """The largest D of a search."""
+    if levels is not None:
+        return int(levels[-1])
     if isinstance(distribution, CategoricalDistribution):
         return max(int(str(choice)) for choice in distribution.choices)
     if isinstance(distribution, IntDistribution):

@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 Budget = Literal["equal", "paper"]
 
+# Far from the seeds that anyone counts.
+SECOND_SEED = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
@@ -40,6 +43,8 @@ class Search:
     Attributes:
         request: datasets, methods, preset, backbone and settings; its seeds are the final ones.
         n_trials: for each method on each dataset.
+        core_seconds: for each method on each dataset; None: no limit.
+        most_finalists: configurations of a method on a dataset that are tested.
         sampler: of ``bench.search.samplers``.
         budget: "equal": all methods are searched with ``n_trials``; "paper": those that the paper
             enumerates take the preset's grid instead.
@@ -55,6 +60,8 @@ class Search:
 
     request: Request
     n_trials: int
+    core_seconds: float | None = None
+    most_finalists: int = 24
     sampler: str
     budget: Budget
     batch: int
@@ -69,6 +76,11 @@ class Search:
         return not set(self.costs).isdisjoint(AT_ONCE)
 
     @property
+    def second_seed(self) -> int:
+        """Contenders are trained on it too, and judged on validation."""
+        return self.seed + SECOND_SEED
+
+    @property
     def rows(self) -> list[DatasetRow]:
         """The datasets."""
         return [find(row) if isinstance(row, str) else row for row in self.request.datasets]
@@ -78,6 +90,15 @@ class Search:
             raise UserError(f"--trials {self.n_trials}: must be >= 1")
         if self.batch < 1:
             raise UserError(f"--batch {self.batch}: must be >= 1")
+        if self.core_seconds is not None and not self.core_seconds > 0:
+            raise UserError(f"--budget-core-seconds {self.core_seconds:g}: must be above 0")
+        if self.most_finalists < 1:
+            raise UserError(f"--finalists {self.most_finalists}: must be >= 1")
+        if self.second_seed in self.request.seeds:
+            raise UserError(
+                f"--seeds {self.second_seed}: is the second search seed, on which is chosen; "
+                "name others"
+            )
         if self.seed in self.request.seeds:
             raise UserError(
                 f"--search-seed {self.seed}: must not be one of --seeds "
@@ -156,6 +177,7 @@ def _study(search: Search, context: Context, row: DatasetRow, method: str) -> St
         sampler=sampler,
         batch=search.batch,
         n_trials=len(design) if sampler == ENUMERATE else search.n_trials,
+        core_seconds=None if sampler == ENUMERATE else search.core_seconds,
         seed=_seed(search, row, method),
         run_seed=search.seed,
         feasible=feasible,
@@ -181,6 +203,8 @@ def _facts(search: Search, dataset: Dataset, method: str, study_plan: Plan) -> d
         "bounds": [search.bounds.flops, search.bounds.params],
         "seed": search.seed,
     }
+    if space.levels:
+        facts["levels"] = dict(space.levels)
     if any(objective.is_measured for objective in objectives):
         # Times of two machines do not compare: on another one it is another search.
         facts["measured_on"] = processor()

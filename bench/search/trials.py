@@ -20,7 +20,7 @@ from bench.records.measurements import measured_values
 from bench.records.schema import FailedRun, Record
 from bench.records.store import Store
 from bench.runs.execute import Engine, Outcome
-from bench.search.history import OTHER_COSTS, History, trial
+from bench.search.history import CORE_SECONDS, OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
 from bench.search.proposals import propose
 from bench.search.space import Params, SearchSpace
@@ -41,6 +41,7 @@ class Plan:
         sampler: proposes the others (``bench.search.samplers``).
         batch: points that are proposed together.
         n_trials: in all.
+        core_seconds: of training and validation, after which nothing more is tried; None: no limit.
         seed: of the proposals.
         run_seed: of every run.
         feasible: whether a point may be trained.
@@ -52,6 +53,7 @@ class Plan:
     sampler: str
     batch: int
     n_trials: int
+    core_seconds: float | None = None
     seed: int
     run_seed: int
     feasible: Callable[[Params], bool]
@@ -78,6 +80,8 @@ def run_trials(
     for index, numbers in enumerate(batches):
         if index >= 2:
             _write(plan, history, store, batches[index - 2], tried[index - 2], running[index - 2])
+            if len(within_budget(plan, history)) < len(history.trials()):
+                break
         points = _points(plan, history, batches, tried)
         tried.append(points)
         running.append([])
@@ -88,8 +92,27 @@ def run_trials(
             future = engine.submit(plan.space.config(params, seed=plan.run_seed))
             future.add_done_callback(lambda _: done())
             running[-1].append(future)
-    for index in range(max(0, len(batches) - 2), len(batches)):
+    for index in range(max(0, len(tried) - 2), len(tried)):
         _write(plan, history, store, batches[index], tried[index], running[index])
+
+
+def within_budget(plan: Plan, history: History) -> list[FrozenTrial]:
+    """The first trials that are within both budgets.
+
+    What a trial took stands beside it and is written once: an interrupted search ends where an
+    undisturbed one of the same times does. The last trial counts if it began within the budget.
+    A failed one has no times, and counts as the mean of those before it.
+    """
+    trials = history.trials()[: plan.n_trials]
+    if plan.core_seconds is None:
+        return trials
+    spent = 0.0
+    for number, one in enumerate(trials):
+        if spent >= plan.core_seconds:
+            return trials[:number]
+        seconds = one.user_attrs.get(CORE_SECONDS)
+        spent += spent / max(number, 1) if seconds is None else seconds
+    return trials
 
 
 def _batches(plan: Plan) -> list[range]:
@@ -149,16 +172,18 @@ def _write(
         outcome = future.result()
         record = store.load(outcome.run_id)
         assert record is not None, "an outcome stands for a record"
-        values, facts = _result(record, plan.objectives, store, outcome)
+        values, facts = result_of(record, plan.objectives, store, outcome)
         history.append(params, plan.space.distributions, values=values, facts=facts)
 
 
-def _result(
+def result_of(
     record: Record, objectives: Sequence[Objective], store: Store, outcome: Outcome
 ) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
+    """The values of a run and what is kept beside them; None where one is not to be had."""
     facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}
     if isinstance(record, FailedRun):
         return None, {**facts, "failed": record.error.message}
+    facts[CORE_SECONDS] = record.timings.cpu_s
     others = set(COSTS) - {objective.key for objective in objectives}
     if others:
         facts[OTHER_COSTS] = {key: getattr(record.cost, key) for key in sorted(others)}

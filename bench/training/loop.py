@@ -38,7 +38,7 @@ class TrainingSettings(Settings):
 
     epochs: int = setting(20, at_least=1, smoke=(5,), paper=(100,))
     batch_size: int = setting(128, at_least=2)
-    learning_rate: float = setting(1e-3, above=0.0)
+    learning_rate: float = setting(1e-3, above=0.0, log=True)
     weight_decay: float = setting(1e-4, at_least=0.0)
     clip: float = setting(5.0, above=0.0)
     augment: str = setting("dataset", choices=("dataset", *get_args(Augmentation)))

@@ -15,6 +15,7 @@ import pytest
 from runs.tiny_runs import ROOT, folder_bytes, without_circumstances
 
 from bench.records.store import Store, search_folder
+from bench.search.history import CORE_SECONDS
 from perf.speed.memory import workers_below
 from search.test_search_runs import journal
 
@@ -55,10 +56,14 @@ def finished(results: Path) -> None:
     assert process.returncode == 0, err
 
 
+def _lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != CORE_SECONDS}
+
+
 def outcome(results: Path) -> dict[str, Any]:
     """All that a search leaves, without the circumstances of its runs."""
     found: dict[str, Any] = {
-        name: [(t.number, t.state, t.params, t.values, t.user_attrs) for t in trials]
+        name: [(t.number, t.state, t.params, t.values, _lasting(t.user_attrs)) for t in trials]
         for name, trials in journal(results).items()
     }
     for folder in (results, search_folder(results)):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from made_records import finished
 from optuna.distributions import FloatDistribution
@@ -11,7 +12,7 @@ from bench.errors import UserError
 from bench.records.schema import FinishedRun
 from bench.search.history import trial
 from bench.search.objectives import Bounds, Objective, for_model, objectives_for, values_of
-from bench.search.selection import pareto_set
+from bench.search.selection import contenders, finalists, thinned
 
 
 def record(**val: float | None) -> FinishedRun:
@@ -62,10 +63,10 @@ def ended(x: float, values: tuple[float, ...] | None) -> FrozenTrial:
 
 
 def chosen(trials: list[FrozenTrial], **bounds: float) -> list[float]:
-    return [one.params["x"] for one in pareto_set(trials, OBJECTIVES, Bounds(**bounds))]
+    return [one.params["x"] for one in contenders(trials, OBJECTIVES, Bounds(**bounds), most=99)]
 
 
-def test_the_pareto_set_by_hand() -> None:
+def test_the_contenders_by_hand() -> None:
     trials = [
         ended(0.1, (0.9, 10, 5)),
         ended(0.2, (0.8, 10, 5)),  # beaten by the first
@@ -79,6 +80,28 @@ def test_the_pareto_set_by_hand() -> None:
     assert chosen([*trials, ended(0.6, (0.99, 11, 6))], flops=10) == [0.1, 0.3]
     assert chosen([*trials, ended(0.6, (0.99, 8, 6))], params=5) == [0.1, 0.3, 0.5]
     assert chosen([ended(0.4, None)]) == []
+
+
+def test_finalists_by_hand() -> None:
+    # Half the differences of the accuracies are .01: boxes of .01.
+    first = [(0.90, 10.0, 5.0), (0.932, 10.0, 5.0), (0.94, 10.1, 5.0), (0.80, 1.0, 5.0)]
+    second = [(0.92, 10.0, 5.0), (0.952, 10.0, 5.0), (0.92, 10.1, 5.0), (0.82, 1.0, 5.0)]
+    # Means .91, .942, .93, .81: the first and third are beaten, a tenth of the cost stays.
+    assert finalists(first, second, OBJECTIVES, most=9) == [1, 3]
+    assert finalists(first, second, OBJECTIVES, most=1) in ([1], [3])
+    assert finalists([], [], OBJECTIVES, most=3) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_thinned_rows_are_few_and_no_row_is_far_better_than_all(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values_RO, most = rng.random((int(rng.integers(1, 40)), 3)), int(rng.integers(1, 8))
+    kept = thinned(values_RO, np.full(3, 0.1), len(values_RO))
+    assert kept == sorted(set(kept))
+    # Epsilon-dominance: every row is, within a box, matched or beaten by one that is kept.
+    for row in values_RO:
+        assert any((values_RO[index] <= row + 0.1).all() for index in kept)
+    assert 1 <= len(thinned(values_RO, np.full(3, 0.1), most)) <= most
 
 
 def test_bounds() -> None:

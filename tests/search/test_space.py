@@ -1,10 +1,13 @@
 """What a search varies: the declared ranges, cut to a preset's and to what the user asks for."""
 
+import re
+
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from bench.data.table import DATASETS
 from bench.errors import UserError
+from bench.runs.plan import overrides
 from bench.search.space import SearchSpace, search_space
 from methods import method_names
 from methods.sae import SAESettings
@@ -67,11 +70,44 @@ def test_a_presets_grid_bounds_the_search() -> None:
 
 
 def test_what_is_set_is_fixed_and_several_values_are_choices() -> None:
-    space = space_of("sae", "sae.n_inputs=2", "sae.depth_learning_rate=1,10", "epochs=3")
+    space = space_of("sae", "sae.n_inputs=2", "sae.depth_learning_rate=100,1,10", "epochs=3")
     assert space.fixed["sae", "n_inputs"] == 2
     assert space.fixed["train", "epochs"] == 3
-    assert space.distributions["sae.depth_learning_rate"] == CategoricalDistribution((1.0, 10.0))
+    # Numbers in their order: between 1 and 100 lies 10.
+    assert space.distributions["sae.depth_learning_rate"] == IntDistribution(0, 2)
+    config = space.config({"sae.depth_learning_rate": 1}, seed=0)
+    assert config.settings.as_dict()["depth_learning_rate"] == 10.0
+    assert space.params(config)["sae.depth_learning_rate"] == 1
+    words = space_of("sae", "sae.draw=logits,theta").distributions["sae.draw"]
+    assert words == CategoricalDistribution(("logits", "theta"))
     assert "sae.n_inputs" not in space.distributions
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_a_range_is_searched_for_every_method_alike(method: str) -> None:
+    rate = space_of(method, "learning_rate=1e-4..1e-2").distributions["train.learning_rate"]
+    assert rate == FloatDistribution(1e-4, 1e-2, log=True)
+    decay = space_of(method, "weight_decay=0..1e-3").distributions["train.weight_decay"]
+    assert decay == FloatDistribution(0.0, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("learning_rate=1e-2..1e-4", "must be low..high with low < high"),
+        ("learning_rate=0..1e-4", "learning_rate=0: must be > 0"),
+        ("sae.draw=logits..theta", "only numbers have a range"),
+        ("learning_rate=..", "must be a value of type float"),
+    ],
+)
+def test_a_bad_range_is_one_message(assignment: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        space_of("sae", assignment)
+
+
+def test_a_comparison_takes_no_range() -> None:
+    with pytest.raises(UserError, match=r"a range can only be searched.*name values"):
+        overrides(["learning_rate=1e-4..1e-2"], ["sae"], ["fc"])
 
 
 def test_the_heads_of_a_vit_share_out_every_width() -> None:

@@ -1,5 +1,6 @@
 """The order of a search's trials: a function of the search, wherever it was interrupted."""
 
+import dataclasses
 import random
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from bench.runs.execute import Outcome
 from bench.search import proposals
 from bench.search import trials as trials_module
 from bench.search.history import History, open_history
-from bench.search.trials import ENUMERATE
+from bench.search.trials import ENUMERATE, within_budget
 from search.closed_form import (
     OBJECTIVES,
     ClosedFormEngine,
@@ -177,3 +178,23 @@ def test_workers_have_a_batch_while_the_next_is_proposed(
     # (submitted, known, pending): the batch before is on its way and counts as pending. The design
     # of 10 makes batches of 4, 4 and 2.
     assert seen == [(10, 8, 2), (14, 10, 4), (18, 14, 4)]
+
+
+@pytest.mark.parametrize("stop_after", [None, 7, 12])
+def test_a_budget_of_core_seconds_ends_a_search_wherever_it_was_interrupted(
+    tmp_path: Path, stop_after: int | None
+) -> None:
+    endless = points(
+        searched(plan_of(40, sampler="tpe"), ClosedFormEngine(a_store(tmp_path / "e")))
+    )
+    one_trial = next(iter(a_store(tmp_path / "e").finished())).timings.cpu_s
+    plan = dataclasses.replace(plan_of(40, sampler="tpe"), core_seconds=10.5 * one_trial)
+    store, history = a_store(tmp_path / "b"), in_memory()
+    if stop_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            searched(plan, ClosedFormEngine(store, stop_after=stop_after), history)
+    searched(plan, ClosedFormEngine(store), history)
+    within = points(within_budget(plan, history))
+    # The eleventh began within it; those in progress meanwhile are trained, and count for nothing.
+    assert within == endless[:11]
+    assert len(history.trials()) < 40

@@ -1,0 +1,314 @@
+"""Run a committed study: a list of searches and comparisons. `python -m bench.study NAME`.
+
+A definition (`bench/studies/*.toml`, or a file of one's own) names parts; a part is one or several
+commands of `bench.search` or `bench.compare`, which `--plan` prints. Everything that is there
+already is skipped, so the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import command
+from bench.errors import UserError, unknown
+from bench.records.store import Reader, search_folder, write_file
+
+STUDIES = Path(__file__).with_name("studies")
+RECORDED = "study.json"
+
+_EXAMPLES = """examples:
+  python -m bench.study paper_cpu --plan                   the commands, and about how long
+  python -m bench.study paper_cpu --only pneumonia         the parts of that name
+  python -m bench.study paper_cpu --scale 0.1 --results results/small
+  python -m bench.study my_study.toml --workers 2
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPart:
+    """One part of a study.
+
+    Attributes:
+        name: "<problem>.<what>".
+        run: "search" or "compare".
+        datasets, methods: names.
+        seeds: of the final runs.
+        preset: gives ranges and grids.
+        set: as for ``--set``.
+        each: "compare" only: one command for each of these further ``--set`` (one factor changed).
+        epochs: of every run.
+        trials: of every method; "search" only.
+        core_seconds_of: the part whose core-seconds of trials are the budget of each method here.
+        enumerate: "search" only: the preset's grid is tried, and no point is proposed.
+        finalists: as for ``--finalists``.
+        folder: below the results folder, for records that no table should mix.
+        trial_seconds, run_seconds: measured core-seconds of a trial and of a final run with its
+            tests, for ``--plan``.
+    """
+
+    name: str
+    run: str
+    datasets: Sequence[str]
+    methods: Sequence[str]
+    seeds: Sequence[int]
+    preset: str = "paper"
+    set: Sequence[str] = ()
+    each: Sequence[str] = ("",)
+    epochs: int = 20
+    trials: int = 0
+    core_seconds_of: str = ""
+    enumerate: bool = False
+    finalists: int = 24
+    folder: str = ""
+    trial_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.run not in ("search", "compare"):
+            raise UserError(f"part {self.name}: run={self.run!r}: must be search or compare")
+
+    def scaled(self, factor: float) -> StudyPart:
+        """The same part with so many times the trials and epochs, rounded up."""
+        return dataclasses.replace(
+            self, trials=math.ceil(self.trials * factor), epochs=math.ceil(self.epochs * factor)
+        )
+
+
+def read_study(name: str) -> tuple[str, list[StudyPart]]:
+    """A definition's description and parts.
+
+    Args:
+        name: of a file in `STUDIES`, or a path.
+
+    Raises:
+        UserError: there is none, or it is not as `StudyPart` says.
+    """
+    path = Path(name) if name.endswith(".toml") else STUDIES / f"{name}.toml"
+    if not path.is_file():
+        raise unknown("study", name, [each.stem for each in sorted(STUDIES.glob("*.toml"))])
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        parts = [StudyPart(**part) for part in values.get("part", [])]
+    except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+        reason = str(error).replace("StudyPart.__init__() ", "")
+        raise UserError(f"{path}: {reason}") from None
+    names = [part.name for part in parts]
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"{path}: must have parts, each with a name of its own; it has {names}")
+    for part in parts:
+        if part.core_seconds_of and part.core_seconds_of not in names:
+            raise unknown("part", part.core_seconds_of, names)
+    return str(values.get("description", "")), parts
+
+
+def arguments(part: StudyPart, results: Path, core_seconds: float | None) -> Iterator[list[str]]:
+    """The command lines of a part, each the name of a command and its arguments."""
+    shared = [
+        part.run,
+        "--datasets", ",".join(part.datasets), "--methods", ",".join(part.methods),
+        "--preset", part.preset, "--seeds", ",".join(map(str, part.seeds)),
+        "--results", str(results / part.folder),
+    ]  # fmt: skip
+    for text in (f"epochs={part.epochs}", *part.set):
+        shared += ["--set", text]
+    if part.run == "compare":
+        for factor in part.each:
+            yield [*shared, *(["--set", factor] if factor else [])]
+        return
+    shared += ["--finalists", str(part.finalists)]
+    if part.enumerate:
+        shared += ["--budget", "paper"]
+    else:
+        shared += ["--trials", str(part.trials)]
+    if core_seconds is not None:
+        shared += ["--budget-core-seconds", f"{core_seconds:.6g}"]
+    yield shared
+
+
+def trial_core_seconds(part: StudyPart, results: Path) -> float:
+    """What the trials of a searched part took, by their records; contenders apart."""
+    records = Reader(search_folder(results / part.folder)).finished()
+    return sum(
+        record.timings.cpu_s
+        for record in records
+        if record.config.dataset in part.datasets
+        and record.config.method.name in part.methods
+        and record.config.seed == 0
+    )
+
+
+def estimate(part: StudyPart, parts: Sequence[StudyPart]) -> tuple[float, str]:
+    """Core-hours of a part with nothing run yet, and what they are of."""
+    n_methods = len(part.methods) * len(part.datasets)
+    if part.run == "compare":
+        from bench.runs.plan import Request, plan
+
+        ids = {
+            config.run_id
+            for factor in part.each
+            for config in plan(
+                Request(
+                    datasets=part.datasets,
+                    methods=part.methods,
+                    seeds=part.seeds,
+                    preset=part.preset,
+                    assignments=[
+                        f"epochs={part.epochs}", *part.set, *([factor] if factor else []),
+                    ],
+                )
+            )
+        }  # fmt: skip
+        return len(ids) * part.run_seconds / 3600, f"{len(ids)} runs"
+    runs = part.finalists * len(part.seeds)
+    # As many contenders as twice the finalists are trained on the second search seed.
+    again = 2 * part.finalists * part.trial_seconds
+    source = _named(parts, part.core_seconds_of) if part.core_seconds_of else part
+    trials = source.trials * source.trial_seconds
+    hours = n_methods * (trials + again + runs * part.run_seconds) / 3600
+    tried = "a grid of about" if part.enumerate else "at most"
+    return hours, f"{tried} {part.trials} trials, at most {runs} final runs a method"
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = ", ".join(path.stem for path in sorted(STUDIES.glob("*.toml")))
+    parser = command.parser("study", "Run a study that is defined in a file.", _EXAMPLES)
+    add = parser.add_argument
+    add("study", metavar="NAME", help=f"{names}, or a file that ends in .toml")
+    add("--plan", action="store_true", help="print the commands and an estimate; no run")
+    add("--only", metavar="A,B", help="parts whose names are these or begin with them")
+    add(
+        "--scale", type=float, default=1.0, metavar="F",
+        help="so many times the trials and the epochs; recorded, one for a folder (default: 1)",
+    )  # fmt: skip
+    add("--data", metavar="FOLDER", help="as for bench.compare")
+    add("--results", type=Path, metavar="FOLDER", help="(default: results/NAME)")
+    add("--workers", metavar="N", help="as for bench.compare")
+    add("--device", default="auto", help="as for bench.compare")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0: all is done; 1: some runs failed; 2: bad input; 128 and more: interrupted.
+    """
+    options = _parser().parse_args(argv)
+    return command.answer(lambda: _study(options), when_interrupted=command.RESUMES)
+
+
+def _study(options: argparse.Namespace) -> int:
+    if not options.scale > 0:
+        raise UserError(f"--scale {options.scale:g}: must be above 0")
+    description, parts = read_study(options.study)
+    parts = [part.scaled(options.scale) for part in parts]
+    chosen = _chosen(parts, options.only)
+    results = options.results or Path("results") / Path(options.study).stem
+    if options.plan:
+        _print_plan(chosen, parts, results, description)
+        return command.OK
+    _record(results, options.scale, parts, description)
+    code = command.OK
+    for part in chosen:
+        sys.stderr.write(f"part {part.name}\n")
+        for words in arguments(part, results, _core_seconds(part, parts, results)):
+            code = max(code, _run(words, options))
+            if code > command.SOME_FAILED:
+                return code
+    return code
+
+
+def _chosen(parts: Sequence[StudyPart], only: str | None) -> list[StudyPart]:
+    if only is None:
+        return list(parts)
+    for word in only.split(","):
+        if not any(_is_named(part, word) for part in parts):
+            raise unknown("part", word, [part.name for part in parts])
+    return [part for part in parts if any(_is_named(part, word) for word in only.split(","))]
+
+
+def _named(parts: Sequence[StudyPart], name: str) -> StudyPart:
+    return next(part for part in parts if part.name == name)
+
+
+def _is_named(part: StudyPart, word: str) -> bool:
+    return part.name == word or part.name.startswith(f"{word}.")
+
+
+def _core_seconds(part: StudyPart, parts: Sequence[StudyPart], results: Path) -> float | None:
+    """The budget of each method of a part; None: trials alone."""
+    if not part.core_seconds_of:
+        return None
+    other = _named(parts, part.core_seconds_of)
+    seconds = trial_core_seconds(other, results)
+    if not seconds:
+        raise UserError(f"part {part.name}: its budget is that of {other.name}; run that one first")
+    return seconds
+
+
+def _print_plan(
+    chosen: Sequence[StudyPart], parts: Sequence[StudyPart], results: Path, description: str
+) -> None:
+    lines, total = [description.strip()], 0.0
+    for part in chosen:
+        hours, what = estimate(part, parts)
+        total += hours
+        lines.append(f"\n{part.name}: {what}, about {hours:.1f} core-hours")
+        lines += [
+            f"  python -m bench.{shlex.join(words)}" for words in arguments(part, results, None)
+        ]
+        if part.core_seconds_of:
+            other = _named(parts, part.core_seconds_of)
+            spent = trial_core_seconds(other, results)
+            known = f"{spent:.0f}" if spent else f"what {other.name} will take"
+            lines.append(f"    with --budget-core-seconds {known}")
+    lines.append(
+        f"\nabout {total:.1f} core-hours in all, at most; what is there already is skipped"
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _record(results: Path, scale: float, parts: Sequence[StudyPart], description: str) -> None:
+    """Write what is run beside the records; a folder has one scale."""
+    path = results / RECORDED
+    if path.is_file():
+        before: dict[str, Any] = json.loads(path.read_bytes())
+        if before["scale"] != scale:
+            raise UserError(
+                f"--scale {scale:g}: {results} has a study of scale {before['scale']:g}; pass "
+                "that, or another --results FOLDER"
+            )
+    results.mkdir(parents=True, exist_ok=True)
+    found = {
+        "description": description,
+        "scale": scale,
+        "parts": [dataclasses.asdict(part) for part in parts],
+    }
+    write_file(path, (json.dumps(found, indent=1) + "\n").encode())
+
+
+def _run(words: Sequence[str], options: argparse.Namespace) -> int:
+    # Here: both import much that -h and --plan do without.
+    from bench import compare
+    from bench.search import __main__ as search
+
+    passed = ["--device", options.device]
+    for name in ("data", "workers"):
+        value = getattr(options, name)
+        passed += [f"--{name}", value] if value is not None else []
+    commands = {"compare": compare.main, "search": search.main}
+    return commands[words[0]]([*words[1:], *passed])
+
+
+if __name__ == "__main__":
+    command.run(main)
