@@ -11,7 +11,7 @@ from bench.records.costs import COSTS
 from bench.records.measurements import measured_values
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader
-from bench.search.history import OTHER_COSTS
+from bench.search.history import CORE_SECONDS, OTHER_COSTS
 from bench.search.objectives import Objective, values_of
 from bench.search.trials import Plan
 
@@ -37,7 +37,7 @@ def follow(plan: Plan, trials: Sequence[FrozenTrial], runs: Reader) -> bool:
 def _is_of_the_plan(one: FrozenTrial, plan: Plan) -> bool:
     try:
         config = plan.space.config(one.params, seed=plan.run_seed)
-    except (ValueError, KeyError, TypeError):  # no point of the space
+    except (ValueError, LookupError, TypeError):  # no point of the space
         return False
     designed = one.number >= len(plan.design) or dict(one.params) == plan.design[one.number]
     return designed and config.run_id == one.user_attrs.get("run_id")
@@ -69,6 +69,8 @@ def _values(
 def _facts(record: Record, objectives: Sequence[Objective]) -> dict[str, Any]:
     facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}
     others = sorted(set(COSTS) - {objective.key for objective in objectives})
+    if isinstance(record, FinishedRun):
+        facts[CORE_SECONDS] = record.timings.cpu_s
     if others and isinstance(record, FinishedRun):
         facts[OTHER_COSTS] = {key: getattr(record.cost, key) for key in others}
     return facts
