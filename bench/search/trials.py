@@ -77,9 +77,11 @@ def run_trials(
     batches = _batches(plan)
     tried: list[list[Params]] = []
     running: list[list[Future[Outcome]]] = []
+    n_written = 0
     for index, numbers in enumerate(batches):
         if index >= 2:
             _write(plan, history, store, batches[index - 2], tried[index - 2], running[index - 2])
+            n_written = index - 1
             if len(within_budget(plan, history)) < len(history.trials()):
                 break
         points = _points(plan, history, batches, tried)
@@ -92,7 +94,7 @@ def run_trials(
             future = engine.submit(plan.space.config(params, seed=plan.run_seed))
             future.add_done_callback(lambda _: done())
             running[-1].append(future)
-    for index in range(max(0, len(tried) - 2), len(tried)):
+    for index in range(n_written, len(tried)):
         _write(plan, history, store, batches[index], tried[index], running[index])
 
 
