@@ -28,7 +28,7 @@ def test_features_are_mixed_as_in_the_paper() -> None:
     weight, bias = layer.layer.weight, layer.layer.bias
     x = torch.randn(6, 4, 7, 7)
     l_0, l_1 = (
-        torch.nn.functional.conv2d(part, kernel, padding=1)  # type: ignore[arg-type]
+        torch.nn.functional.conv2d(part, kernel, padding=1)
         for part, kernel in zip(x.chunk(2, 1), weight.chunk(2, 1), strict=True)  # type: ignore[operator]
     )
     ratio_B = torch.rand(6)
