@@ -14,12 +14,16 @@ def number(value: float, digits: int = 3) -> str:
     return MISSING if math.isnan(value) else f"{value:z.{digits}f}"
 
 
+def between(low: float, high: float, digits: int = 3) -> str:
+    """``[low, high]``; nothing where there is no interval."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
 def interval(estimate: float, low: float, high: float, digits: int = 3) -> str:
     """``estimate [low, high]``; the estimate alone where there is no interval."""
-    text = number(estimate, digits)
-    if math.isnan(low) or math.isnan(high):
-        return text
-    return f"{text} [{number(low, digits)}, {number(high, digits)}]"
+    return f"{number(estimate, digits)} {between(low, high, digits)}".rstrip()
 
 
 def spread(mean: float, std: float, digits: int = 1) -> str:

@@ -128,7 +128,7 @@ def _values(task: str, metric: str, rows: pd.DataFrame) -> dict[str, Cell]:
         str(config_id): Cell(
             text=text,
             value=row["estimate"],
-            below=_range(row["low"], row["high"], digits),
+            below=cells.between(row["low"], row["high"], digits),
             best=text == best,
         )
         for text, (config_id, row) in zip(texts, rows.iterrows(), strict=True)
@@ -148,7 +148,7 @@ def _gaps(task: str, metric: str, rows: pd.DataFrame) -> dict[str, Cell]:
         found[str(config_id)] = Cell(
             text=_signed(gap, digits),
             value=gap,
-            below=_range(row["low"], row["high"], digits),
+            below=cells.between(row["low"], row["high"], digits),
             mark=word,
             hint=f"p = {row['p']:.2g}, after Holm's correction {p_holm:.2g}",
         )
@@ -158,12 +158,6 @@ def _gaps(task: str, metric: str, rows: pd.DataFrame) -> dict[str, Cell]:
 def _signed(value: float, digits: int) -> str:
     text = cells.number(value, digits)
     return f"+{text}" if value > 0 else text
-
-
-def _range(low: float, high: float, digits: int) -> str:
-    if math.isnan(low) or math.isnan(high):
-        return ""
-    return f"[{cells.number(low, digits)}, {cells.number(high, digits)}]"
 
 
 def _cost(costs: pd.Series[float], base: pd.Series[float] | None, name: str) -> Cell:

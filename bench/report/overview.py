@@ -39,7 +39,8 @@ def headline(study: Study) -> str:
     return (
         f"{_count(n_runs, 'run')} of {_count(n_configurations, 'configuration')} on "
         f"{_count(len(study.datasets), 'dataset')}; "
-        + (f"{failed} failed." if failed else "none failed.")
+        + (f"{failed} failed. " if failed else "none failed. ")
+        + f"Validation {study.frames.select.replace('_', ' ').upper()} chooses configurations."
     )
 
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from bench.formatting import cells
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
+from bench.statistics.improvement import improvements
 from bench.statistics.ranks import RankTest, blocks, rank_test
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
-    """Mean ranks, best first (None without any), and what the test says of them."""
+    """Mean ranks, best first (None without any), what their test tells, and P(improvement)."""
 
     table: Table | None
+    improvement: Table | None
     verdict: str
     enough: bool
 
@@ -27,7 +29,36 @@ def ranks(study: Study) -> Ranks:
         for category, rank in test.ranks.sort_values().items()
     )
     table = Table(caption="Mean rank of each category", heads=("Mean rank",), rows=rows)
-    return Ranks(table=table if rows else None, verdict=_verdict(test), enough=test.enough)
+    return Ranks(
+        table=table if rows else None,
+        improvement=_improvement(study),
+        verdict=_verdict(test),
+        enough=test.enough,
+    )
+
+
+def _improvement(study: Study) -> Table | None:
+    """The probability that a run of a category beats one of the standard NN."""
+    found = improvements(study.frames)
+    if found.empty:
+        return None
+    rows = tuple(
+        Row(
+            category=row["category"],
+            cells=(
+                Cell(
+                    text=cells.number(row["probability"], 2),
+                    value=row["probability"],
+                    below=cells.between(row["low"], row["high"], 2),
+                ),
+                Cell(text=str(row["n_datasets"]), value=row["n_datasets"]),
+                Cell(text=str(row["n_seeds"]), value=row["n_seeds"]),
+            ),
+        )
+        for row in found.sort_values("probability", ascending=False).to_dict("records")
+    )
+    heads = (f"P(better than {found['reference'].iloc[0]})", "Datasets", "Seeds")
+    return Table(caption="Probability of improvement", heads=heads, rows=rows)
 
 
 def _verdict(test: RankTest) -> str:

@@ -66,7 +66,7 @@ def ece_table(study: Study, dataset: str) -> Table | None:
                 Cell(
                     text=cells.number(row["ece"]),
                     value=row["ece"],
-                    below=_range(row["low"], row["high"]),
+                    below=cells.between(row["low"], row["high"]),
                 ),
                 Cell(text=cells.number(row["debiased"]), value=row["debiased"]),
                 Cell(text=cells.number(row["floor"]), value=row["floor"]),
@@ -77,7 +77,3 @@ def ece_table(study: Study, dataset: str) -> Table | None:
     ]
     heads = ("ECE", "Without bias", "Floor", "Floor, 95%")
     return Table(caption=f"ECE on the test split of {dataset}", heads=heads, rows=tuple(rows))
-
-
-def _range(low: float, high: float) -> str:
-    return f"[{cells.number(low)}, {cells.number(high)}]"

@@ -69,8 +69,8 @@ function costBlock(row) {
     { text: `${((100 * flops) / total).toFixed(1)}%`, value: flops },
   ]);
   return [
-    make("p", {}, `${amount(row.flops)} FLOPs (fused multiply-adds) for one image, `
-      + `${amount(row.params)} parameters`
+    make("p", {}, `${costOf(row, "flops")} FLOPs (fused multiply-adds) for one image, `
+      + `${costOf(row, "params")} parameters`
       + (row.seconds ? `; ${duration(row.seconds[0])} of training and ${duration(row.seconds[1])} of evaluation a run.` : ".")),
     make("div", { class: "plot", id: "configuration-cost", role: "img", "aria-label": "FLOPs by part; the table has the numbers" }),
     makeTable("FLOPs by part", ["Part", "FLOPs", "Share"], rows, { sortable: true }),
@@ -123,7 +123,7 @@ function fillConfiguration(row) {
   const facts = [
     choices.dataset,
     seedsOf(row),
-    row.chosen ? "lowest validation NLL of its category" : null,
+    row.chosen ? "chosen on validation for its category" : null,
     row.front ? "on the validation front" : null,
   ];
   const block = (heading, content) => make("section", {}, make("h2", {}, heading), content);
