@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.metrics.table import direction_of, metrics_for
 from bench.records.frames import Frames
+from bench.records.selection import metric_of
 from bench.statistics.competing import competing
 from bench.statistics.crossed import FEWEST_SEEDS, LEVEL
 from bench.statistics.measured import NOTHING, Measurements, columns, difference
@@ -64,7 +65,8 @@ def equal_cost(
 
     Args:
         frames: read from a results folder, whose predictions are read too.
-        select: the validation metric that chooses; None: the metric of the row itself.
+        select: the validation metric that chooses (the NLL where a task lacks it); None: the
+            metric of the row itself.
         metrics: which metrics; None: those of a search (`objectives`).
         costs: which of `COSTS` bound the budgets.
         ood: compute the columns of OOD too; they take most of the time, and are NaN otherwise.
@@ -107,13 +109,14 @@ def _of_dataset(
     found = reference(runs, costs)
     if found is None:
         return
-    table = with_costs(runs, [*dict.fromkeys([*keys, *([select] if select else [])])])
+    chooser = metric_of(task, select) if select else None
+    table = with_costs(runs, [*dict.fromkeys([*keys, *([chooser] if chooser else [])])])
     for cost in costs:
         for multiple in MULTIPLES:
             budget = multiple * found.costs[cost]
             within = table[table[f"{cost}_high"] <= budget * _SLACK]
             for key in keys:
-                chosen = chosen_within(within, task, select or key, cost)
+                chosen = chosen_within(within, task, chooser or key, cost)
                 marked = among_best(measurements, dataset, task, key, list(chosen["config_id"]))
                 for row in chosen.to_dict("records"):
                     config_id = str(row["config_id"])

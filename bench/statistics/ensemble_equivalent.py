@@ -18,7 +18,7 @@ import pandas as pd
 from bench.metrics.predictive import FloatArray
 from bench.metrics.table import TEMPERATURE_SUFFIX
 from bench.records.frames import Frames
-from bench.records.selection import SELECTION_METRIC
+from bench.records.selection import SELECTION_METRIC, metric_of
 from bench.statistics.budget import chosen_within, costs_of, with_costs
 from bench.statistics.influence import Split
 from bench.statistics.measured import Measured, Measurements, contrast
@@ -42,7 +42,7 @@ def ensemble_equivalents(
 
     Args:
         frames: read from a results folder, whose predictions are read too.
-        select: the validation metric that chooses.
+        select: the validation metric that chooses; the NLL where a task lacks it.
         split: "test" or "ood".
 
     Returns:
@@ -69,7 +69,8 @@ def _of_dataset(
     measurements: Measurements, dataset: str, runs: pd.DataFrame, select: str, split: Split
 ) -> Iterator[dict[str, Any]]:
     task, costs = str(runs["task"].iloc[0]), costs_of(runs)
-    table = with_costs(runs, list(dict.fromkeys([select, KEY])))
+    metric = metric_of(task, select)
+    table = with_costs(runs, list(dict.fromkeys([metric, KEY])))
     shapes = runs.groupby("config_id")[["width", "depth"]].first()
     of_each = {
         shape: _family(runs[runs["config_id"].isin(rows.index)], table.index)
@@ -77,7 +78,7 @@ def _of_dataset(
     }
     base = reference(runs, costs)
     default = of_each.get((base.width, base.depth), {}) if base else {}
-    for row in chosen_within(table, task, select, costs[0]).to_dict("records"):
+    for row in chosen_within(table, task, metric, costs[0]).to_dict("records"):
         config_id = str(row["config_id"])
         shape = tuple(shapes.loc[config_id])
         own = of_each.get(shape, {})
