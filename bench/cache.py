@@ -54,10 +54,11 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
         OSError: they cannot be written.
     """
     found = read(path)
-    if found is None:
-        found = make()
-        write(path, found)
-    return found
+    if found is not None:
+        return found
+    made = make()
+    write(path, made)
+    return made
 
 
 def read(path: Path) -> dict[str, npt.NDArray[Any]] | None:

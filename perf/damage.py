@@ -96,12 +96,12 @@ def _numbers(results: Path) -> dict[str, Any]:
 
 
 def _statistics(results: Path) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for record in Reader(results).finished():
         with contextlib.suppress(OSError):
             shutil.rmtree(results / ".cache")
-        of_metrics = of_run(results, record.run_id, "test")
-        found[record.run_id] = {key: values.tolist() for key, values in of_metrics.items()}
+        influence_G = of_run(results, record.run_id, "test", "nll")
+        found[record.run_id] = None if influence_G is None else influence_G.tolist()
     return found
 
 

@@ -17,10 +17,11 @@ from bench.metrics.table import keys_for
 from bench.records.frames import Frames, frames_of
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader
+from bench.statistics.influence import Split
 from bench.statistics.measured import Measurements, difference
 
 _HEADS = ("Dataset", "Method", "A", "B", "Split", "Metric", "A's mean", "B - A", "Seeds")
-_SPLITS = ("val", "test", "ood")
+_SPLITS: tuple[Split, ...] = ("val", "test", "ood")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -85,7 +86,8 @@ def shown(record: Record, folder: Path) -> Iterator[str]:
         yield record.error.traceback
         return
     data = record.dataset
-    yield f"data: {data.name}, {data.task}, {_pairs(data.sizes)}, fingerprint {data.fingerprint}"
+    sizes = _pairs(dict(data.sizes))
+    yield f"data: {data.name}, {data.task}, {sizes}, fingerprint {data.fingerprint}"
     yield f"cost: {record.cost.flops:,} FLOPs, {record.cost.params:,} parameters"
     for split, scores in _splits(record):
         yield f"{split}: {_scores(scores)}"
@@ -118,5 +120,5 @@ def _scores(scores: Scores) -> str:
     return _pairs({key: "undefined" if v is None else f"{v:.4g}" for key, v in scores.items()})
 
 
-def _pairs(values: Mapping[str, object]) -> str:
+def _pairs(values: Mapping[Any, object]) -> str:
     return " ".join(f"{key}={value}" for key, value in values.items())

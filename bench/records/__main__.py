@@ -73,7 +73,9 @@ def _work(options: argparse.Namespace) -> int:
     from bench.records.schema import RecordError
     from bench.records.store import Reader
 
-    results: Path = getattr(options, "folder", None) or getattr(options, "results", Path())
+    folder: Path | None = getattr(options, "folder", None)
+    named: Path = getattr(options, "results", Path())
+    results = folder or named
     if options.command == "merge":
         _print(merge.merged_lines(merge.merge(options.sources, options.into), options.into))
         return command.OK
