@@ -44,12 +44,12 @@ COUNTS: dict[str, Callable[[Node], int]] = {
 def counted(program: torch.export.ExportedProgram) -> int:
     """Multiply-adds of the network: normalising pixels, masks and mixing members are left out."""
     total = 0
-    for node in program.graph.nodes:  # type: ignore[no-untyped-call]
+    for node in program.graph.nodes:
         stack = list(node.meta.get("nn_module_stack", {}).values())
         inside = any(path.split(".")[-1] == "network" for path, _ in stack)
         if inside and not any("GivenDropout" in kind for _, kind in stack):
-            operation = str(node.target).removeprefix("aten.").split(".")[0]
-            total += COUNTS.get(operation, lambda _: 0)(node)
+            count = COUNTS.get(str(node.target).removeprefix("aten.").split(".")[0])
+            total += 0 if count is None else count(node)
     return total
 
 
