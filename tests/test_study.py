@@ -4,12 +4,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from runs.tiny_runs import FEW_CORRUPTIONS
 
 from bench import study
 from bench.errors import UserError
+from bench.records.compact import compact
+from bench.records.frames import load_frames
 from bench.records.store import Reader, search_folder
+from bench.records.verifying import damages
 from bench.runs import loaded
 from bench.shift import table as corruptions
 
@@ -51,6 +55,14 @@ def test_a_tiny_study_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(spent) in range(1, 21)
     assert len(spent) == 20 or sum(spent) >= budget
     assert json.loads((results / study.RECORDED).read_bytes())["scale"] == 1
+
+    # Compact records give the same tables, and are sound by themselves.
+    small = tmp_path / "small"
+    n_runs = len(Reader(results).run_ids()) + len(Reader(search_folder(results)).run_ids())
+    assert compact(results, small) == n_runs
+    assert compact(results, small) == 0
+    assert list(damages(small)) == []
+    pd.testing.assert_frame_equal(load_frames(small).runs, load_frames(results).runs)
 
     before = sorted(path for path in results.rglob("record.json"))
     assert study.main(call) == 0

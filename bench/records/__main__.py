@@ -52,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     merge.add_argument("sources", nargs="+", type=Path, metavar="SRC", help="results folders")
     merge.add_argument("--into", required=True, type=Path, metavar="RESULTS", help="the target")
+    compact = commands.add_parser(
+        "compact",
+        help="copy records without weights and corrupted predictions, to be committed",
+        description="Copy the runs of RESULTS that the target lacks, without weights, predictions "
+        "under corruption and most epochs; metrics, costs and configurations are kept.",
+    )
+    _add_folder(compact)
+    compact.add_argument("--into", required=True, type=Path, metavar="TARGET", help="the target")
     return parser
 
 
@@ -78,6 +86,11 @@ def _work(options: argparse.Namespace) -> int:
     results = folder or named
     if options.command == "merge":
         _print(merge.merged_lines(merge.merge(options.sources, options.into), options.into))
+        return command.OK
+    if options.command == "compact":
+        from bench.records.compact import compact
+
+        _print([f"{compact(results, options.into)} runs copied to {options.into}"])
         return command.OK
     if options.command == "diff":
         from bench.inspection.difference import differences, side
