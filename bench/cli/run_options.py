@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 from pathlib import Path
 
 from bench import command
@@ -121,8 +122,22 @@ def check_workers(n_workers: int | None, scheduler: str | None) -> None:
         raise UserError("--workers and --scheduler exclude each other: the scheduler has workers")
 
 
+LEAST_ADDRESS_SPACE = 4 * 2**30  # bytes: its libraries map 3.2 GB
+
+
 def begin_workers(options: argparse.Namespace) -> None:
-    """Have imported what runs need, in another process, while this one plans."""
+    """Have imported what runs need, in another process, while this one plans.
+
+    Raises:
+        UserError: the address space is limited to less than PyTorch takes when it is imported,
+            which then hangs or ends without a word.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
+        raise UserError(
+            f"ulimit -v {limit // 1024}: must be >= {LEAST_ADDRESS_SPACE // 1024}, which importing "
+            "PyTorch takes, or unlimited"
+        )
     if options.workers != 0 and options.scheduler is None:
         from bench.executors import fork_server  # not for -h
 

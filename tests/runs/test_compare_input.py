@@ -135,3 +135,10 @@ def test_a_cache_that_can_not_be_written_is_the_users_to_mend(
     code, _, err = cli()
     assert (code, trained) == (2, [])
     assert f"error: results folder {results}: File exists; make room or rights there" in err
+
+
+def test_too_little_address_space_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (2**30, 2**30))
+    code, _, err = cli()
+    assert code == 2
+    assert err.startswith("error: ulimit -v 1048576: must be >= 4194304, which importing PyTorch")
