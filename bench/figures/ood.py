@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -145,7 +146,7 @@ def _difference(axes: Axes, gaps: pd.DataFrame, own: style.CategoryStyle) -> Non
     _line(axes, mean, own, markersize=style.SMALL_MARKER, linewidth=1)
 
 
-def _line(axes: Axes, rows: pd.DataFrame, own: style.CategoryStyle, **sizes: float) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, own: style.CategoryStyle, **sizes: Any) -> None:
     ordered = rows.sort_values("severity")
     axes.plot(
         ordered["severity"], ordered["estimate"], color=own.color, linestyle=own.linestyle,

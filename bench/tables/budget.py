@@ -74,13 +74,12 @@ def _note(task: str, select: str) -> str:
 def _cells(rows: pd.DataFrame, task: str) -> pd.DataFrame:
     lines = []
     for (metric, category), some in rows.groupby(["metric", "category"], sort=False):
-        by_multiple = some.set_index("multiple")
+        by_multiple = {row["multiple"]: row for row in some.to_dict("records")}
         for split, head in (("test", "ID"), ("ood", "OOD")):
             line = {"Metric": label_of(task, str(metric)), "Split": head, "Method": str(category)}
             for multiple, name in _HEADS.items():
                 line[name] = cells.MISSING
-                if multiple in by_multiple.index:
-                    row = by_multiple.loc[multiple]
+                if row := by_multiple.get(multiple):
                     text = cells.interval(row[split], row[f"{split}_low"], row[f"{split}_high"])
                     marked = split == "test" and bool(row["among_best"])
                     line[name] = f"{text} *" if marked else text
@@ -108,8 +107,8 @@ def _match(frames: Frames) -> Iterator[Table]:
                 "Dataset": found["dataset"],
                 "Cost": found["cost"].map(COSTS),
                 "Metric": [
-                    f"{label_of(str(tasks[row.dataset]), str(row.metric))} within {row.margin:g}"
-                    for row in found.itertuples()
+                    f"{label_of(str(tasks[row['dataset']]), row['metric'])} within {row['margin']:g}"
+                    for row in found.to_dict("records")
                 ],
                 "Method": found["category"],
                 "Configuration": [label or "none shown to match" for label in found["label"]],

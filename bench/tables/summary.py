@@ -17,8 +17,9 @@ from bench.formatting.rendering import grid
 from bench.formatting.safe_csv import to_csv
 from bench.formatting.table import Table
 from bench.metrics.table import direction_of, label_of
+from bench.records.costs import COSTS
 from bench.records.frames import Frames
-from bench.records.pareto import COSTS, seed_means, selected
+from bench.records.pareto import seed_means, selected
 from bench.records.seeds import expected_seeds, seed_costs
 from bench.records.selection import SELECTION_METRIC, chosen_by_category, rule
 from bench.records.store import write_file
