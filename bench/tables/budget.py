@@ -107,8 +107,8 @@ def _match(frames: Frames) -> Iterator[Table]:
                 "Dataset": found["dataset"],
                 "Cost": found["cost"].map(COSTS),
                 "Metric": [
-                    f"{label_of(str(tasks[row['dataset']]), row['metric'])} within {row['margin']:g}"
-                    for row in found.to_dict("records")
+                    f"{label_of(str(tasks[one['dataset']]), one['metric'])} within {one['margin']}"
+                    for one in found.to_dict("records")
                 ],
                 "Method": found["category"],
                 "Configuration": [label or "none shown to match" for label in found["label"]],
