@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import filelock
 import optuna
@@ -188,7 +188,9 @@ def _storage(folder: Path, url: str | None) -> BaseStorage:
 def _journal(path: Path) -> BaseStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = JournalStorage(JournalFileBackend(str(path), lock_obj=_ProcessLock(path)))
+        storage = JournalStorage(
+            JournalFileBackend(str(path), lock_obj=cast(Any, _ProcessLock(path)))
+        )
     for study in optuna.get_all_study_summaries(storage):  # a damaged trial shows here
         optuna.load_study(study_name=study.study_name, storage=storage).get_trials()
     return storage
