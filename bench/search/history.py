@@ -189,7 +189,7 @@ def _journal(path: Path) -> BaseStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = JournalStorage(
-            JournalFileBackend(str(path), lock_obj=cast(Any, _ProcessLock(path)))
+            JournalFileBackend(str(path), lock_obj=cast("Any", _ProcessLock(path)))
         )
     for study in optuna.get_all_study_summaries(storage):  # a damaged trial shows here
         optuna.load_study(study_name=study.study_name, storage=storage).get_trials()
