@@ -131,5 +131,5 @@ def group_sums(
         )
         return np.asarray(counts_RB @ table.reshape(n_samples, n_groups), dtype=np.float64)
     starts = np.arange(n_samples + 1) * n_each
-    table = csr_array((values_BJ.ravel(), groups_BJ.ravel(), starts), shape=(n_samples, n_groups))
+    table = csr_array((values_BJ.ravel(), groups_BJ.ravel(), starts), shape=(n_samples, n_groups))  # type: ignore[assignment]
     return np.asarray(counts_RB @ table, dtype=np.float64)

@@ -111,7 +111,7 @@ def _within(study: Study, dataset: str) -> Table | None:
     for category, of_category in found.groupby("category", sort=True):
         by_multiple = {row["multiple"]: row for row in of_category.to_dict("records")}
         cells_of = [
-            _cell(by_multiple[multiple]) if multiple in by_multiple else _NOTHING
+            _cell(by_multiple[multiple]) if multiple in by_multiple else _NOTHING  # type: ignore[arg-type]
             for multiple in MULTIPLES
         ]
         rows.append(Row(category=str(category), cells=tuple(cells_of)))

@@ -70,4 +70,4 @@ def _make(
     kind: type[CorruptedSets], images: Path, key: str, cache: Path, which: tuple[str, int]
 ) -> None:
     """Write one set; it is not sent back."""
-    _read(kind, images, key, cache).get(*which)
+    _read(kind, images, key, cache).get(*which)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def predictive(
         task=likelihood.task,
         mixed_BC=likelihood.mix(outputs_BMC, weights_M).float().numpy(),
         members_BMC=likelihood.members(outputs_BMC).float().numpy(),
-        weights_M=kept_weights(weights_M),
+        weights_M=kept_weights(weights_M),  # type: ignore[arg-type]
         y_B=y_B,
     )
 
