@@ -10,7 +10,7 @@ from bench.records import measurements
 from bench.records.costs import COSTS
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Store, search_folder
-from bench.search.history import open_history
+from bench.search.history import CORE_SECONDS, open_history
 from bench.search.objectives import objectives_for
 
 # Values of accuracy, F1, NLL, ECE, CC-ECE, FLOPs, parameters.
@@ -51,6 +51,8 @@ def write_search(
                 measured = {"run_id": record.run_id, "machine": {"cpu": "Abacus"}, "network": {}}
                 measurements.save(store.root, {**measured, "timings": times})
             trial_facts: dict[str, object] = {"run_id": record.run_id}
+            if isinstance(record, FinishedRun):
+                trial_facts[CORE_SECONDS] = record.timings.cpu_s
             if isinstance(record, FinishedRun) and set(costs) != set(COSTS):
                 others = {key: getattr(record.cost, key) for key in COSTS if key not in costs}
                 trial_facts["other_costs"] = others

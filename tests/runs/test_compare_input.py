@@ -29,7 +29,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, mc_"),
+        (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, masks"),
         (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, pneumonia"),
         (["--preset", "big"], "unknown preset 'big'; choices: smoke, quick, paper"),
         (["--backbone", "cnn"], "unknown backbone 'cnn'; choices: fc"),
