@@ -100,7 +100,7 @@ def test_a_run_that_diverges_is_listed_and_the_others_are_done(
     assert record.config.training["learning_rate"] == 1e30
     assert record.error.type == "TrainingDiverged"
     assert re.fullmatch(r"the training loss became \S+ in epoch [01]", record.error.message)
-    assert f"failed {record.run_id} (W=8 D=2): TrainingDiverged: the training loss" in out
+    assert f"failed {record.run_id} ({record.label}): TrainingDiverged: the training loss" in out
     assert f"failed: {record.run_id}" in err
     # It is neither forgotten nor tried again.
     trained.clear()
