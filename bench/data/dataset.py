@@ -78,6 +78,7 @@ class Dataset:
         test: is looked at once per final run.
         target_range: regression: the constants that were scaled to [0, 1], to give back the units.
         shift_images: number of test images that are corrupted; None: all of them.
+        class_names: by label; empty where they are not known.
 
     Raises:
         ValueError: task, n_classes and labels disagree, image shapes differ between splits, or
@@ -93,6 +94,7 @@ class Dataset:
     test: Split
     target_range: tuple[float, float] | None = None
     shift_images: int | None = None
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_task(self.task, self.n_classes)

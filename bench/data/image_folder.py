@@ -1,12 +1,10 @@
 """One's own images as files: {train,val,test}/<class>/*.png or, for regression, a targets.csv.
 
 Classification: the class is the folder's name; class k is the k-th name of train in ascending
-order. Regression: `targets.csv` in each split's folder, header `file,target`, one row an image,
-files relative to the split's folder.
+order, that of the numbers where all names are numbers. Regression: `targets.csv` in each split's
+folder, see `bench.data.targets`.
 """
 
-import csv
-import math
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -15,53 +13,49 @@ import numpy.typing as npt
 from bench.data.dataset import SPLITS, Split
 from bench.data.file_tree import FileTree
 from bench.data.image_decoding import decode_images
+from bench.data.targets import NUMBER, TARGETS, read_targets
 from bench.errors import UserError
 
-TARGETS = "targets.csv"
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 def class_names(tree: FileTree) -> list[str]:
-    """Ascending names of the class folders of train.
+    """Names of the class folders of train by label.
 
     Raises:
         UserError: fewer than 2 of them, or files that are in none.
     """
-    names = sorted({_class_of(tree, name) for name in _images(tree, "train")})
+    names = {_class_of(tree, name) for name in images_of(tree, "train")}
     if len(names) < 2:
         raise UserError(
-            f"{tree.where}: train has only the class folder {names[0]}: there must be 2 or more"
+            f"{tree.where}: train has only the class folder {min(names)}: there must be 2 or more"
         )
+    if all(NUMBER.fullmatch(name) for name in names):
+        return sorted(names, key=lambda name: (float(name), name))
+    return sorted(names)
+
+
+def images_of(tree: FileTree, split: str) -> list[str]:
+    """Names of the image files of a split, ascending; nothing but the table may be beside them.
+
+    Raises:
+        UserError: there are none, or files of another kind.
+    """
+    names = [name for name in tree.below(split) if name != f"{split}/{TARGETS}"]
+    if not names:
+        raise UserError(
+            f"{tree.where}: there are no images in {split}: the layout must be "
+            "{train,val,test}/<class>/*.png (or .jpg, .tif, .bmp, .webp), or for regression "
+            f"{{train,val,test}}/{TARGETS} and images beside it"
+        )
+    for name in names:
+        if PurePosixPath(name).suffix.lower() not in SUFFIXES:
+            raise UserError(f"{tree.where}: {name} is none of {', '.join(SUFFIXES)}")
     return names
 
 
-def read_targets(tree: FileTree, split: str) -> dict[str, float]:
-    """Targets by file name, as they are in the split's targets.csv and in its order.
-
-    Raises:
-        UserError: the table is missing or malformed, or its rows and the image files disagree.
-    """
-    table = f"{split}/{TARGETS}"
-    rows = csv.DictReader(tree.text(table).splitlines())
-    if not {"file", "target"} <= set(rows.fieldnames or ()):
-        raise UserError(f"{tree.where}: {table} must have the header file,target")
-    images = set(_images(tree, split))
-    targets: dict[str, float] = {}
-    for row in rows:
-        name, where = f"{split}/{row['file']}", f"{tree.where}: {table} line {rows.line_num}"
-        if name not in images:
-            raise UserError(f"{where}: there is no image {name}")
-        if name in targets:
-            raise UserError(f"{where}: {row['file']} has a row already")
-        targets[name] = _number(row["target"], where)
-    missing = sorted(images - targets.keys())
-    if missing:
-        raise UserError(f"{tree.where}: {table} has no row of {missing[0]}")
-    return targets
-
-
 def read_image_folder(
-    tree: FileTree, *, target_range: tuple[float, float] | None
+    tree: FileTree, *, target_range: tuple[float, float] | None, resize: int | None = None
 ) -> dict[str, Split]:
     """Decode all splits; if every image of all three is grey, they get a single channel.
 
@@ -69,6 +63,7 @@ def read_image_folder(
         tree: the layout of the task, see above.
         target_range: regression: constants (low, high) that are scaled to [0, 1]; None:
             classification.
+        resize: height and width that all images are scaled to.
 
     Raises:
         UserError: the layout is another one, or images are unreadable or differ in size.
@@ -80,20 +75,27 @@ def read_image_folder(
         y = {split: np.array([*labels[split].values()], np.int64) for split in SPLITS}
     else:
         low, high = target_range
-        labels = {split: read_targets(tree, split) for split in SPLITS}
-        y = {
-            split: ((np.array([*labels[split].values()]) - low) / (high - low)).astype(np.float32)
-            for split in SPLITS
-        }
-    images = _decode_splits(tree, {split: [*labels[split]] for split in SPLITS})
-    return {split: Split(images_BHWQ=images[split], y_B=y[split]) for split in SPLITS}
+        labels = {split: read_targets(tree, split, images_of(tree, split)) for split in SPLITS}
+        with np.errstate(over="ignore"):  # a target too far from those of train: refused below
+            y = {
+                split: ((np.array([*of.values()]) - low) / (high - low)).astype(np.float32)
+                for split, of in labels.items()
+            }
+    images = _decode_splits(tree, {split: [*labels[split]] for split in SPLITS}, resize)
+    try:
+        return {split: Split(images_BHWQ=images[split], y_B=y[split]) for split in SPLITS}
+    except ValueError as error:
+        raise UserError(f"{tree.where}: {error}") from error
 
 
-def _decode_splits(tree: FileTree, names: dict[str, list[str]]) -> dict[str, npt.NDArray[np.uint8]]:
+def _decode_splits(
+    tree: FileTree, names: dict[str, list[str]], resize: int | None
+) -> dict[str, npt.NDArray[np.uint8]]:
     images: dict[str, npt.NDArray[np.uint8]] = {}
     size: tuple[int, int] | None = None
     for split in SPLITS:
-        images[split] = decode_images(tree, names[split], size=size)
+        hint = "; --resize H scales all images of a folder to H x H"
+        images[split] = decode_images(tree, names[split], size=size, resize=resize, hint=hint)
         size = images[split].shape[1], images[split].shape[2]
     grey = all((part[..., :1] == part).all() for part in images.values())
     return {split: part[..., :1].copy() if grey else part for split, part in images.items()}
@@ -104,7 +106,7 @@ def _class_labels(tree: FileTree) -> dict[str, dict[str, int]]:
     labels: dict[str, dict[str, int]] = {}
     for split in SPLITS:
         labels[split] = {}
-        for name in _images(tree, split):
+        for name in images_of(tree, split):
             found = _class_of(tree, name)
             if found not in classes:
                 raise UserError(
@@ -119,28 +121,3 @@ def _class_of(tree: FileTree, name: str) -> str:
     if len(parts) != 3:
         raise UserError(f"{tree.where}: {name} must be in {parts[0]}/<class>/ for classification")
     return parts[1]
-
-
-def _images(tree: FileTree, split: str) -> list[str]:
-    """Names of the image files of a split, ascending; nothing but the table may be beside them."""
-    names = [name for name in tree.below(split) if name != f"{split}/{TARGETS}"]
-    if not names:
-        raise UserError(
-            f"{tree.where}: there are no images in {split}: the layout must be "
-            "{train,val,test}/<class>/*.png (or .jpg), or for regression {train,val,test}/"
-            f"{TARGETS} and images beside it"
-        )
-    for name in names:
-        if PurePosixPath(name).suffix.lower() not in SUFFIXES:
-            raise UserError(f"{tree.where}: {name} is none of {', '.join(SUFFIXES)}")
-    return names
-
-
-def _number(text: str | None, where: str) -> float:
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise UserError(f"{where}: target {text!r} must be a finite number")
-    return number

@@ -52,7 +52,8 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Read some arrays of an npz file; pickles never.
 
     Raises:
-        UserError: the file is no intact npz, or lacks one of the arrays.
+        UserError: the file is no intact npz, lacks one of the arrays, has one twice, or one that
+            holds other bytes than its header announces.
     """
     if not path.is_file():
         raise UserError(f"{path} is not a file")
@@ -61,11 +62,11 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     arrays, reading = {}, "the archive"
     # Anything may go wrong in a foreign file (zip, zlib, header, memory): all of it is one error.
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = list(archive.files)
+        with zipfile.ZipFile(path) as archive:
+            found = [name.removesuffix(".npy") for name in archive.namelist()]
             for reading in keys:
                 if reading in found:
-                    arrays[reading] = np.asarray(archive[reading])
+                    arrays[reading] = _array(archive, reading, found.count(reading))
     except Exception as error:
         raise UserError(
             f"{path}: cannot read {reading} ({error}): the file must be an intact npz of plain "
@@ -75,6 +76,18 @@ def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}: found {', '.join(found) or 'nothing'}")
     return arrays
+
+
+def _array(archive: zipfile.ZipFile, name: str, times: int) -> npt.NDArray[Any]:
+    if times > 1:
+        raise ValueError(f"it is there {times} times")
+    with archive.open(f"{name}.npy") as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(  # type: ignore[no-untyped-call]
+            file, allow_pickle=False
+        )
+        if file.read(1):  # np.load would not look; at the end, the CRC-32 is checked too
+            raise ValueError(f"there are bytes beyond the {array.shape} that its header announces")
+    return array
 
 
 def _channels_last(images: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ of the same content for another task, are never taken for these.
 
 import hashlib
 import re
+import stat
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -14,31 +15,34 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from bench.data import image_folder
+from bench.data import image_folder, targets
 from bench.data.dataset import Dataset
-from bench.data.file_tree import FileTree, open_tree
-from bench.data.image_folder import class_names, read_image_folder, read_targets
+from bench.data.file_tree import open_tree
+from bench.data.image_folder import class_names, images_of, read_image_folder
 from bench.data.medmnist_npz import flat_labels, read_arrays, read_medmnist_npz
 from bench.data.row import DatasetRow, Loader
 from bench.data.split_cache import cached_splits
+from bench.data.targets import read_targets
 from bench.data.task import Task
 from bench.errors import UserError
 
 _LONGEST_STEM = 24
 _DIGEST_DIGITS = 10
+_RULE = "it must be a .npz file in MedMNIST's layout or a folder with train, val and test"
 
 
-def own_dataset(spec: str, *, task: Task) -> DatasetRow:
+def own_dataset(spec: str, *, task: Task, resize: int | None = None) -> DatasetRow:
     """Describe one's own data; it is hashed, but no image is decoded yet.
 
     Args:
         spec: path of a .npz file in the layout of `bench.data.medmnist_npz`, or of a folder in
             that of `bench.data.image_folder`.
         task: what is predicted.
+        resize: of a folder: height and width that all images are scaled to.
 
     Returns:
-        A row whose name has only a-z, 0-9 and "-"; n_classes and target_range are those of the
-        training split; the backbone is "fc".
+        A row whose name has only a-z, 0-9 and "-"; n_classes, class names and target_range are
+        those of the training split; the backbone is "fc".
 
     Raises:
         UserError: nothing is there, the layout is another one, class labels are not 0..C-1, or
@@ -46,22 +50,27 @@ def own_dataset(spec: str, *, task: Task) -> DatasetRow:
     """
     if task not in get_args(Task):
         raise UserError(f"{spec}: no task {task!r}; choices: {', '.join(get_args(Task))}")
-    path = Path(spec).expanduser().resolve()
-    if path.is_dir():
+    path, mode = _resolved(spec)
+    loader: Loader
+    names: tuple[str, ...] = ()
+    target_range = None
+    if stat.S_ISDIR(mode):
         with open_tree(path) as tree:
-            classes, target_range = _folder_labels(tree, task)
-        loader: Loader = load_own_folder
-    elif path.is_file() and path.suffix == ".npz":
+            if task == "classification":
+                names = tuple(class_names(tree))
+            else:
+                found = read_targets(tree, "train", images_of(tree, "train"))
+                target_range = _target_range(np.array([*found.values()]), path)
+        classes, loader = len(names), load_own_folder
+    elif stat.S_ISREG(mode) and path.suffix == ".npz":
+        if resize is not None:
+            raise UserError(f"--resize is for folders of images: {spec} is an npz file")
         classes, target_range = _npz_labels(path, task)
         loader = load_own_npz
     else:
-        state = "is neither a folder nor a .npz file" if path.exists() else "does not exist"
-        raise UserError(
-            f"own data {spec}: {path} {state}: it must be a .npz file in MedMNIST's layout or a "
-            "folder with train, val and test"
-        )
+        raise UserError(f"own data {spec}: {path} is neither a folder nor a .npz file: {_RULE}")
     return DatasetRow(
-        name=_name(path, task),
+        name=_name(path, task, resize),
         task=task,
         n_classes=classes,
         backbone="fc",
@@ -69,7 +78,21 @@ def own_dataset(spec: str, *, task: Task) -> DatasetRow:
         citation="own data",
         loader=loader,
         target_range=target_range,
+        class_names=names,
+        resize=resize,
     )
+
+
+def _resolved(spec: str) -> tuple[Path, int]:
+    """The path and its file mode."""
+    try:
+        path = Path(spec).expanduser().resolve()
+        return path, path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"own data {spec}: {path} does not exist: {_RULE}") from None
+    except (OSError, RuntimeError, ValueError) as error:  # no rights, a circle of links, NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"own data {spec}: cannot be read: {reason}") from error
 
 
 def load_own_npz(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
@@ -91,13 +114,16 @@ def load_own_folder(row: DatasetRow, _data: Path | None, cache: Path | None) -> 
     _require_unchanged(row)
     with open_tree(Path(row.source)) as tree:
         splits = cached_splits(
-            lambda: read_image_folder(tree, target_range=row.target_range),
+            lambda: read_image_folder(tree, target_range=row.target_range, resize=row.resize),
             cache=cache,
             name=row.name,
             source=[row.name],  # it has the digest of the content, just checked
-            code=[image_folder, sys.modules[__name__]],
+            code=[image_folder, targets, sys.modules[__name__]],
         )
-    return row.dataset(splits)
+    try:
+        return row.dataset(splits)
+    except ValueError as error:
+        raise UserError(f"{row.source}: {error}") from error
 
 
 def _npz_labels(path: Path, task: Task) -> tuple[int, tuple[float, float] | None]:
@@ -118,38 +144,38 @@ def _npz_labels(path: Path, task: Task) -> tuple[int, tuple[float, float] | None
     return len(found), None
 
 
-def _folder_labels(tree: FileTree, task: Task) -> tuple[int, tuple[float, float] | None]:
-    if task == "classification":
-        return len(class_names(tree)), None
-    return 0, _target_range(np.array([*read_targets(tree, "train").values()]), tree.where)
-
-
 def _target_range(targets_B: npt.NDArray[Any], path: Path) -> tuple[float, float]:
-    finite = targets_B.size > 0 and bool(np.isfinite(targets_B).all())
-    if not finite or targets_B.min() == targets_B.max():
+    low, high = (float(f(targets_B)) for f in (np.min, np.max)) if targets_B.size else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        scale = np.float64(high) - np.float64(low)
+    if not (np.isfinite(scale) and scale > 0):
         raise UserError(
             f"{path}: the training targets must be finite and not all the same: they are scaled "
             "by the least and the greatest one"
         )
-    return float(targets_B.min()), float(targets_B.max())
+    return low, high
 
 
-def _name(path: Path, task: Task) -> str:
+def _name(path: Path, task: Task, resize: int | None) -> str:
     if path.is_dir():
         with open_tree(path) as tree:
             content = tree.content_digest()
     else:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     stem = re.sub("[^a-z0-9]+", "-", path.stem.lower())[:_LONGEST_STEM].strip("-") or "own"
-    return f"{stem}-{hashlib.sha256(f'{task} {content}'.encode()).hexdigest()[:_DIGEST_DIGITS]}"
+    identity = f"{task} {content}" if resize is None else f"{task} {resize} {content}"
+    return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_DIGITS]}"
 
 
 def _require_unchanged(row: DatasetRow) -> None:
     path = Path(row.source)
     if not path.exists():
         raise UserError(f"{path} of dataset '{row.name}' is gone")
-    if _name(path, row.task) != row.name:
+    if _name(path, row.task, row.resize) != row.name:
         raise UserError(
             f"{path} has changed since the runs of dataset '{row.name}' were planned: start again"
         )

@@ -35,13 +35,16 @@ class DatasetRow:
         citation: licence and reference.
         loader: reads it.
         target_range: regression only: the constants that are scaled to [0, 1].
+        class_names: by label; empty where they are not known.
+        resize: height and width that all images of one's own folder are scaled to.
+        drop_duplicates: images of train and val that occur in test are removed.
         augment: default augmentation of the training images.
         smoke, quick: settings of these presets on this dataset, written as for ``--set`` with
             their group, where the preset's own would take hours.
         shift_images: number of test images that are corrupted; None: all of them.
 
     Raises:
-        ValueError: task, n_classes and target_range disagree.
+        ValueError: task, n_classes, class_names and target_range disagree.
     """
 
     name: str
@@ -52,6 +55,9 @@ class DatasetRow:
     citation: str
     loader: Loader
     target_range: tuple[float, float] | None = None
+    class_names: tuple[str, ...] = ()
+    resize: int | None = None
+    drop_duplicates: bool = False
     augment: Augmentation = "none"
     smoke: tuple[str, ...] = ()
     quick: tuple[str, ...] = ()
@@ -64,6 +70,9 @@ class DatasetRow:
                 f"target_range is {self.target_range} for {self.task}: regression takes "
                 "(low, high), classification none"
             )
+
+        if self.class_names and len(self.class_names) != self.n_classes:
+            raise ValueError(f"{len(self.class_names)} class names for {self.n_classes} classes")
 
     def preset_settings(self, preset: str) -> tuple[str, ...]:
         """What a preset sets on this dataset instead of its own grid."""
@@ -86,4 +95,5 @@ class DatasetRow:
             test=splits["test"],
             target_range=self.target_range,
             shift_images=self.shift_images,
+            class_names=self.class_names,
         )

@@ -13,7 +13,7 @@ from bench.data import dataset, file_tree, image_decoding, stratified
 from bench.data.dataset import SPLITS, Split
 from bench.errors import UserError
 
-_LIBRARIES = ("torchvision", "pillow", "scikit-learn")
+_LIBRARIES = ("pillow", "scikit-learn", "simplejpeg")
 
 _log = logging.getLogger(__name__)
 

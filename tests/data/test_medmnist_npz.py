@@ -1,3 +1,4 @@
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -140,5 +141,21 @@ def test_a_zip_member_that_is_no_array(tmp_path: Path) -> None:
     path = npz(tmp_path, val_images=None)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("val_images.npy", b"no array")
-    with pytest.raises(UserError, match=r"split 'val': images have shape \(\)"):
+    with pytest.raises(UserError, match=r"cannot read val_images .*magic string"):
+        read(path)
+
+
+def test_more_than_the_header_announces(tmp_path: Path) -> None:
+    path = npz(tmp_path, val_labels=None)
+    file = io.BytesIO()
+    np.save(file, np.array([0, 1], np.uint8))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("val_labels.npy", file.getvalue() + b"\x01")
+    with pytest.raises(
+        UserError, match=r"cannot read val_labels \(there are bytes beyond the \(2,"
+    ):
+        read(path)
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("val_labels.npy", file.getvalue())
+    with pytest.raises(UserError, match=r"cannot read val_labels \(it is there 2 times"):
         read(path)

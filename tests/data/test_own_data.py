@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import os
 import pickle
 import re
 from pathlib import Path
@@ -121,6 +122,7 @@ def test_names_follow_content_and_task_not_place(tmp_path: Path) -> None:
         ({"train_labels": np.array(["a"] * 4)}, "regression", "<U1: they must be integers or fl"),
         ({"train_labels": np.ones(4)}, "regression", "finite and not all the same"),
         ({"train_labels": np.array([1, np.nan, 2, 3])}, "regression", "not all the same"),
+        ({"train_labels": np.array([-1e308, 1e308, 0, 0])}, "regression", "must be finite"),
         ({"train_labels": None}, "classification", "lacks train_labels"),
     ],
 )  # fmt: skip
@@ -144,6 +146,72 @@ def test_npz_of_another_layout_is_refused_on_load(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- folder
+
+
+def test_numeric_names_are_in_numeric_order(tmp_path: Path) -> None:
+    files = {f"{split}/{name}/1.png": encoded(np.full((2, 3), level))
+             for split in GREY for level, name in enumerate(("10", "2", "1.5", "-1"))}  # fmt: skip
+    write(tmp_path, files)
+    dataset = load(own_dataset(str(tmp_path), task="classification"))
+    assert dataset.class_names == ("-1", "1.5", "2", "10")
+    assert dict(zip(levels(dataset, "val"), dataset.val.y_B.tolist(), strict=True)) == {
+        0: 3, 1: 2, 2: 1, 3: 0,
+    }  # fmt: skip
+
+
+def test_one_name_in_two_unicode_forms(tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    files = {f"{split}/{name}/1.png": encoded(np.full((2, 3), 7))
+             for split, name in (("train", composed), ("val", apart), ("test", apart))}  # fmt: skip
+    write(tmp_path, files | {"train/b/2.png": encoded(np.zeros((2, 3)))})
+    dataset = load(own_dataset(str(tmp_path), task="classification"))
+    assert dataset.class_names == ("b", composed)
+    assert dataset.val.y_B.tolist() == [1]
+    write(tmp_path, {f"val/{composed}/1.png": encoded(np.zeros((2, 3)))})
+    with pytest.raises(UserError, match=f"two files of the name val/{composed}/1.png"):
+        own_dataset(str(tmp_path), task="classification")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p.symlink_to("/nowhere/picture.png"), "cannot read train/a/9.png: No such file"),
+        (lambda p: p.symlink_to(p), "cannot read train/a/9.png: Too many levels"),
+        (lambda p: p.symlink_to(p.parent), "train/a/9.png is a link to a folder above it"),
+        (lambda p: p.symlink_to(p.parents[2]), "train/a/9.png is a link to a folder above it"),
+        (lambda p: p.symlink_to("/dev/zero"), "train/a/9.png is a pipe or a device"),
+        (os.mkfifo, "train/a/9.png is a pipe or a device"),
+        (lambda p: p.with_name("9\n.png").touch(), r"'train/a/9\\n.png' has a control character"),
+        (lambda p: p.with_name("9\udcff.png").touch(), r"'train/a/9\\udcff.png' has a control"),
+    ],
+)
+def test_files_that_are_none(tmp_path: Path, make: Any, message: str) -> None:
+    spec = class_folder(tmp_path / "own")
+    make(tmp_path / "own/train/a/9.png")
+    with pytest.raises(UserError, match=message) as caught:
+        own_dataset(spec, task="classification")
+    assert str(caught.value).startswith(spec)
+
+
+def test_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = class_folder(tmp_path / "own")
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "b":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr("bench.data.file_tree.os.scandir", scandir)
+    with pytest.raises(UserError, match=r"own: cannot read (train|val|test)/b: Permission denied"):
+        own_dataset(spec, task="classification")
+
+
+def test_links_that_lead_somewhere_are_followed(tmp_path: Path) -> None:
+    spec = class_folder(tmp_path / "own")
+    (tmp_path / "own/train/a").rename(tmp_path / "elsewhere")
+    (tmp_path / "own/train/a").symlink_to(tmp_path / "elsewhere")
+    assert levels(load(own_dataset(spec, task="classification")), "train") == [2, 1, 3]
 
 
 def test_class_folder(tmp_path: Path) -> None:
@@ -226,10 +294,10 @@ def test_content_that_changed_since_is_refused(tmp_path: Path, kind: str) -> Non
         ({"val/c/1.png": encoded(np.zeros((2, 3)))}, "val/c is no class of train: a, b"),
         ({"test/a/1.png": encoded(np.zeros((3, 2)))}, r"test/a/1.png is 3x2 .* must be 2x3"),
         ({"train/a/1.png": encoded(np.zeros((3, 2)))}, "must be 3x2 as train/a/1.png is"),
-        ({"train/a/1.png": b"no"}, "train/a/1.png cannot be used: .*Not a JPEG file"),
+        ({"train/a/1.png": b"no"}, "train/a/1.png cannot be used: it is none of"),
         ({"train/a/1.png": encoded(np.zeros((2, 3)))[:45]}, "train/a/1.png cannot be used"),
         ({"val/a/1.png": palette_png(transparency=1)}, "val/a/1.png cannot .* transparent"),
-        ({"val/a/1.bmp": b""}, "val/a/1.bmp is none of .png, .jpg, .jpeg"),
+        ({"val/a/1.gif": b""}, "val/a/1.gif is none of .png, .jpg, .jpeg"),
         ({"val/1.png": b""}, "val/1.png must be in val/<class>/"),
         ({"val/a/b/1.png": b""}, "val/a/b/1.png must be in val/<class>/"),
         (
@@ -238,7 +306,7 @@ def test_content_that_changed_since_is_refused(tmp_path: Path, kind: str) -> Non
         ),
         (
             {"val/a/1.png": encoded(np.full((2, 3), 7), mode="I;16")},
-            "1.png cannot .* its mode is I;16: .* 8 bits",
+            "1.png cannot .* 16 bits a channel: .* 8 bits",
         ),
     ],
 )
@@ -259,7 +327,20 @@ def test_class_folder_refused(tmp_path: Path, files: dict[str, bytes], message: 
         ("file,target\n", "has no row of val/a.png"),
         ("file,target\na.png,old\n", "line 2: target 'old' must be a finite number"),
         ("file,target\na.png,nan\n", "target 'nan' must be a finite"),
-        ("file,target\na.png\n", "target None must be a finite"),
+        ("file,target\na.png\n", "line 2 has 1 fields, the header has 2$"),
+        ("file,target\na.png,3,75\n", "line 2 has 3 fields, the header has 2: a decimal comma?"),
+        ("file;target\na.png;3,75\n", "header file,target, each once: it is 'file;target'"),
+        ("file,target,target\na.png,1,2\n", "each once: it is 'file,target,target'"),
+        ("file,target\na.png,1_000\n", "target '1_000' must be a finite number such as 3.75"),
+        ("file,target\na.png,\u0663\n", "must be a finite number"),
+        ("file,target\na.png,1e999\n", "must be a finite number"),
+        ("file,target\na.png,0x10\n", "must be a finite number"),
+        ("file,target\na.png,\n", "target '' must be a finite"),
+        (f"file,target\n{'a' * 140_000},1\n", "line 2: field larger than field limit"),
+        ('file,target\n"a.png,1\n', "line 2: unexpected end of data"),
+        ('file,target\n"a".png,1\n', "line 2: ',' expected after"),
+        ("file,target\na.png\x0b,1\n", "line 2: there is no image"),
+        ("file,target\na.png,1e300\n", "split|target inf: all targets must be finite"),
     ],
 )
 def test_target_folder_refused(tmp_path: Path, table: str, message: str) -> None:
@@ -298,6 +379,9 @@ def test_no_such_data(tmp_path: Path) -> None:
     (tmp_path / "own.csv").touch()
     with pytest.raises(UserError, match=r"is neither a folder nor a .npz file"):
         own_dataset(str(tmp_path / "own.csv"), task="classification")
+    for spec in ("~nobody-here/x", "a\0b", "x" * 5000, f"{tmp_path}/own.csv/below"):
+        with pytest.raises(UserError, match="own data "):
+            own_dataset(spec, task="classification")
     task: Any = "ranking"
     with pytest.raises(UserError, match="no task 'ranking'; choices: classification, regression"):
         own_dataset(str(tmp_path), task=task)

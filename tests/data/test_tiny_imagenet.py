@@ -103,9 +103,13 @@ ANNOTATIONS = "val/val_annotations.txt"
         (with_file(ANNOTATIONS, b"val_0.JPEG\tn1\n" * 2), "line 2: val_0.JPEG has a line already"),
         (with_file(ANNOTATIONS, b"val_0.JPEG\tn1\n"), "has no line of val/images/val_1.JPEG"),
         (with_file(ANNOTATIONS, b""), "has no line of val/images/val_0.JPEG"),
-        (with_file(N1[3], b"no image"), r"train/n1/images/n1_3.JPEG cannot be used: .*Not a JPEG"),
-        (with_file(N1[3], tiny_files()[N1[3]][:300]), r"n1_3.JPEG cannot be used: .*truncated"),
+        (with_file(N1[3], b"no image"), r"train/n1/images/n1_3.JPEG cannot be used: it is none of"),
+        (
+            with_file(N1[3], tiny_files()[N1[3]][:300]),
+            r"n1_3.JPEG cannot be used: (?i:.*truncated)",
+        ),
         (with_file(N1[3], b""), "n1_3.JPEG cannot be used"),
+        (with_file("val/n1\n.txt", b""), "has a control character"),
         (
             with_file(N1[3], encoded(np.zeros((64, 32)), "JPEG")),
             r"n1_3.JPEG is 64x32 \(height x width\): it must be 64x64$",
@@ -123,6 +127,22 @@ def test_refuses(
         load(ROW, data=tmp_path)
     assert str(path) in str(caught.value)
     assert not isinstance(caught.value, DataUnavailable)
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_STORED]
+)
+def test_damage_in_a_zip_of_any_compression_is_named(tmp_path: Path, method: int) -> None:
+    path = tmp_path / f"{TOP}.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in tiny_files().items():
+            archive.writestr(f"{TOP}/{name}", content)
+        at = archive.getinfo(f"{TOP}/wnids.txt").header_offset + 30 + len(f"{TOP}/wnids.txt")
+    whole = path.read_bytes()
+    for offset in range(2, 6):  # LZMA begins with a version that nobody reads
+        path.write_bytes(whole[: at + offset] + b"\xee" + whole[at + offset + 1 :])
+        with pytest.raises(UserError, match=r"cannot read wnids.txt: ."):
+            load(ROW, data=tmp_path)
 
 
 def test_damaged_zip(tmp_path: Path) -> None:
