@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from bench import command
 from bench.cli import run_options as shared
-from bench.data.table import find
 from bench.runs.presets import PRESETS
 from methods import method_names
 
@@ -65,7 +64,7 @@ def _compare(options: argparse.Namespace) -> int:
     preset = PRESETS[options.preset]
     seeds = shared.seeds(options.seeds) if options.seeds is not None else preset.seeds
     shared.check_workers(options.workers, options.scheduler)
-    rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
+    rows = shared.dataset_rows(options, preset.datasets)
 
     if not options.plan:
         shared.begin_workers(options)

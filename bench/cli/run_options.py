@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench import command
-from bench.data.table import DATASETS
+from bench.data.row import DatasetRow
+from bench.data.table import choices, find
 from bench.errors import UserError, unknown
 from bench.runs.presets import PRESETS
 from methods import method_names
 from methods.backbones import backbone_names
+
+LEAST_SIDE = 8  # the smallest that can be corrupted
 
 
 def names(text: str) -> list[str]:
@@ -22,11 +28,23 @@ def names(text: str) -> list[str]:
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What is run: datasets, methods, seeds, preset, settings."""
     add = parser.add_argument
-    add("--datasets", type=names, metavar="A,B", help=f"{', '.join(DATASETS)} (default: preset's)")
+    add("--datasets", type=names, metavar="A,B", help=f"{choices()} (default: preset's)")
+    add("--list-datasets", action=ListDatasets, help="print all datasets with their facts; no run")
     add(
         "--task",
         choices=("classification", "regression"),
         help="of your own data, for example --datasets file.npz or --datasets ./folder",
+    )
+    add(
+        "--resize",
+        type=int,
+        metavar="H",
+        help="scale the images of your own folders to H x H (bicubic, antialiased)",
+    )
+    add(
+        "--drop-duplicates",
+        action="store_true",
+        help="leave out images of train and val that occur in test (the name gets -dedup)",
     )
     add("--methods", type=names, metavar="A,B", help=f"{', '.join(method_names())} (default: all)")
     add("--preset", default="quick", help=f"{', '.join(PRESETS)} (default: quick)")
@@ -79,6 +97,34 @@ def check_names(options: argparse.Namespace) -> None:
     for method in options.methods or ():
         if method not in method_names():
             raise unknown("method", method, method_names())
+
+
+def dataset_rows(options: argparse.Namespace, default: Sequence[str]) -> list[DatasetRow]:
+    """The datasets of a request.
+
+    Raises:
+        UserError: see `find`, or ``--resize`` without a folder or too small.
+    """
+    resize = options.resize
+    if resize is not None and resize < LEAST_SIDE:
+        raise UserError(f"--resize {resize}: must be >= {LEAST_SIDE}")
+    rows = [find(spec, task=options.task, resize=resize) for spec in options.datasets or default]
+    if resize is not None and not any(row.resize for row in rows):
+        raise UserError("--resize is for folders of images of your own; --datasets names none")
+    return [row.deduplicated() if options.drop_duplicates else row for row in rows]
+
+
+class ListDatasets(argparse.Action):
+    """Print the table of datasets and end."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **rest: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **rest)
+
+    def __call__(self, to: argparse.ArgumentParser, *rest: object) -> None:
+        from bench.data.listing import listing
+
+        sys.stdout.write(listing())
+        to.exit()
 
 
 class StoreOnce(argparse.Action):

@@ -143,6 +143,12 @@ class Dataset:
         return digest.hexdigest()
 
     @property
+    def constant_channels(self) -> list[int]:
+        """Channels that have one value in all of train; their std_Q is 1."""
+        n_values_Q = (self._train_counts_QV > 0).sum(axis=1)
+        return [channel for channel, n_values in enumerate(n_values_Q) if n_values == 1]
+
+    @property
     def mean_Q(self) -> npt.NDArray[np.float64]:
         """Mean of each channel over the training split, in [0, 1] units (pixel / 255)."""
         return self._train_moments[0]
@@ -158,23 +164,28 @@ class Dataset:
 
     @cached_property
     def _train_moments(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        values = np.arange(256) / 255
+        share_QV = self._train_counts_QV / self._train_counts_QV.sum(axis=1, keepdims=True)
+        mean_Q = share_QV @ values
+        std_Q = np.sqrt((share_QV * (values - mean_Q[:, None]) ** 2).sum(axis=1))
+        if self.constant_channels:
+            _log.warning(
+                "dataset '%s': constant channels %s get std 1", self.name, self.constant_channels
+            )
+            std_Q[self.constant_channels] = 1.0
+        return mean_Q, std_Q
+
+    @cached_property
+    def _train_counts_QV(self) -> npt.NDArray[np.int64]:
         # A histogram of 256 values is exact and needs no float copy of the images; a part of them
         # at a time, because bincount makes an int64 copy.
-        values = np.arange(256) / 255
         n_channels = self.image_shape[2]
         counts_QV = np.zeros((n_channels, 256), np.int64)
         for start in range(0, len(self.train.y_B), _ROWS_AT_ONCE):
             part_BHWQ = self.train.images_BHWQ[start : start + _ROWS_AT_ONCE]
             for q in range(n_channels):
                 counts_QV[q] += np.bincount(part_BHWQ[..., q].ravel(), minlength=256)
-        share_QV = counts_QV / counts_QV.sum(axis=1, keepdims=True)
-        mean_Q = share_QV @ values
-        std_Q = np.sqrt((share_QV * (values - mean_Q[:, None]) ** 2).sum(axis=1))
-        constant_Q = (counts_QV > 0).sum(axis=1) == 1
-        if constant_Q.any():
-            channels = np.flatnonzero(constant_Q).tolist()
-            _log.warning("dataset '%s': constant channels %s get std 1", self.name, channels)
-        return mean_Q, np.where(constant_Q, 1.0, std_Q)
+        return counts_QV
 
 
 def require_range(values: npt.NDArray[Any], low: float, high: float, what: str) -> None:

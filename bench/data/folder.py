@@ -1,16 +1,7 @@
-"""The data folder: `--data`, else SAE_BENCH_DATA, else medmnist's default root.
+"""The data folder: `--data`, else SAE_BENCH_DATA, else medmnist's default root."""
 
-medmnist is imported where it is needed only: see `bench.data.table`.
-"""
-
-import importlib.util
 import os
-import runpy
-import sys
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from bench.errors import UserError
 
@@ -21,7 +12,7 @@ def resolve_folder(data: Path | None) -> Path:
     """Return the data folder: `data` (`--data`), else SAE_BENCH_DATA, else medmnist's default root.
 
     Raises:
-        UserError: none of them is usable (medmnist could not make its default root).
+        UserError: none of them is usable (the default root cannot be made).
     """
     return folder_and_origin(data)[0]
 
@@ -33,28 +24,12 @@ def folder_and_origin(data: Path | None) -> tuple[Path, str]:
         return data.expanduser(), "--data"
     if variable:
         return Path(variable).expanduser(), DATA_VARIABLE
-    root = medmnist_info().DEFAULT_ROOT
-    if root is None:
+    try:
+        root = Path("~", ".medmnist").expanduser()
+        root.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
         raise UserError(
-            "medmnist cannot make its data folder ~/.medmnist: pass --data FOLDER or set "
+            f"cannot make medmnist's data folder ~/.medmnist ({error}): pass --data FOLDER or set "
             f"{DATA_VARIABLE}"
-        )
-    return Path(root), "medmnist's default"
-
-
-def medmnist_info() -> Any:
-    """Return the module medmnist.info, quiet about a default root that it cannot make.
-
-    The module alone: with it, the package imports pandas, scikit-learn and torchvision, which takes
-    longer than many a run.
-    """
-    if "medmnist.info" in sys.modules:
-        return sys.modules["medmnist.info"]
-    package = importlib.util.find_spec("medmnist")
-    assert package is not None
-    assert package.submodule_search_locations is not None
-    (folder,) = package.submodule_search_locations
-    with warnings.catch_warnings():
-        # On import medmnist makes ~/.medmnist; that it cannot does not matter with another folder.
-        warnings.filterwarnings("ignore", message="Failed to setup default root")
-        return SimpleNamespace(**runpy.run_path(str(Path(folder, "info.py"))))
+        ) from error
+    return root, "medmnist's default"

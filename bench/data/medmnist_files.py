@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.data.dataset import Dataset
-from bench.data.folder import DATA_VARIABLE, folder_and_origin, medmnist_info
+from bench.data.folder import DATA_VARIABLE, folder_and_origin
 from bench.data.medmnist_npz import read_medmnist_npz
+from bench.data.medmnist_rows import info_table
 from bench.data.row import DatasetRow
 from bench.errors import DataUnavailable, UserError
 
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_medmnist(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
-    """Load an official MedMNIST v2 file of 28 px from the data folder; download it when absent.
+    """Load an official MedMNIST file from the data folder; download it when absent.
 
     Raises:
         UserError: the file's MD5 is not the official one, or it cannot be read.
@@ -34,10 +35,12 @@ def load_medmnist(row: DatasetRow, data: Path | None, _cache: Path | None) -> Da
     """
     folder, origin = folder_and_origin(data)
     path = folder / row.source
-    official = medmnist_info().INFO[path.stem]["MD5"]
+    assert row.size is not None
+    flag, size = path.stem.partition("_")[0], row.size
+    official = info_table()[flag]["MD5" if size == 28 else f"MD5_{size}"]
     try:
         if not path.exists():
-            _download(path, official)
+            _download(path, flag, size, official)
     except (OSError, RuntimeError) as error:
         reason = f"cannot use the folder: {error}" if isinstance(error, OSError) else error
         raise DataUnavailable(
@@ -69,7 +72,7 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _download(path: Path, official: str) -> None:
+def _download(path: Path, flag: str, size: int, official: str) -> None:
     """Download into a temporary folder beside the target: it appears whole or not at all."""
     folder = path.parent
     if not folder.is_dir():
@@ -79,7 +82,7 @@ def _download(path: Path, official: str) -> None:
         _log.info(
             "downloading %s; a silent server is given up after %g s", path, DOWNLOAD_SILENCE_S
         )
-        _medmnist_download(path.stem, Path(aside))
+        _medmnist_download(flag, size, Path(aside))
         fetched = Path(aside) / path.name
         found = _md5(fetched)
         if found != official:
@@ -87,13 +90,13 @@ def _download(path: Path, official: str) -> None:
         fetched.replace(path)
 
 
-def _medmnist_download(flag: str, folder: Path) -> None:
+def _medmnist_download(flag: str, size: int, folder: Path) -> None:
     import medmnist
 
     with _quiet_network():
         try:
             dataset = getattr(medmnist, medmnist.INFO[flag]["python_class"])
-            dataset(split="test", download=True, root=str(folder), size=28)
+            dataset(split="test", download=True, root=str(folder), size=size)
         except Exception as error:
             # medmnist's bare `except` hides the reason (and even Ctrl-C) behind a page of advice.
             reason = (error.__context__ or error) if isinstance(error, RuntimeError) else error

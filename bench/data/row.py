@@ -6,7 +6,7 @@ Module level imports are the standard library only: see `bench.data.table`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Loader = Callable[["DatasetRow", Path | None, Path | None], "Dataset"]
 """Turns a row, the data folder (`--data`) and the cache folder into a Dataset."""
+
+DEDUPLICATED = "-dedup"
+"""Ends the name of a dataset without the duplicates of its test images."""
 
 Augmentation = Literal["none", "flip", "crop_flip"]
 """Kinds of training augmentation: see `bench.training.augment`."""
@@ -42,6 +45,7 @@ class DatasetRow:
         smoke, quick: settings of these presets on this dataset, written as for ``--set`` with
             their group, where the preset's own would take hours.
         shift_images: number of test images that are corrupted; None: all of them.
+        size: pixels a side, where they are known before loading.
 
     Raises:
         ValueError: task, n_classes, class_names and target_range disagree.
@@ -62,6 +66,7 @@ class DatasetRow:
     smoke: tuple[str, ...] = ()
     quick: tuple[str, ...] = ()
     shift_images: int | None = None
+    size: int | None = None
 
     def __post_init__(self) -> None:
         require_task(self.task, self.n_classes)
@@ -73,6 +78,16 @@ class DatasetRow:
 
         if self.class_names and len(self.class_names) != self.n_classes:
             raise ValueError(f"{len(self.class_names)} class names for {self.n_classes} classes")
+
+    @property
+    def base(self) -> DatasetRow:
+        """The row with all images."""
+        name = self.name.removesuffix(DEDUPLICATED)
+        return replace(self, name=name, drop_duplicates=False)
+
+    def deduplicated(self) -> DatasetRow:
+        """The row without those images of train and val that occur in test."""
+        return replace(self, name=f"{self.base.name}{DEDUPLICATED}", drop_duplicates=True)
 
     def preset_settings(self, preset: str) -> tuple[str, ...]:
         """What a preset sets on this dataset instead of its own grid."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.data.folder import resolve_folder
-from bench.data.row import DatasetRow
+from bench.data.medmnist_rows import MULTI_LABEL, SIZES, info_table, medmnist_names, medmnist_rows
+from bench.data.row import DEDUPLICATED, DatasetRow
 from bench.data.task import Task
 from bench.errors import UserError, did_you_mean
 
@@ -23,29 +24,48 @@ __all__ = ["DATASETS", "DatasetRow", "find", "load", "resolve_folder"]
 DIGITS_SPLIT_SEED = 0
 
 
-def find(spec: str, *, task: Task | None = None) -> DatasetRow:
+def find(spec: str, *, task: Task | None = None, resize: int | None = None) -> DatasetRow:
     """Return the row of a name, or of one's own data where the text is a path.
 
     Args:
-        spec: a key of `DATASETS`; or a path, known by a "/" in it or ".npz" at its end.
+        spec: a key of `DATASETS`, with "-dedup" at its end without the duplicates of test images;
+            or a path, known by a "/" in it or ".npz" at its end.
         task: what is predicted; own data must declare it, the table's rows have their own.
+        resize: of one's own folder: height and width that all images are scaled to.
 
     Raises:
         UserError: no such dataset, own data without a task, or see `bench.data.own`.
     """
-    if spec in DATASETS:
-        return DATASETS[spec]
+    base = spec.removesuffix(DEDUPLICATED)
+    if base in DATASETS:
+        return DATASETS[base] if base == spec else DATASETS[base].deduplicated()
     if "/" not in spec and "\\" not in spec and not spec.endswith(".npz"):
-        raise UserError(
-            f"unknown dataset {spec!r}; choices: {', '.join(DATASETS)}, or a path of your own data "
-            "(a .npz file, or a folder written with a slash: ./folder)"
-            + did_you_mean(spec, DATASETS)
-        )
+        raise _unknown(spec)
     if task is None:
         raise UserError(f"own data {spec}: its task must be declared: classification or regression")
     from bench.data.own import own_dataset
 
-    return own_dataset(spec, task=task)
+    return own_dataset(spec, task=task, resize=resize)
+
+
+def _unknown(spec: str) -> UserError:
+    if spec.partition("_")[0] == MULTI_LABEL:
+        n_labels = len(info_table()[f"{MULTI_LABEL}mnist"]["label"])
+        return UserError(
+            f"dataset {spec!r} is multi-label ({n_labels} findings, any number of them per image): "
+            "not supported, as every metric here is of one class or one number per image"
+        )
+    return UserError(
+        f"unknown dataset {spec!r}; choices: {choices()}, or a path of your own data "
+        "(a .npz file, or a folder written with a slash: ./folder)" + did_you_mean(spec, DATASETS)
+    )
+
+
+def choices() -> str:
+    """The names of the table in a line; larger sizes of MedMNIST by their rule."""
+    larger = {name for size in SIZES[1:] for name in medmnist_names(size)}
+    names = ", ".join(name for name in DATASETS if name not in larger)
+    return f"{names}; MedMNIST's also at {', '.join(map(str, SIZES[1:]))} px, as pneumonia_64"
 
 
 def load(
@@ -64,7 +84,12 @@ def load(
         DataUnavailable: the file is neither in the data folder nor can it be downloaded.
     """
     row = find(dataset) if isinstance(dataset, str) else dataset
-    return row.loader(row, data, cache)
+    loaded = row.loader(row.base, data, cache)
+    if not row.drop_duplicates:
+        return loaded
+    from bench.data.inspection import without_duplicates
+
+    return without_duplicates(loaded, name=row.name)
 
 
 def load_medmnist(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
@@ -109,59 +134,19 @@ def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dat
     return row.dataset(splits)
 
 
-_MEDMNIST = "CC BY 4.0; Yang et al., MedMNIST v2, Scientific Data 10:41, 2023"
 _ROWS = (
     DatasetRow(
         name="digits",
         task="classification",
         n_classes=10,
+        class_names=tuple("0123456789"),
         backbone="fc",
         source="scikit-learn",
         citation="CC BY 4.0; Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, 1998",
         loader=load_digits,
+        size=8,
     ),
-    DatasetRow(
-        name="pneumonia",
-        task="classification",
-        n_classes=2,
-        backbone="fc",
-        source="pneumoniamnist.npz",
-        citation=_MEDMNIST,
-        loader=load_medmnist,
-    ),
-    DatasetRow(
-        name="breast",
-        task="classification",
-        n_classes=2,
-        backbone="fc",
-        source="breastmnist.npz",
-        citation=_MEDMNIST,
-        loader=load_medmnist,
-    ),
-    DatasetRow(
-        name="blood",
-        task="classification",
-        n_classes=8,
-        backbone="vgg",
-        source="bloodmnist.npz",
-        citation=_MEDMNIST,
-        loader=load_medmnist,
-        smoke=("train.epochs=1",),
-        quick=("train.epochs=4", "sae.n_inputs=1,2,4", "sae.n_exits=1,2,4"),
-        # 80 corrupted sets of all 3,421 images would cost more than to train on 11,959.
-        shift_images=400,
-    ),
-    DatasetRow(
-        name="retina",
-        task="regression",
-        n_classes=0,
-        backbone="vit",
-        source="retinamnist.npz",
-        citation=_MEDMNIST,
-        loader=load_medmnist,
-        target_range=(0, 4),
-        quick=("train.epochs=12",),
-    ),
+    *medmnist_rows(load_medmnist),
     DatasetRow(
         name="tinyimagenet",
         task="classification",
@@ -173,6 +158,7 @@ _ROWS = (
         augment="crop_flip",
         # 80 corrupted sets of all 10,000 images would be 9.8 GB, and take longer than training.
         shift_images=400,
+        size=64,
         smoke=("train.epochs=1", "resnet.width=4"),
         quick=(
             "train.epochs=2",

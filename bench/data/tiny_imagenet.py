@@ -9,6 +9,7 @@ import logging
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
             source=[tree.stamp_digest(), row.n_classes],
             code=[sys.modules[__name__]],
         )
-    return row.dataset(splits)
+        wnids = tuple(_wnids(tree, row.n_classes))
+    return replace(row, class_names=wnids).dataset(splits)
 
 
 def read_tiny_imagenet(tree: FileTree, *, n_classes: int) -> dict[str, Split]:
@@ -71,13 +73,7 @@ def read_tiny_imagenet(tree: FileTree, *, n_classes: int) -> dict[str, Split]:
         UserError: a file is missing, unreadable or not 64x64; a class has no or too few images; the
             annotations and the files disagree.
     """
-    wnids = sorted(tree.text("wnids.txt").split())
-    if len(set(wnids)) != n_classes or len(wnids) != n_classes:
-        raise UserError(
-            f"{tree.where}: wnids.txt has {len(wnids)} wnids ({len(set(wnids))} different ones): "
-            f"there must be {n_classes} different ones"
-        )
-    classes = {wnid: label for label, wnid in enumerate(wnids)}
+    classes = {wnid: label for label, wnid in enumerate(_wnids(tree, n_classes))}
     train, val = _train_and_val(tree, classes)
     labelled = {"train": train, "val": val, "test": _test(tree, classes)}
     _log.info("decoding %d images of %s", sum(map(len, labelled.values())), tree.where)
@@ -88,6 +84,17 @@ def read_tiny_imagenet(tree: FileTree, *, n_classes: int) -> dict[str, Split]:
         )
         for split, labels in labelled.items()
     }
+
+
+def _wnids(tree: FileTree, n_classes: int) -> list[str]:
+    """The class names by label."""
+    wnids = sorted(tree.text("wnids.txt").split())
+    if len(set(wnids)) != n_classes or len(wnids) != n_classes:
+        raise UserError(
+            f"{tree.where}: wnids.txt has {len(wnids)} wnids ({len(set(wnids))} different ones): "
+            f"there must be {n_classes} different ones"
+        )
+    return wnids
 
 
 def _train_and_val(

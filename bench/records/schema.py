@@ -78,8 +78,11 @@ class DatasetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         corruptions: what corrupted images depend on besides the data.
         augment: of the training images.
         class_names: by label, where they are known.
-        duplicates: images that occur in two splits, by pair of splits.
-        flags: what a reader should know of the data.
+        duplicates: images that occur in two splits, by pair of splits; with "_other_label" at the
+            end, those of them that have another label there.
+        drop_duplicates: images of train and val that occur in test were removed.
+        resize: height and width that all images were scaled to.
+        flags: what a reader should know of the data, and of a temperature at its bound.
     """
 
     name: Name
@@ -94,6 +97,8 @@ class DatasetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     augment: Name = "none"
     class_names: list[Line] | None = None
     duplicates: dict[Name, Count] = {}
+    drop_duplicates: bool = False
+    resize: Positive | None = None
     flags: list[Line] = []
 
 

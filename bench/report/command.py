@@ -10,7 +10,7 @@ from bench.records.schema import Config, Setting
 
 # A record knows own data by a digest of their content, not by the path they were read from.
 PATH = "PATH_OF_THE_DATA"
-_OWN_DATA = re.compile(r"-[0-9a-f]{10}$")
+_OWN_DATA = re.compile(r"-[0-9a-f]{10}(-dedup)?$")
 
 
 def command(config: Config, seeds: Iterable[int], task: str) -> str:
@@ -27,6 +27,7 @@ def command(config: Config, seeds: Iterable[int], task: str) -> str:
     own = is_own_data(config.dataset)
     words = ["python", "-m", "bench.compare"]
     words += ["--datasets", PATH, "--task", task] if own else ["--datasets", config.dataset]
+    words += ["--drop-duplicates"] if own and config.dataset.endswith("-dedup") else []
     words += ["--methods", config.method.name, "--backbone", config.backbone.name]
     words += ["--seeds", ",".join(map(str, sorted(seeds)))]
     for assignment in _assignments(config):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.records.flags import flag_notes
 from bench.records.schema import DatasetFacts
 from bench.records.search_budget import budget_lines
 from bench.report.rounding import duration
@@ -58,6 +59,8 @@ def _of_dataset(study: Study, dataset: str) -> Group:
     spent = timings[timings["dataset"] == dataset]
     facts = [
         _fact("fingerprint of the data", (one.fingerprint for one in data)),
+        *(_fact("duplicates and flags", (line,)) for line in flag_notes(done)),
+        *_classes(data),
         _fact("corruptions made by", (_corruptions(one) for one in data)),
         *(
             _fact(name.replace("_", " "), (one[name] for one in training))
@@ -69,6 +72,11 @@ def _of_dataset(study: Study, dataset: str) -> Group:
     if dataset in (lines := budget_lines(study.frames.budgets)):
         facts.append(Fact(name="search", values=(lines[dataset],)))
     return Group(heading=f"Data and training: {dataset}", facts=tuple(facts))
+
+
+def _classes(data: Iterable[DatasetFacts]) -> list[Fact]:
+    named = {", ".join(f"{k} = {n}" for k, n in enumerate(one.class_names or ())) for one in data}
+    return [Fact(name="classes", values=(one,)) for one in sorted(named) if one]
 
 
 def _total(name: str, seconds: pd.DataFrame) -> Fact:

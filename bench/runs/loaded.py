@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bench.data import table as datasets
 from bench.data.dataset import Dataset
+from bench.data.row import DEDUPLICATED
 from bench.data.table import DatasetRow
 from bench.errors import UserError
 from bench.records.store import storage_errors
@@ -68,6 +69,8 @@ def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) ->
 def _sets(dataset: Dataset, cache: Path) -> CorruptedSets:
     images_BHWQ = dataset.shift_test.images_BHWQ
     try:
-        return CorruptedSets(images_BHWQ=images_BHWQ, key=dataset.name, cache=cache)
+        # The same test images are corrupted alike whether or not train has duplicates of them.
+        key = dataset.name.removesuffix(DEDUPLICATED)
+        return CorruptedSets(images_BHWQ=images_BHWQ, key=key, cache=cache)
     except ValueError as error:  # images that can not be corrupted
         raise UserError(f"dataset {dataset.name}: {error}") from error

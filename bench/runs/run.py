@@ -27,7 +27,6 @@ from bench.records import schema
 from bench.records.schema import (
     PREDICTIONS,
     WEIGHTS,
-    DatasetFacts,
     FailedRun,
     Failure,
     FileName,
@@ -40,8 +39,8 @@ from bench.records.schema import (
 from bench.runs.code import code_digest
 from bench.runs.config import RunConfig
 from bench.runs.environment import environment
+from bench.runs.facts import dataset_facts
 from bench.runs.loaded import corrupted_tests, load_dataset
-from bench.shift import corrupted_sets
 from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import train
 from bench.training.predict import examine, kept_weights, predict_split
@@ -102,7 +101,7 @@ def run_one(
     record = FinishedRun(
         **identity(config),
         stage=stage,
-        dataset=_dataset_facts(dataset, row),
+        dataset=dataset_facts(dataset, row, temperature),
         history=history,
         temperature=temperature,
         metrics=found,
@@ -217,26 +216,6 @@ def _arrays(split: str, predictive: Predictive) -> dict[str, npt.NDArray[Any]]:
         f"{split}/mixed": predictive.mixed_BC.astype(np.float32),
         f"{split}/y": predictive.y_B,
     }
-
-
-def _dataset_facts(dataset: Dataset, row: DatasetRow) -> DatasetFacts:
-    return DatasetFacts(
-        name=dataset.name,
-        task=dataset.task,
-        n_classes=dataset.n_classes,
-        shape=dataset.image_shape,
-        sizes={
-            "train": len(dataset.train.y_B),
-            "val": len(dataset.val.y_B),
-            "test": len(dataset.test.y_B),
-        },
-        shift_images=len(dataset.shift_test.y_B),
-        target_range=dataset.target_range,
-        fingerprint=dataset.fingerprint,
-        # Two records compare under shift only if their images were corrupted alike.
-        corruptions=list(corrupted_sets.code_identity()),
-        augment=row.augment,
-    )
 
 
 def _cpu_state(method: Method[Any]) -> dict[str, torch.Tensor]:

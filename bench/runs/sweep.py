@@ -7,8 +7,10 @@ import logging
 from collections.abc import Sequence
 
 from bench.data.dataset import Dataset
+from bench.data.inspection import duplicates, flags
 from bench.errors import DataUnavailable, UserError
 from bench.progress import Progress
+from bench.records.flags import duplicate_lines
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader, Store
 from bench.runs.code import made_by_other_code
@@ -39,6 +41,8 @@ def unavailable(
                 raise
             reasons[name] = str(error)
             continue
+        for line in [*duplicate_lines(duplicates(dataset)), *flags(dataset)]:
+            _log.info("dataset %s: %s", name, line)
         n_train = len(dataset.train.y_B)
         for size in {config.training.batch_size for config in mine}:
             if size > n_train:

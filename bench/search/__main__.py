@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bench import command
 from bench.cli import run_options as shared
-from bench.data.table import find
 from bench.runs.presets import PRESETS
 from methods import method_names
 
@@ -97,7 +96,7 @@ def _main(options: argparse.Namespace) -> int:
     seeds = shared.seeds(options.seeds)
     shared.check_workers(options.workers, options.scheduler)
     preset = PRESETS[options.preset]
-    rows = [find(spec, task=options.task) for spec in options.datasets or preset.datasets]
+    rows = shared.dataset_rows(options, preset.datasets)
 
     shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.

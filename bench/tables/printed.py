@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import command
+from bench.records.flags import flag_notes
 from bench.records.frames import load_frames
+from bench.records.schema import FinishedRun
+from bench.records.store import Reader
 from bench.tables.answers import answers
 from bench.tables.narrow import fitted
 from bench.tables.summary import summary_markdown, write_summary
@@ -31,7 +34,9 @@ def summarise(
     failures = frames.failures[frames.failures["run_id"].isin(asked)]
     failed = [f"failed {row.run_id} ({row.label}): {row.error}" for row in failures.itertuples()]
     mine = replace(frames, runs=frames.runs[frames.runs["run_id"].isin(asked)])
-    text = summary_markdown(mine.runs, [*notes, *failed], answers=answers(mine))
+    read = map(Reader(results).load, mine.runs["run_id"].unique())
+    flagged = flag_notes(each for each in read if isinstance(each, FinishedRun))
+    text = summary_markdown(mine.runs, [*notes, *flagged, *failed], answers=answers(mine))
     write_summary(results, frames.runs, text)
     columns = None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
     sys.stdout.write("\n" + fitted(text, columns))

@@ -11,8 +11,12 @@ import pytest
 
 from bench.data import table as datasets
 from bench.data.dataset import Dataset
+from bench.data.inspection import duplicates
+from bench.data.listing import listing
+from bench.data.medmnist_rows import info_table
 from bench.data.table import DATASETS, find, load
 from bench.errors import UserError
+from methods.core.backbone import ImageShape
 
 GENUINE = os.environ.get("SAE_BENCH_DATA")
 SIZES = {
@@ -27,25 +31,67 @@ SIZES = {
 
 
 def test_unknown_name() -> None:
-    names = "digits, pneumonia, breast, blood, retina, tinyimagenet"
-    with pytest.raises(UserError, match=rf"^unknown dataset 'mnist'; choices: {names}, or a path"):
+    with pytest.raises(UserError, match=r"^unknown dataset 'mnist'; choices: digits, path, derma,"):
         load("mnist")
+    with pytest.raises(
+        UserError, match=r"tinyimagenet; MedMNIST's also at 64, 128, 224 px, .*or a"
+    ):
+        load("mnist")
+    with pytest.raises(UserError, match="did you mean 'pneumonia_64'"):
+        load("pneumnia_64")
+    for name in ("chest", "chest_64"):
+        with pytest.raises(UserError, match=r"^dataset 'chest.*' is multi-label \(14 findings"):
+            load(name)
 
 
 def test_rows_agree_with_medmnist() -> None:
     import medmnist
 
-    for row in DATASETS.values():
-        if row.loader is datasets.load_medmnist:
-            labels = medmnist.INFO[Path(row.source).stem]["label"]
-            found = (row.n_classes,) if row.target_range is None else row.target_range
-            assert found == ((len(labels),) if row.n_classes else (0, len(labels) - 1))
+    assert info_table() == medmnist.INFO
+    rows = [row for row in DATASETS.values() if row.loader is datasets.load_medmnist]
+    assert len(rows) == 11 * 4
+    for row in rows:
+        flag, _, size = Path(row.source).stem.partition("_")
+        info = medmnist.INFO[flag]
+        labels = [info["label"][str(k)] for k in range(len(info["label"]))]
+        assert (f"MD5_{size}" if size else "MD5") in info
+        assert row.size == int(size or 28)
+        assert row.name == flag.removesuffix("mnist") + (f"_{size}" if size else "")
+        assert row.citation.startswith(info["license"])
+        if row.task == "regression":
+            assert (flag, row.target_range) == ("retinamnist", (0, len(labels) - 1))
+        else:
+            assert list(row.class_names) == labels
     assert list(DATASETS) == [row.name for row in DATASETS.values()]
 
 
 def test_the_papers_pairing() -> None:
-    pairs = {row.name: row.backbone for row in DATASETS.values() if row.backbone != "fc"}
-    assert pairs == {"blood": "vgg", "retina": "vit", "tinyimagenet": "resnet"}
+    pairs = {name: DATASETS[name].backbone for name in ("pneumonia", "blood", "retina")}
+    assert pairs == {"pneumonia": "fc", "blood": "vgg", "retina": "vit"}
+    assert {row.backbone for row in DATASETS.values() if (row.size or 0) >= 64} == {"resnet"}
+
+
+@pytest.mark.parametrize("name", ["path", "organs", "retina_64", "derma_224", "tinyimagenet"])
+@pytest.mark.parametrize("preset", ["smoke", "quick"])
+def test_what_rows_set_can_be_planned_and_built(name: str, preset: str) -> None:
+    from bench.runs.plan import Request, plan
+
+    row = DATASETS[name]
+    configs = plan(Request(datasets=[row], methods=["standard", "sae"], seeds=[0], preset=preset))
+    assert configs
+    side = row.size or 0
+    for config in configs:
+        config.backbone_settings.check(ImageShape(3, side, side))
+
+
+def test_listing_names_every_row_with_task_size_and_licence() -> None:
+    lines = listing().splitlines()
+    for row in DATASETS.values():
+        (line,) = [line for line in lines if line.split(" ")[0] == row.name]
+        assert f"{row.size} x {row.size}" in line
+        assert line.endswith(row.citation.partition(";")[0])
+    assert "derma_224      7 classes           224 x 224  resnet    CC BY-NC 4.0" in lines
+    assert "  breast: 0 malignant; 1 normal, benign" in lines
 
 
 def test_rows_go_to_worker_processes() -> None:
@@ -76,6 +122,29 @@ def test_import_is_cheap() -> None:
 
 
 # ---------------------------------------------------------------- genuine files
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("breast", {"train_test": 1, "train_test_other_label": 1}),
+        ("pneumonia", {"train_val": 8}),
+        ("blood", {"train_val": 3, "train_test": 5, "train_test_other_label": 1, "val_test": 1}),
+        ("retina", {}),
+    ],
+)
+def test_genuine_duplicates(name: str, expected: dict[str, int]) -> None:
+    dataset, _ = genuine(name)
+    counts = duplicates(dataset)
+    assert {key: count for key, count in counts.items() if count} == expected
+    left = load(f"{name}-dedup")
+    assert left.name == f"{name}-dedup"
+    found = duplicates(left)
+    assert found["train_test"] == found["val_test"] == 0
+    removed = len(dataset.train.y_B) - len(left.train.y_B)
+    assert removed == expected.get("train_test", 0)
+    assert left.test is not None
+    assert (left.test.images_BHWQ == dataset.test.images_BHWQ).all()
 
 
 def genuine(name: str) -> tuple[Dataset, dict[str, Any]]:

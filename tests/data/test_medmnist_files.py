@@ -15,23 +15,25 @@ from medmnist_server import Server
 
 from bench.data import medmnist_files
 from bench.data.folder import resolve_folder
+from bench.data.medmnist_rows import info_table
 from bench.data.table import load
 from bench.errors import DataUnavailable, UserError
 
 
 def test_folder_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import medmnist.info
-
-    monkeypatch.setattr(medmnist.info, "DEFAULT_ROOT", str(tmp_path / "default"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAE_BENCH_DATA", str(tmp_path / "variable"))
     assert resolve_folder(tmp_path / "argument") == tmp_path / "argument"
     assert resolve_folder(None) == tmp_path / "variable"
+    assert not (tmp_path / "home").exists()
     monkeypatch.setenv("SAE_BENCH_DATA", "")
-    assert resolve_folder(None) == tmp_path / "default"
+    assert resolve_folder(None) == tmp_path / "home/.medmnist"
     monkeypatch.delenv("SAE_BENCH_DATA")
-    assert resolve_folder(None) == tmp_path / "default"
-    assert resolve_folder(Path("~/data")) == Path.home() / "data"
-    monkeypatch.setattr(medmnist.info, "DEFAULT_ROOT", None)
+    assert resolve_folder(None) == tmp_path / "home/.medmnist"
+    assert (tmp_path / "home/.medmnist").is_dir()
+    assert resolve_folder(Path("~/data")) == tmp_path / "home/data"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match="pass --data FOLDER or set SAE_BENCH_DATA"):
         resolve_folder(None)
 
@@ -46,7 +48,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
     monkeypatch.setitem(medmnist.INFO["breastmnist"], "url", made.url)
-    monkeypatch.setitem(medmnist.INFO["breastmnist"], "MD5", hashlib.md5(made.body).hexdigest())
+    digest = hashlib.md5(made.body).hexdigest()
+    for key in ("MD5", "MD5_64"):
+        monkeypatch.setitem(medmnist.INFO["breastmnist"], key, digest)
+        monkeypatch.setitem(info_table()["breastmnist"], key, digest)
+    monkeypatch.setitem(medmnist.INFO["breastmnist"], "url_64", made.url)
     thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield made
@@ -73,6 +79,9 @@ def test_download_puts_the_whole_file_there_without_chatter(
     assert socket.getdefaulttimeout() is None
     server.status = 500  # the second time the file is there: no network
     assert load("breast", data=tmp_path).fingerprint == dataset.fingerprint
+    server.status = 200
+    load("breast_64", data=tmp_path)
+    assert (tmp_path / "breastmnist_64.npz").read_bytes() == server.body
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -195,14 +204,12 @@ def test_wrong_md5_is_refused_and_the_file_kept(tmp_path: Path) -> None:
 def test_official_md5_comes_before_the_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import medmnist
-
     path = tmp_path / "breastmnist.npz"
     np.savez(path, **arrays(val_labels=np.array([0, 9])))
     with pytest.raises(UserError, match="its MD5 is"):
         load("breast", data=tmp_path)
     found = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(medmnist.INFO["breastmnist"], "MD5", found)
+    monkeypatch.setitem(info_table()["breastmnist"], "MD5", found)
     with pytest.raises(UserError, match="split 'val': label 9"):
         load("breast", data=tmp_path)
 

@@ -17,7 +17,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def refuse(flag: str, folder: Path) -> None:
+    def refuse(flag: str, size: int, folder: Path) -> None:
         raise RuntimeError("URLError: <urlopen error [Errno -3] Temporary failure>")
 
     monkeypatch.setattr(medmnist_files, "_medmnist_download", refuse)
@@ -30,7 +30,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("arguments", "message"),
     [
         (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, masks"),
-        (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, pneumonia"),
+        (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, path, derma"),
         (["--preset", "big"], "unknown preset 'big'; choices: smoke, quick, paper"),
         (["--backbone", "cnn"], "unknown backbone 'cnn'; choices: fc"),
         (["--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; choices: train.epochs, "),

@@ -84,7 +84,7 @@ def test_a_task_must_be_declared(cli: Cli, trained: list[str], tmp_path: Path) -
     [
         ("absent.npz", "own data absent.npz: "),
         ("./absent", "own data ./absent: "),
-        ("absent", "unknown dataset 'absent'; choices: digits, pneumonia"),
+        ("absent", "unknown dataset 'absent'; choices: digits, path, derma"),
     ],
 )
 def test_own_data_that_is_not_there(

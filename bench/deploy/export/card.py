@@ -43,6 +43,10 @@ def _use(facts: Facts) -> Iterator[str]:
     if data["task"] == "classification":
         yield f"- Outputs `probabilities` and `log_probabilities` (nats): (B, {data['n_classes']}),"
         yield "  of the mixture of all members."
+        if data["class_names"]:
+            yield "- Columns, in order: " + "; ".join(
+                f"{label} = {name}" for label, name in enumerate(data["class_names"])
+            )
         yield f"- A temperature of {facts['temperature']:.4g} was fitted on validation. It is not"
         yield "  applied: for the values `_ts` below, divide the log-probabilities by it and"
         yield "  normalise again."
@@ -77,6 +81,11 @@ def _data(facts: Facts) -> Iterator[str]:
     yield ""
     yield f"{data['name']} ({data['source']}). {data['citation']}. Images: {sizes}."
     yield f"Fingerprint `{data['fingerprint']}`."
+    if data["resize"]:
+        side = data["resize"]
+        yield f"Images were scaled to {side} x {side} (Pillow, bicubic); scale new ones alike."
+    if data["drop_duplicates"]:
+        yield "Training and validation images that occur in test were left out."
 
 
 def _quality(facts: Facts) -> Iterator[str]:

@@ -44,6 +44,8 @@ def write_network(trained: Trained, target: Path) -> Network:
     shipped = Shipped.of(trained, predictor)
     shape, rate = masks_shape(predictor, trained.shape), shipped.dropout_rate
     metadata = {"run_id": trained.record.run_id, "task": trained.dataset.task}
+    if trained.dataset.class_names:
+        metadata["class_names"] = json.dumps(trained.dataset.class_names, ensure_ascii=False)
     masks = None
     if shape is not None and rate is not None:
         masks = default_masks(*shape, rate)

@@ -80,9 +80,11 @@ def gather(
 def _dataset(trained: Trained) -> Facts:
     dataset, row = trained.dataset, trained.row
     recorded = msgspec.to_builtins(trained.record.dataset)
-    known = ("name", "task", "n_classes", "shape", "sizes", "target_range", "fingerprint")
+    known = ("name", "task", "n_classes", "shape", "sizes", "target_range", "fingerprint",
+             "duplicates", "drop_duplicates", "resize", "flags")  # fmt: skip
     return {
         **{key: value for key, value in recorded.items() if key in known},
+        "class_names": list(dataset.class_names),
         "source": row.source,
         "citation": row.citation,
         "mean": dataset.mean_Q.tolist(),

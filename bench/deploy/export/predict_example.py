@@ -1,5 +1,6 @@
 """Predict uint8 images (B, H, W, Q): python predict.py images.npy predictions.npz."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,4 +13,6 @@ shape = session.get_inputs()[0].shape[1:]
 images = np.load(sys.argv[1]).reshape(-1, *shape)  # grey ones may be (B, H, W)
 names = [output.name for output in session.get_outputs()]
 predictions = session.run(names, {"images": images})
-np.savez(sys.argv[2], **dict(zip(names, predictions, strict=True)))
+classes = session.get_modelmeta().custom_metadata_map.get("class_names", "[]")  # by column
+arrays = dict(zip(names, predictions, strict=True)) | {"class_names": json.loads(classes)}
+np.savez(sys.argv[2], **arrays)

@@ -90,7 +90,8 @@ class Trained:
 def _row(record: FinishedRun, own: str | None) -> DatasetRow:
     name, task = record.config.dataset, record.dataset.task
     try:
-        row = find(own or name, task=task)
+        row = find(own or name, task=task, resize=record.dataset.resize if own else None)
+        row = row.deduplicated() if record.dataset.drop_duplicates else row
     except UserError as error:
         if own is not None:
             raise
