@@ -4,7 +4,9 @@ Module level imports are numpy and the standard library only: see `bench.data.ta
 """
 
 import hashlib
+import itertools
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -12,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.ready_shift import SEVERITIES, ReadyShift
 from bench.data.stratified import stratified_rows
 from bench.data.task import Task, require_task
 
@@ -79,6 +82,7 @@ class Dataset:
         target_range: regression: the constants that were scaled to [0, 1], to give back the units.
         shift_images: number of test images that are corrupted; None: all of them.
         class_names: by label; empty where they are not known.
+        shift: corrupted images that are there already, instead of corrupted test images.
 
     Raises:
         ValueError: task, n_classes and labels disagree, image shapes differ between splits, or
@@ -95,6 +99,7 @@ class Dataset:
     target_range: tuple[float, float] | None = None
     shift_images: int | None = None
     class_names: tuple[str, ...] = ()
+    shift: ReadyShift | None = None
 
     def __post_init__(self) -> None:
         require_task(self.task, self.n_classes)
@@ -120,10 +125,32 @@ class Dataset:
 
     @cached_property
     def shift_test(self) -> Split:
-        """The test images that are corrupted: a fixed stratified subset, the same for every run."""
-        if self.shift_images is None or self.shift_images >= len(self.test.y_B):
-            return self.test
-        return self.test.rows(stratified_rows(self.test.y_B, self.shift_images, seed=SHIFT_SEED))
+        """The test images that are corrupted: a fixed stratified subset, the same for every run.
+
+        With ready-made shifts: a subset of their images, in the first of their sets.
+        """
+        if self.shift is None:
+            rows_X = self._shift_rows(self.test.y_B)
+            return self.test if rows_X is None else self.test.rows(rows_X)
+        rows_X = self._ready_rows(self.shift)
+        images_BHWQ = self.shift.read(self.shift.names[0], 1, rows_X)
+        return Split(images_BHWQ=images_BHWQ, y_B=self.shift.y_B[rows_X])
+
+    def ready_sets(self) -> Iterator[tuple[str, int, npt.NDArray[np.uint8]]]:
+        """The sets of the ready-made shifts: (name, severity, images), labels as `shift_test`."""
+        if self.shift is not None:
+            rows_X = self._ready_rows(self.shift)
+            for name, severity in itertools.product(self.shift.names, SEVERITIES):
+                yield name, severity, self.shift.read(name, severity, rows_X)
+
+    def _ready_rows(self, shift: ReadyShift) -> npt.NDArray[np.int64]:
+        rows_X = self._shift_rows(shift.y_B)
+        return np.arange(len(shift.y_B)) if rows_X is None else rows_X
+
+    def _shift_rows(self, y_B: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+        if self.shift_images is None or self.shift_images >= len(y_B):
+            return None
+        return stratified_rows(y_B, self.shift_images, seed=SHIFT_SEED)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -140,6 +167,8 @@ class Dataset:
             digest.update(np.ascontiguousarray(split.images_BHWQ).data)
             # Little-endian by name: the same data has the same fingerprint on every machine.
             digest.update(split.y_B.astype(split.y_B.dtype.newbyteorder("<")).tobytes())
+        if self.shift is not None:  # runs under other shifts are never averaged with these
+            digest.update(repr(self.shift.identity).encode())
         return digest.hexdigest()
 
     @property

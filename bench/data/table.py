@@ -106,6 +106,13 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
     return tiny_imagenet.load_tiny_imagenet(row, data, cache)
 
 
+def load_cifar(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+    """Load the folder of CIFAR-10 or CIFAR-100; see `bench.data.cifar`."""
+    from bench.data import cifar
+
+    return cifar.load_cifar(row, data, cache)
+
+
 def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
     """Load scikit-learn's digits (embedded, no network): 8x8x1, values 0..16 scaled to 0..255.
 
@@ -134,6 +141,17 @@ def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dat
     return row.dataset(splits)
 
 
+_RESNET_SMOKE = ("train.epochs=1", "resnet.width=4")
+_RESNET_QUICK = (
+    "train.epochs=2",
+    "train.batch_size=64",
+    "resnet.width=4",
+    "ensemble.n_members=2",
+    "batch_ensemble.n_members=2",
+    "mc_dropout.rate=0.1",
+    "sae.n_inputs=1,2",
+    "sae.n_exits=1,2,4",
+)
 _ROWS = (
     DatasetRow(
         name="digits",
@@ -159,17 +177,25 @@ _ROWS = (
         # 80 corrupted sets of all 10,000 images would be 9.8 GB, and take longer than training.
         shift_images=400,
         size=64,
-        smoke=("train.epochs=1", "resnet.width=4"),
-        quick=(
-            "train.epochs=2",
-            "train.batch_size=64",
-            "resnet.width=4",
-            "ensemble.n_members=2",
-            "batch_ensemble.n_members=2",
-            "mc_dropout.rate=0.1",
-            "sae.n_inputs=1,2",
-            "sae.n_exits=1,2,4",
-        ),
+        smoke=_RESNET_SMOKE,
+        quick=_RESNET_QUICK,
+    ),
+    *(
+        DatasetRow(
+            name=f"cifar{n_classes}",
+            task="classification",
+            n_classes=n_classes,
+            backbone="resnet",
+            source=folder,
+            citation="research use; Krizhevsky, Learning Multiple Layers of Features, 2009",
+            loader=load_cifar,
+            augment="crop_flip",
+            shift_images=1000,
+            size=32,
+            smoke=_RESNET_SMOKE,
+            quick=_RESNET_QUICK,
+        )
+        for n_classes, folder in ((10, "cifar-10-batches-py"), (100, "cifar-100-python"))
     ),
 )
 DATASETS: dict[str, DatasetRow] = {row.name: row for row in _ROWS}

@@ -18,6 +18,7 @@ from bench.data.dataset import Dataset, Split
 from bench.data.file_tree import FileTree, open_tree
 from bench.data.folder import DATA_VARIABLE, folder_and_origin
 from bench.data.image_decoding import decode_images
+from bench.data.ready_shift import tiny_imagenet_c
 from bench.data.row import DatasetRow
 from bench.data.split_cache import cached_splits
 from bench.data.stratified import stratified_rows
@@ -25,6 +26,7 @@ from bench.errors import DataUnavailable, UserError
 
 FOLDER = "tiny-imagenet-200"
 PLACES = (FOLDER, f"{FOLDER}.zip", f"{FOLDER}-subset.zip")
+CORRUPTED = "Tiny-ImageNet-C"
 SIZE = (64, 64)
 VAL_SHARE = 0.1
 VAL_SEED = 0
@@ -58,7 +60,12 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
             code=[sys.modules[__name__]],
         )
         wnids = tuple(_wnids(tree, row.n_classes))
-    return replace(row, class_names=wnids).dataset(splits)
+    dataset = replace(row, class_names=wnids).dataset(splits)
+    corrupted = folder / CORRUPTED
+    if not corrupted.is_dir():
+        return dataset
+    _log.info("dataset %s: shifts are those of %s", row.name, corrupted)
+    return replace(dataset, shift=tiny_imagenet_c(corrupted, wnids))
 
 
 def read_tiny_imagenet(tree: FileTree, *, n_classes: int) -> dict[str, Split]:

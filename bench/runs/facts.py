@@ -28,7 +28,9 @@ def dataset_facts(dataset: Dataset, row: DatasetRow, temperature: float) -> Data
         target_range=dataset.target_range,
         fingerprint=dataset.fingerprint,
         # Two records compare under shift only if their images were corrupted alike.
-        corruptions=list(corrupted_sets.code_identity()),
+        corruptions=list(
+            dataset.shift.identity if dataset.shift else corrupted_sets.code_identity()
+        ),
         augment=row.augment,
         class_names=list(dataset.class_names) or None,
         duplicates=duplicates(dataset),

@@ -40,6 +40,8 @@ def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
         UserError: the images are too small to be corrupted.
         StorageError: the results folder, in which the cache lies, can not be written.
     """
+    if dataset.shift is not None:
+        return dataset.ready_sets()
     size = dataset.shift_test.images_BHWQ.nbytes * len(CORRUPTIONS) * len(SEVERITIES)
     if size > KEEP_MIB * 2**20:
         return _corrupted(dataset, cache)
@@ -62,6 +64,8 @@ def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) ->
     Raises:
         UserError, StorageError: as `corrupted_tests`.
     """
+    if dataset.shift is not None:
+        return
     with storage_errors(cache.parent):
         make_absent(_sets(dataset, cache), processes=processes)
 

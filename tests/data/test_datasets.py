@@ -33,9 +33,7 @@ SIZES = {
 def test_unknown_name() -> None:
     with pytest.raises(UserError, match=r"^unknown dataset 'mnist'; choices: digits, path, derma,"):
         load("mnist")
-    with pytest.raises(
-        UserError, match=r"tinyimagenet; MedMNIST's also at 64, 128, 224 px, .*or a"
-    ):
+    with pytest.raises(UserError, match=r"cifar100; MedMNIST's also at 64, 128, 224 px, .*or a"):
         load("mnist")
     with pytest.raises(UserError, match="did you mean 'pneumonia_64'"):
         load("pneumnia_64")

@@ -18,7 +18,10 @@ def split(levels: list[int], y: list[Any]) -> Split:
     """Images of 2x2 pixels, each of one level in channel 0 and of its double in channel 1."""
     images = np.array(levels, np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2)
     both = np.concatenate([images, 2 * images], axis=3)
-    return Split(images_BHWQ=both, y_B=np.array(y, np.float32 if y[0] != int(y[0]) else np.int64))
+    regression = isinstance(y[0], float)
+    return Split(
+        images_BHWQ=both, y_B=np.array(y, np.float32) if regression else np.array(y, np.int64)
+    )
 
 
 def dataset(**changes: Any) -> Dataset:
