@@ -31,10 +31,10 @@ def flag_notes(records: Iterable[FinishedRun]) -> list[str]:
     for record in records:
         data = record.dataset
         totals[data.name] += 1
-        lines = dict.fromkeys([*duplicate_lines(data.duplicates), *data.flags])
+        lines = set(duplicate_lines(data.duplicates)) | set(data.flags)
         counts.setdefault(data.name, Counter()).update(lines)
     return [
         f"{name}: {line}" + ("" if n == totals[name] else f" ({n} of {totals[name]} runs)")
         for name, lines in counts.items()
-        for line, n in lines.items()
+        for line, n in sorted(lines.items())
     ]

@@ -1,5 +1,6 @@
 """Duplicates and flags against splits in which every count is known by hand."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from bench.data.inspection import duplicates, flags, without_duplicates
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS
 from bench.errors import UserError
-from bench.records.flags import duplicate_lines
+from bench.records.flags import duplicate_lines, flag_notes
 from bench.runs.facts import temperature_flags
 
 
@@ -103,3 +104,13 @@ def test_far_targets(targets: list[float], expected: list[str]) -> None:
 )
 def test_a_temperature_at_its_bound(temperature: float, flagged: bool) -> None:
     assert bool(temperature_flags(dataset(), temperature)) == flagged
+
+
+def test_notes_say_once_what_all_runs_share() -> None:
+    facts = SimpleNamespace(name="own", duplicates={"train_test": 2}, flags=["odd"])
+    plain = SimpleNamespace(name="own", duplicates={"train_test": 2}, flags=[])
+    records: Any = [SimpleNamespace(dataset=one) for one in (facts, plain)]
+    assert flag_notes(records) == [
+        "own: 2 test images are in training too (exact duplicates)", "own: odd (1 of 2 runs)",
+    ]  # fmt: skip
+    assert flag_notes([]) == []
