@@ -18,6 +18,7 @@ from bench.records.schema import FORMAT, Record, finite
 from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
+from bench.runs.facts import temperature_flags
 from bench.runs.loaded import load_dataset
 from bench.runs.run import build, run_one
 from bench.statistics.predictions import shifted, stored
@@ -59,7 +60,13 @@ def test_a_record_says_what_was_run_on_what(run: Run, method: str, options: dict
         "name": "digits", "task": "classification", "n_classes": 10, "shape": (8, 8, 1),
         "sizes": {"train": 1077, "val": 360, "test": 360}, "fingerprint": digits.fingerprint,
         "shift_images": 360, "target_range": None, "augment": "none",
-        "class_names": None, "duplicates": {}, "flags": [],
+        "class_names": list("0123456789"), "drop_duplicates": False, "resize": None,
+        "duplicates": dict.fromkeys(
+            [f"{pair}{end}" for pair in ("train_val", "train_test", "val_test")
+             for end in ("", "_other_label")], 0
+        ),
+        # One epoch often leaves the temperature at its bound.
+        "flags": temperature_flags(digits, record.temperature),
     }  # fmt: skip
     assert set(files) == {"predictions.npz", "weights.safetensors"}
     assert [epoch.epoch for epoch in record.history] == [0]
