@@ -67,7 +67,7 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
         # np.load by path would leave the file open if it is no whole archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except DAMAGE as error:
         _log.warning("Cached arrays %s are damaged (%s); making them again.", path, error)

@@ -165,7 +165,8 @@ def drawn(results: Path, plots: Path) -> list[str]:
 def test_the_command_line_summarises_and_draws_all_methods(
     cli: Cli, values: Values, row: DatasetRow, results: Path, tmp_path: Path
 ) -> None:
-    settings = ["epochs=3", "batch_size=16", "n_members=2", "rate=0.3", "n_inputs=2", "n_exits=2"]
+    settings = ["epochs=3", "batch_size=16", "n_members=2", "adapters=all", "rate=0.3",
+                "n_inputs=2", "n_exits=2"]  # fmt: skip
     code, out, err = cli(
         "--datasets", row.source, "--task", "regression", *(f"--set={text}" for text in settings),
         methods=",".join(CHOICES),
@@ -195,7 +196,9 @@ def test_the_command_line_summarises_and_draws_all_methods(
     assert f"{best:.3f} *" in out
 
     assert drawn(results, tmp_path / "plots") == [
-        f"cost_parts_{row.name}.png", f"depth_{row.name}_D2.png", f"diversity_{row.name}.png",
-        f"heatmap_{row.name}.png", f"ood_{row.name}_mse.png", f"ood_{row.name}_nll.png",
-        f"pareto_{row.name}.png", "ranks.png", f"reliability_{row.name}.png",
+        f"budget_{row.name}.png", f"budget_{row.name}_params.png", f"cost_parts_{row.name}.png",
+        "depth.png", f"depth_{row.name}_D2.png", f"diversity_{row.name}.png",
+        f"heatmap_{row.name}.png", "improvement.png", f"ood_{row.name}_mse.png",
+        f"ood_{row.name}_nll.png", f"pareto_{row.name}.png", "ranks.png",
+        f"reliability_{row.name}.png",
     ]  # fmt: skip

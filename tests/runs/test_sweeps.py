@@ -12,7 +12,7 @@ import pytest
 
 import methods
 from bench.compare import main
-from bench.records.schema import Record
+from bench.records.schema import FailedRun, Record
 from bench.records.store import Store
 from runs.tiny_runs import (
     HERE,
@@ -108,10 +108,10 @@ def test_workers_give_the_same_bits_and_a_dying_run_is_recorded(
     assert code == 1, err
     # The worker is killed after the other two runs are there; its run is tried once more.
     assert (tmp_path / "deaths").read_text() == "died\n" * 2
-    dying = [record for record in store.records() if record.status == "failed"]
-    assert [record.config.method.name for record in dying] == ["dying"]
-    assert dying[0]["error"]["message"].startswith("its worker process died ")
-    assert f"failed {dying[0]['run_id']} (W=8 D=2): WorkerDied: its worker process died" in out
+    (dying,) = [record for record in store.records() if isinstance(record, FailedRun)]
+    assert dying.config.method.name == "dying"
+    assert dying.error.message.startswith("its worker process died ")
+    assert f"failed {dying.run_id} ({dying.label}): WorkerDied: its worker process died" in out
     assert "3 runs, 0 of them already in" in err
     assert_whole(store, run, ("standard", {}), ("sae", {"n_inputs": 2, "n_exits": 2}))
     assert list((results / ".partial").iterdir()) == []
