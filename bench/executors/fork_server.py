@@ -7,6 +7,7 @@ workers still plans; a worker, also one in place of a lost one, is then there at
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import multiprocessing.util
@@ -14,6 +15,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.executors import scratch
 
@@ -23,14 +25,15 @@ _PRELOADED = ["bench.runs.execute", "bench.runs.run"]
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 # The coordinator alone answers them; they reach the whole process group.
 _HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A socket's path has 108 bytes at most (unix(7)), with /pymp-xxxxxxxx/listener-xxxxxxxx in it.
-_LONGEST_FOLDER = 108 - 40
+# A socket's path has 108 bytes at most (unix(7)), with
+# /sae-bench-xxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx in it.
+_LONGEST_FOLDER = 108 - 60
 
 
 def start() -> None:
     """Start the server, unless it runs; comes back at once, whatever there is to import."""
     scratch.sweep()
-    _make_room_for_its_socket()
+    _have_a_folder()
     multiprocessing.forkserver.set_forkserver_preload(_PRELOADED)
     before = dict(os.environ)
     os.environ.update(_ONE_THREAD | before)
@@ -42,11 +45,20 @@ def start() -> None:
         os.environ.update(before)
 
 
-def _make_room_for_its_socket() -> None:
-    """Have multiprocessing choose its folder now, and not below a TMPDIR too deep for a socket."""
+@functools.cache
+def _have_a_folder() -> None:
+    """Have multiprocessing make its folder in one of ours, and not below too deep a TMPDIR.
+
+    Ours is swept by the next command if this process is killed.
+    """
     usual = tempfile.gettempdir()
-    if len(os.fsencode(usual)) > _LONGEST_FOLDER:
-        tempfile.tempdir = "/tmp"  # noqa: S108 - it makes a folder for this user alone in it
+    deep = len(os.fsencode(usual)) > _LONGEST_FOLDER
+    until_exit = contextlib.ExitStack()
+    # After multiprocessing has removed its own (priority -100), lower being later.
+    multiprocessing.util.Finalize(None, until_exit.close, exitpriority=-101)
+    # In /tmp it is for this user alone.
+    place = until_exit.enter_context(scratch.scratch_folder(Path("/tmp") if deep else None))  # noqa: S108
+    tempfile.tempdir = str(place)
     try:
         multiprocessing.util.get_temp_dir()
     finally:

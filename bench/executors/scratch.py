@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,30 +17,29 @@ _YOUNG_S = 60.0  # between a folder and what says that it is in use
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder of this process alone, removed at the end of the block."""
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+def scratch_folder(place: Path | None = None) -> Iterator[Path]:
+    """A folder of this process alone, removed at the end of the block.
+
+    Args:
+        place: the folder that it is made in; None: the usual one for temporary files.
+    """
+    # Not TemporaryDirectory: at exit it would be removed under those who still use it.
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    try:
         with (folder / _LOCK).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> None:
-    """Remove what this user's killed processes have left in the temporary folder.
-
-    That is our own folders that nobody holds, and those of multiprocessing whose socket nobody
-    listens at: the fork server's, which the command would have removed.
-    """
-    place = Path(tempfile.gettempdir())
-    for folder, is_left in (
-        *((folder, _nobody_holds) for folder in place.glob(f"{_PREFIX}*")),
-        *((folder, _nobody_listens) for folder in place.glob("pymp-*")),
-    ):
+    """Remove the folders in the temporary folder that this user's killed processes have left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another process sweeps it too
             seen = folder.lstat()
             is_old = time.time() - seen.st_mtime > _YOUNG_S
-            if seen.st_uid == os.getuid() and folder.is_dir() and is_left(folder, is_old):
+            if seen.st_uid == os.getuid() and folder.is_dir() and _nobody_holds(folder, is_old):
                 shutil.rmtree(folder)
 
 
@@ -52,21 +50,5 @@ def _nobody_holds(folder: Path, is_old: bool) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
-    return True
-
-
-def _nobody_listens(folder: Path, is_old: bool) -> bool:
-    inside = list(folder.iterdir())
-    if not inside or not all(path.is_socket() for path in inside):
-        return False  # another program's, or about to be used
-    return is_old and not any(_listens(path) for path in inside)
-
-
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except ConnectionRefusedError:
             return False
     return True

@@ -122,7 +122,7 @@ def test_exits_asked_for_that_fit_nowhere_are_an_error(assignments: list[str]) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"datasets": ["digit"]}, "unknown dataset 'digit'; choices: digits, pneumonia"),
+        ({"datasets": ["digit"]}, "unknown dataset 'digit'; choices: digits, path, derma"),
         ({"methods": ["sea"]}, "unknown method 'sea'; choices: batch_ensemble, ensemble"),
         ({"preset": "big"}, "unknown preset 'big'; choices: smoke, quick, paper"),
         ({"backbone": "cnn"}, "unknown backbone 'cnn'; choices: fc"),
