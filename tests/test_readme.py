@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.compare import main as compare
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,10 @@ def test_the_pictures_and_pages_are_there() -> None:
     assert len(local) >= 5
     for target in local:
         assert (ROOT / target).is_file(), target
+
+
+def test_the_citation_names_this_version() -> None:
+    assert f"\nversion: {bench.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def commands() -> list[str]:

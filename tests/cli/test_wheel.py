@@ -55,7 +55,12 @@ def sae_bench(environment: Path, cwd: Path, *arguments: str) -> str:
 def test_the_console_script_compares_draws_and_reports_from_anywhere(
     environment: Path, tmp_path: Path
 ) -> None:
-    code = "import bench, methods; print(bench.__file__, methods.__file__)"
+    code = (
+        "import bench, methods; from importlib import metadata; from pathlib import Path\n"
+        "assert metadata.version('sae-bench') == bench.__version__\n"
+        "assert all(Path(p.__file__).with_name('py.typed').is_file() for p in (bench, methods))\n"
+        "print(bench.__file__, methods.__file__)"
+    )
     where = subprocess.run(
         [environment / "python", "-c", code],
         check=True, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE_S,
