@@ -5,7 +5,8 @@ order, that of the numbers where all names are numbers. Regression: `targets.csv
 folder, see `bench.data.targets`.
 """
 
-from pathlib import PurePosixPath
+import unicodedata
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from bench.data.dataset import SPLITS, Split
 from bench.data.file_tree import FileTree
 from bench.data.image_decoding import decode_images
-from bench.data.targets import NUMBER, TARGETS, read_targets
+from bench.data.targets import NUMBER, TARGETS, read_targets, scaled
 from bench.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -23,9 +24,12 @@ def class_names(tree: FileTree) -> list[str]:
     """Names of the class folders of train by label.
 
     Raises:
-        UserError: fewer than 2 of them, or files that are in none.
+        UserError: fewer than 2 of them, one without images, or files that are in none.
     """
     names = {_class_of(tree, name) for name in images_of(tree, "train")}
+    empty = _folders(tree.where / "train") - names
+    if empty:
+        raise UserError(f"{tree.where}: train/{min(empty)} has no images: add some or remove it")
     if len(names) < 2:
         raise UserError(
             f"{tree.where}: train has only the class folder {min(names)}: there must be 2 or more"
@@ -33,6 +37,14 @@ def class_names(tree: FileTree) -> list[str]:
     if all(NUMBER.fullmatch(name) for name in names):
         return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)
+
+
+def _folders(path: Path) -> set[str]:
+    return {
+        unicodedata.normalize("NFC", entry.name)
+        for entry in path.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    }
 
 
 def images_of(tree: FileTree, split: str) -> list[str]:
@@ -74,13 +86,11 @@ def read_image_folder(
         labels = _class_labels(tree)
         y = {split: np.array([*labels[split].values()], np.int64) for split in SPLITS}
     else:
-        low, high = target_range
         labels = {split: read_targets(tree, split, images_of(tree, split)) for split in SPLITS}
-        with np.errstate(over="ignore"):  # a target too far from those of train: refused below
-            y = {
-                split: ((np.array([*of.values()]) - low) / (high - low)).astype(np.float32)
-                for split, of in labels.items()
-            }
+        try:
+            y = {split: scaled([*of.values()], target_range) for split, of in labels.items()}
+        except ValueError as error:
+            raise UserError(f"{tree.where}: {error}") from error
     images = _decode_splits(tree, {split: [*labels[split]] for split in SPLITS}, resize)
     try:
         return {split: Split(images_BHWQ=images[split], y_B=y[split]) for split in SPLITS}

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.data.dataset import Dataset, Split
 from bench.errors import UserError
@@ -71,7 +70,7 @@ def flags(dataset: Dataset) -> list[str]:
         for name, split in dataset.splits.items():
             found += _small_classes(dataset, name, split)
     else:
-        found += _far_targets(dataset.train.y_B.astype(np.float64))
+        found += _far_targets(dataset)
     return found
 
 
@@ -87,17 +86,19 @@ def _small_classes(dataset: Dataset, split_name: str, split: Split) -> list[str]
     return [f"{what}: {name[:100]} has {counts_C[fewest]}"]
 
 
-def _far_targets(y_B: npt.NDArray[np.float64]) -> list[str]:
-    low, high = np.percentile(y_B, (25, 75))
+def _far_targets(dataset: Dataset) -> list[str]:
+    low, high = np.percentile(dataset.train.y_B.astype(np.float64), (25, 75))
     if low == high:
         return ["at least half of the training targets are the same"]
-    reach = FAR_IQR * (high - low)
-    far = int(((y_B < low - reach) | (y_B > high + reach)).sum())
-    if not far:
-        return []
-    return [
-        f"{far} training targets lie more than {FAR_IQR} interquartile ranges from the quartiles"
-    ]
+    reach, found = FAR_IQR * (high - low), []
+    for name, split in dataset.splits.items():
+        far = int(((split.y_B < low - reach) | (split.y_B > high + reach)).sum())
+        if far:
+            found.append(
+                f"{far} of {len(split.y_B)} targets in {name} lie more than {FAR_IQR} "
+                "interquartile ranges from the quartiles of train"
+            )
+    return found
 
 
 def _digests(split: Split) -> list[bytes]:

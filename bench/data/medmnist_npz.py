@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bench.data.dataset import SPLITS, Dataset, Split, require_range
 from bench.data.row import DatasetRow
+from bench.data.targets import scaled
 from bench.data.task import Task
 from bench.errors import UserError
 
@@ -107,8 +108,8 @@ def flat_labels(labels: npt.NDArray[Any], task: Task) -> npt.NDArray[Any]:
     """
     if labels.ndim not in (1, 2) or (labels.ndim == 2 and labels.shape[1] != 1):
         raise ValueError(f"labels have shape {labels.shape}: they must be (B,) or (B, 1)")
-    floats = task == "regression" and np.issubdtype(labels.dtype, np.floating)
-    if not floats and not np.issubdtype(labels.dtype, np.integer):
+    # By kind: NumPy counts durations among the integers.
+    if labels.dtype.kind not in ("iuf" if task == "regression" else "iu"):
         rule = "integers or floats" if task == "regression" else "integers"
         raise ValueError(f"labels are {labels.dtype}: they must be {rule}")
     return labels.reshape(-1)
@@ -126,4 +127,4 @@ def _scaled(
     low, high = limits
     if check:
         require_range(labels_B, low, high, "label")
-    return ((labels_B.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    return scaled(labels_B, limits)

@@ -12,11 +12,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from bench.data.file_tree import FileTree
 from bench.errors import UserError
 
 TARGETS = "targets.csv"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_SHOWN = 40
 
 
 def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str, float]:
@@ -59,6 +63,25 @@ def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str,
     return targets
 
 
+def scaled(targets_B: npt.ArrayLike, limits: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """Targets with `limits` at 0 and 1.
+
+    Raises:
+        ValueError: one is too far from the limits for float32, or not finite.
+    """
+    values_B = np.asarray(targets_B)
+    low, high = limits
+    with np.errstate(over="ignore"):
+        scaled_B = ((values_B.astype(np.float64) - low) / (high - low)).astype(np.float32)
+    wrong = values_B[~np.isfinite(scaled_B)]
+    if wrong.size:
+        raise ValueError(
+            f"target {wrong[0]}: all targets must be finite, and not too far from those of train, "
+            f"{low:g} to {high:g}"
+        )
+    return scaled_B
+
+
 def _rows(text: str, table: str) -> Iterator[tuple[str, list[str]]]:
     """Where a row is, for messages, and its fields; empty lines left out."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -76,5 +99,6 @@ def _rows(text: str, table: str) -> Iterator[tuple[str, list[str]]]:
 def _number(text: str, where: str) -> float:
     number = float(text) if NUMBER.fullmatch(text.strip(" ")) else math.nan
     if not math.isfinite(number):
-        raise UserError(f"{where}: target {text!r} must be a finite number such as 3.75")
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        raise UserError(f"{where}: target {shown!r} must be a finite number such as 3.75")
     return number

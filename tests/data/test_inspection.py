@@ -78,6 +78,9 @@ def test_small_classes_and_constant_channels() -> None:
     ]  # fmt: skip
 
 
+FAR = "{} targets in {} lie more than 10 interquartile ranges from the quartiles of train"
+
+
 @pytest.mark.parametrize(
     ("targets", "expected"),
     [
@@ -85,7 +88,7 @@ def test_small_classes_and_constant_channels() -> None:
         ([0.0, 0.25, 0.5, 0.75, 1.0], []),
         (
             [*np.linspace(0, 1e-3, 11).tolist(), 1.0],
-            ["1 training targets lie more than 10 interquartile ranges from the quartiles"],
+            [FAR.format("1 of 12", "train")],
         ),
         ([0.5] * 4 + [1.0], ["at least half of the training targets are the same"]),
     ],
@@ -93,10 +96,13 @@ def test_small_classes_and_constant_channels() -> None:
 def test_far_targets(targets: list[float], expected: list[str]) -> None:
     y = split(list(range(len(targets))), [0.5] * len(targets))
     train = Split(images_BHWQ=y.images_BHWQ, y_B=np.array(targets, np.float32))
-    found = flags(
-        dataset(task="regression", n_classes=0, class_names=(), train=train, val=train, test=train)
-    )
-    assert found == expected
+    plain = split([1, 2], targets[:2])
+    regression: dict[str, Any] = {"task": "regression", "n_classes": 0, "class_names": ()}
+    assert flags(dataset(train=train, val=plain, test=plain, **regression)) == expected
+    if not expected:  # beyond the range of train
+        far = split([1, 2, 3], [0.5, 1e30, -1e30])
+        found = flags(dataset(train=train, val=plain, test=far, **regression))
+        assert found == [FAR.format("2 of 3", "test")]
 
 
 @pytest.mark.parametrize(

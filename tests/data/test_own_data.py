@@ -120,6 +120,7 @@ def test_names_follow_content_and_task_not_place(tmp_path: Path) -> None:
         ({"train_labels": np.zeros(4)}, "classification", "labels are float64: they must be int"),
         ({"train_labels": np.zeros((4, 2))}, "regression", r"labels have shape \(4, 2\)"),
         ({"train_labels": np.array(["a"] * 4)}, "regression", "<U1: they must be integers or fl"),
+        ({"train_labels": np.arange(4).astype("m8[s]")}, "regression", "timedelta64.*: they must"),
         ({"train_labels": np.ones(4)}, "regression", "finite and not all the same"),
         ({"train_labels": np.array([1, np.nan, 2, 3])}, "regression", "not all the same"),
         ({"train_labels": np.array([-1e308, 1e308, 0, 0])}, "regression", "must be finite"),
@@ -340,7 +341,8 @@ def test_class_folder_refused(tmp_path: Path, files: dict[str, bytes], message: 
         ('file,target\n"a.png,1\n', "line 2: unexpected end of data"),
         ('file,target\n"a".png,1\n', "line 2: ',' expected after"),
         ("file,target\na.png\x0b,1\n", "line 2: there is no image"),
-        ("file,target\na.png,1e300\n", "split|target inf: all targets must be finite"),
+        (f"file,target\na.png,{'1' * 5000}\n", r"target '1{40}\.\.\.' must be"),
+        ("file,target\na.png,1e300\n", "target 1e\\+300: .* not too far from .* train, 10 to 20$"),
     ],
 )
 def test_target_folder_refused(tmp_path: Path, table: str, message: str) -> None:
@@ -366,6 +368,9 @@ def test_folders_of_the_other_task_or_of_none(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no images in train: the layout must be \{train,val,test"):
         own_dataset(str(tmp_path / "empty"), task="classification")
+    (tmp_path / "classes/train/c").mkdir()
+    with pytest.raises(UserError, match="train/c has no images: add some or remove it"):
+        own_dataset(classes, task="classification")
     write(tmp_path / "single", {"train/a/1.png": encoded(np.zeros((2, 3)))})
     with pytest.raises(UserError, match="only the class folder a: there must be 2 or more"):
         own_dataset(str(tmp_path / "single"), task="classification")

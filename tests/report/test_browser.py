@@ -154,6 +154,7 @@ def test_text_and_tables_are_there_before_plotly_is(browser: Browser, page_file:
     try:
         browser.get("about:blank")
         browser.get(page_file.as_uri())
+        until(browser, lambda b: script(b, "window.early || null") is not None)
         early = script(browser, "window.early")
         assert early["plotly"] == "undefined"
         assert early["rows"] > 20
