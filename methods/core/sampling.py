@@ -35,20 +35,19 @@ def relaxed_top_k(logits_ND: Tensor, k: int, temperature: float) -> Tensor:
     if temperature <= 0:
         raise ValueError(f"temperature={temperature}: must be > 0")
     a_ND = logits_ND
-    w_ND = p_ND = torch.softmax(a_ND / temperature, dim=-1)
+    log_p_ND = torch.log_softmax(a_ND / temperature, dim=-1)
+    w_ND = log_p_ND.exp()
     for _ in range(k - 1):
-        a_ND = a_ND + _log_complement(a_ND / temperature)
-        p_ND = torch.softmax(a_ND / temperature, dim=-1)
-        w_ND = w_ND + p_ND
+        a_ND = a_ND + _log_complement(log_p_ND)
+        log_p_ND = torch.log_softmax(a_ND / temperature, dim=-1)
+        w_ND = w_ND + log_p_ND.exp()
     return w_ND
 
 
-def _log_complement(scores_ND: Tensor) -> Tensor:
-    """log(1 - softmax(scores)), exact where softmax rounds to 1: a logsumexp over the others."""
-    depth = scores_ND.shape[-1]
-    itself = torch.eye(depth, dtype=torch.bool, device=scores_ND.device)
-    others_NDD = scores_ND[..., None, :].masked_fill(itself, -torch.inf)
-    return others_NDD.logsumexp(-1) - scores_ND.logsumexp(-1, keepdim=True)
+def _log_complement(log_p_ND: Tensor) -> Tensor:
+    """log(1 - p), exact where p rounds to 1: a logsumexp over the others."""
+    itself = torch.eye(log_p_ND.shape[-1], dtype=torch.bool, device=log_p_ND.device)
+    return log_p_ND[..., None, :].masked_fill(itself, -torch.inf).logsumexp(-1)
 
 
 def input_sources(n_rows: int, n_inputs: int, share_repeated: float) -> Tensor:
