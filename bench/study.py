@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import command
+from bench.cli.run_options import registered
 from bench.errors import UserError, unknown
 from bench.records.store import Reader, search_folder, write_file
+from methods import METHODS
 
 STUDIES = Path(__file__).with_name("studies")
 RECORDED = "study.json"
@@ -41,7 +43,8 @@ class StudyPart:
     Attributes:
         name: "<problem>.<what>".
         run: "search" or "compare".
-        datasets, methods: names.
+        datasets: names.
+        methods: names, or files of one's own, which are registered.
         seeds: of the final runs.
         preset: gives ranges and grids.
         set: as for ``--set``.
@@ -99,6 +102,10 @@ def read_study(name: str) -> tuple[str, list[StudyPart]]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         parts = [StudyPart(**part) for part in values.get("part", [])]
+        parts = [
+            dataclasses.replace(part, methods=[registered(METHODS, each) for each in part.methods])
+            for part in parts
+        ]
     except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
         reason = str(error).replace("StudyPart.__init__() ", "")
         raise UserError(f"{path}: {reason}") from None

@@ -1,19 +1,27 @@
-"""Methods: every ``*.py`` here is one, and its file name is its name on the command line."""
+"""Methods: every ``*.py`` here is one, and its file name is its name on the command line.
+
+Names that begin with an underscore are no methods. Methods from outside: see `Registry`.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from methods.core.registry import load_from, names_in
+from methods.core.registry import Registry
 
 if TYPE_CHECKING:
     from methods.core.method import Method
 
+METHODS = Registry(
+    package=__name__, kind="method", variable="SAE_BENCH_METHODS", group="sae_bench.methods"
+)
+sys.meta_path.append(METHODS)
+
 
 def method_names() -> list[str]:
     """All methods, sorted; imports none of them (and no torch)."""
-    return names_in(sys.modules[__name__])
+    return METHODS.names()
 
 
 def load_method(name: str) -> type[Method[Any]]:
@@ -24,4 +32,4 @@ def load_method(name: str) -> type[Method[Any]]:
     """
     from methods.core.method import Method
 
-    return load_from(sys.modules[__name__], name, Method, "method")  # type: ignore[type-abstract]
+    return METHODS.load(name, Method)  # type: ignore[type-abstract]

@@ -14,8 +14,9 @@ from bench.data.row import DatasetRow
 from bench.data.table import choices, find
 from bench.errors import UserError, unknown
 from bench.runs.presets import PRESETS
-from methods import method_names
-from methods.backbones import backbone_names
+from methods import METHODS, method_names
+from methods.backbones import BACKBONES, backbone_names
+from methods.core.registry import Registry
 
 LEAST_SIDE = 8  # the smallest that can be corrupted
 
@@ -46,9 +47,15 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out images of train and val that occur in test (the name gets -dedup)",
     )
-    add("--methods", type=names, metavar="A,B", help=f"{', '.join(method_names())} (default: all)")
+    add(
+        "--methods",
+        type=names,
+        metavar="A,B",
+        help=f"{', '.join(method_names())}, or files of your own, for example ./mine.py "
+        "(default: all)",
+    )
     add("--preset", default="quick", help=f"{', '.join(PRESETS)} (default: quick)")
-    add("--backbone", help=f"{', '.join(backbone_names())} (default: the dataset's own)")
+    add("--backbone", help=f"{', '.join(backbone_names())}, or a file (default: the dataset's own)")
 
 
 def add_execution_options(parser: argparse.ArgumentParser) -> None:
@@ -88,15 +95,35 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_names(options: argparse.Namespace) -> None:
-    """Raise UserError where a preset, dataset or method is none, or a list is empty."""
+    """Raise UserError where a preset, dataset or method is none, or a list is empty.
+
+    Files of methods and backbones are registered, and their names take their place.
+    """
     if options.preset not in PRESETS:
         raise unknown("preset", options.preset, PRESETS)
     for option in ("datasets", "methods"):
         if getattr(options, option) == []:
             raise UserError(f"--{option}: must name at least one; leave it out for the default")
-    for method in options.methods or ():
-        if method not in method_names():
-            raise unknown("method", method, method_names())
+    if options.methods is not None:
+        options.methods = [registered(METHODS, method) for method in options.methods]
+    if options.backbone is not None:
+        options.backbone = registered(BACKBONES, options.backbone)
+
+
+def registered(registry: Registry, text: str) -> str:
+    """The name of a method or backbone, which is registered where ``text`` is a file.
+
+    Raises:
+        UserError: there is none of that name, or the file cannot be one.
+    """
+    if text.endswith(".py"):
+        try:
+            return registry.add_file(Path(text))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    if text not in registry.names():
+        raise unknown(registry.kind, text, registry.names())
+    return text
 
 
 def dataset_rows(options: argparse.Namespace, default: Sequence[str]) -> list[DatasetRow]:

@@ -1,5 +1,8 @@
 """A file dropped into the folder is a method: no list to edit, and the contract holds for it."""
 
+import importlib
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +13,8 @@ from method_contract import CHECKS, Check
 from tiny_problems import make_problem
 
 import methods
-from methods import backbones, load_method, method_names
-from methods.backbones import backbone_names, load_backbone
+from methods import METHODS, backbones, load_method, method_names
+from methods.backbones import BACKBONES, backbone_names, load_backbone
 from methods.backbones.fc import FCSettings
 from methods.sae import SAE
 from methods.standard import Standard
@@ -40,7 +43,7 @@ class TwoExitsSettings(Settings):
     early: float = setting(0.5, at_least=0.0, at_most=1.0)
 
 
-class TwoExits(Method):
+class TwoExits(Method[TwoExitsSettings]):
     """The first and the last exit."""
 
     settings_type = TwoExitsSettings
@@ -69,15 +72,15 @@ TWO_CLASSES = DROPPED + "\n\nclass Another(TwoExits):\n    pass\n"
 
 @pytest.fixture
 def drop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
-    """Put a file into the methods folder, so to say: the name it is known by afterwards."""
-    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    """Write and register a file: the name it is known by afterwards."""
+    monkeypatch.setenv(METHODS.variable, "")
 
     def write(name: str, text: str) -> str:
         (tmp_path / f"{name}.py").write_text(text)
         # importlib leaves these two behind; monkeypatch removes them again.
         monkeypatch.delitem(sys.modules, f"methods.{name}", raising=False)
         monkeypatch.delattr(methods, name, raising=False)
-        return name
+        return METHODS.add_file(tmp_path / f"{name}.py")
 
     return write
 
@@ -107,6 +110,80 @@ def test_a_dropped_file_is_a_method(drop: Callable[[str, str], str], contract_ch
     contract_check(method_type, make_problem())
 
 
+def test_a_file_that_cannot_be_imported_is_one_line(drop: Callable[[str, str], str]) -> None:
+    with pytest.raises(ValueError, match=r"method /.*broken\.py cannot be imported: SyntaxError"):
+        load_method(drop("dropped_broken", "def"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.py", "there is no such file"),
+        ("two-words.py", "must be NAME.py, where NAME is an identifier"),
+        ("_own.py", "does not begin with an underscore"),
+        ("sae.py", "the package methods has the name 'sae' already; rename the file"),
+    ],
+)
+def test_a_file_that_can_be_no_method(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(METHODS.variable, "")
+    if name != "nowhere.py":
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=re.escape(message)):
+        METHODS.add_file(tmp_path / name)
+
+
+def test_two_files_of_one_name_are_an_error_and_one_file_twice_is_none(
+    drop: Callable[[str, str], str], tmp_path: Path
+) -> None:
+    drop("dropped_twice", DROPPED)
+    assert METHODS.add_file(tmp_path / "dropped_twice.py") == "dropped_twice"
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "dropped_twice.py").touch()
+    with pytest.raises(ValueError, match=r"dropped_twice\.py has the name 'dropped_twice' already"):
+        METHODS.add_file(tmp_path / "below" / "dropped_twice.py")
+
+
+def test_a_file_beside_a_method_is_none(drop: Callable[[str, str], str], tmp_path: Path) -> None:
+    (tmp_path / "beside.py").touch()
+    drop("dropped_alone", DROPPED)
+    assert "beside" not in method_names()
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("methods.beside")
+
+
+def test_an_installed_package_brings_methods_and_backbones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs_for_tests.py").write_text(DROPPED)
+    (tmp_path / "thin_for_tests.py").write_text(
+        "from methods.backbones.fc import FCSettings\nclass Thin(FCSettings): pass\n"
+    )
+    about = tmp_path / "theirs-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        "[sae_bench.methods]\na = theirs_for_tests\n[sae_bench.backbones]\nb = thin_for_tests\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_method("theirs_for_tests").settings_type.owner() == "theirs_for_tests"
+    assert load_backbone("thin_for_tests").owner() == "thin_for_tests"
+    assert {"theirs_for_tests", "thin_for_tests"} <= {*method_names(), *backbone_names()}
+    for name in ("theirs_for_tests", "thin_for_tests"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_backbone_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BACKBONES.variable, "")
+    path = tmp_path / "narrow.py"
+    path.write_text("from methods.backbones.fc import FCSettings\nclass Mine(FCSettings): pass\n")
+    assert BACKBONES.add_file(path) == "narrow"
+    assert load_backbone("narrow")(width=8).width == 8
+    monkeypatch.delitem(sys.modules, "methods.backbones.narrow")
+    monkeypatch.delattr(backbones, "narrow")
+
+
 def test_two_methods_in_a_file_are_an_error_that_names_both(
     drop: Callable[[str, str], str],
 ) -> None:
@@ -127,10 +204,10 @@ def test_no_method_in_a_file_is_an_error(drop: Callable[[str, str], str]) -> Non
 def test_unknown_names_list_the_choices() -> None:
     with pytest.raises(ValueError, match="unknown method 'mimo'; choices: ") as caught:
         load_method("mimo")
-    assert str(caught.value).endswith(", ".join(method_names()))
+    assert f"choices: {', '.join(method_names())}; the environment" in str(caught.value)
     with pytest.raises(ValueError, match="unknown backbone 'mlp'; choices: ") as caught:
         load_backbone("mlp")
-    assert str(caught.value).endswith(", ".join(backbone_names()))
+    assert f"choices: {', '.join(backbone_names())}; the environment" in str(caught.value)
 
 
 def test_listing_names_imports_no_torch() -> None:
@@ -146,3 +223,17 @@ def test_listing_names_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [*method_names(), *backbone_names()]
     assert backbones.__doc__
+
+
+def test_a_folder_methods_in_the_working_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.compare", "-h"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(methods.__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    shadow = tmp_path / "methods" / "__init__.py"
+    assert f"{shadow} is imported as `methods` in place of {methods.__file__}" in done.stderr

@@ -5,14 +5,15 @@ Worker processes import the main script too, so what stands at module level hold
 
 from pathlib import Path
 
-import methods
 from bench import command
 from bench.compare import main
 from bench.shift import table as corruptions
+from methods import METHODS
 from runs.tiny_runs import FEW_CORRUPTIONS
 
 corruptions.CORRUPTIONS = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
-methods.__path__.append(str(Path(__file__).parent / "extra_methods"))
+for extra in (Path(__file__).parent / "extra_methods").glob("*.py"):
+    METHODS.add_file(extra)
 
 if __name__ == "__main__":
     command.run(main)

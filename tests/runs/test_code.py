@@ -10,7 +10,8 @@ from bench.runs import code, environment
 from bench.runs import run as run_module
 from bench.runs.code import code_digest, notes
 from bench.runs.environment import git_commit
-from runs.tiny_runs import ROOT, config
+from methods import METHODS
+from runs.tiny_runs import ROOT, TINY, config, start
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -21,6 +22,37 @@ def test_the_digest_is_of_the_method_the_backbone_and_what_they_share() -> None:
     assert len(digests) == 6
     files = [path for part in code._PARTS for path in code._python_files(ROOT / part)]
     assert {"method.py", "loop.py", "table.py", "run.py", "cost.py"} <= {p.name for p in files}
+
+
+OWN = """
+from methods.standard import Standard, StandardSettings
+class Own(Standard):
+    settings_type = StandardSettings
+    @classmethod
+    def category(cls, settings, backbone): return "Own"
+"""
+
+
+def test_a_method_of_a_file_in_worker_processes_and_its_code_in_the_record(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(METHODS.variable, "")
+    monkeypatch.chdir(tmp_path)
+    digests = []
+    for name, text in (("own_one", OWN), ("own_two", OWN + "    def extra(self): pass\n")):
+        (tmp_path / f"{name}.py").write_text(text)
+        digests.append(code_digest(METHODS.add_file(tmp_path / f"{name}.py"), "fc"))
+    assert len({*digests, code_digest("standard", "fc")}) == 3
+    process = start(
+        *TINY, "--methods", "./own_one.py", "--results", str(results), "--workers", "1",
+        SAE_BENCH_METHODS="",
+    )  # fmt: skip
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    assert "| Own " in out
+    (record,) = Store(results).finished()
+    assert record.config.method.name == "own_one"
+    assert record.code == digests[0]
 
 
 def test_runs_of_other_code_are_named_and_made_again_if_asked(

@@ -31,6 +31,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, masks"),
         (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, path, derma"),
+        (["--methods", "./nowhere.py"], "method "),
+        (["--backbone", "./nowhere.py"], "backbone "),
         (["--preset", "big"], "unknown preset 'big'; choices: smoke, quick, paper"),
         (["--backbone", "cnn"], "unknown backbone 'cnn'; choices: fc"),
         (["--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; choices: train.epochs, "),

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-import methods
 from bench.compare import main
 from bench.records.schema import FailedRun, Record
 from bench.records.store import Store
+from methods import METHODS
 from runs.tiny_runs import (
     HERE,
     TINY,
@@ -69,8 +69,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 @pytest.fixture
 def extra_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     """The methods of the driver in this process too."""
-    places = [*methods.__path__, str(HERE / "extra_methods")]
-    monkeypatch.setattr(methods, "__path__", places)
+    files = map(str, (HERE / "extra_methods").glob("*.py"))
+    monkeypatch.setenv(METHODS.variable, os.pathsep.join(files))
 
 
 def is_deaf_to_ctrl_c(pid: int) -> bool:
