@@ -2,7 +2,8 @@
 
 A definition (`bench/studies/*.toml`, or a file of one's own) names parts; a part is one or several
 commands of `bench.search` or `bench.compare`, which `--plan` prints. Everything that is there
-already is skipped, so the same command goes on where it stopped.
+already is skipped, so the same command goes on where it stopped. A search is a command for each
+method: its finals are tested before the next method is searched.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ STUDIES = Path(__file__).with_name("studies")
 RECORDED = "study.json"
 
 _EXAMPLES = """examples:
-  python -m bench.study paper_cpu --plan                   the commands, and about how long
-  python -m bench.study paper_cpu --only pneumonia         the parts of that name
+  python -m bench.study paper_two_cores --plan             the commands, and about how long
+  python -m bench.study paper_two_cores --only pneumonia   the parts of that name
   python -m bench.study paper_cpu --scale 0.1 --results results/small
   python -m bench.study my_study.toml --workers 2
 """
@@ -41,7 +42,7 @@ class StudyPart:
     """One part of a study.
 
     Attributes:
-        name: "<problem>.<what>".
+        name: "<problem>.<what>"; what the table ``common.<problem>`` sets, the part need not.
         run: "search" or "compare".
         datasets: names.
         methods: names, or files of one's own, which are registered.
@@ -56,7 +57,7 @@ class StudyPart:
         finalists: as for ``--finalists``.
         folder: below the results folder, for records that no table should mix.
         trial_seconds, run_seconds: measured core-seconds of a trial and of a final run with its
-            tests, for ``--plan``.
+            tests, the mean over methods, for ``--plan``.
     """
 
     name: str
@@ -101,12 +102,16 @@ def read_study(name: str) -> tuple[str, list[StudyPart]]:
         raise unknown("study", name, [each.stem for each in sorted(STUDIES.glob("*.toml"))])
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        parts = [StudyPart(**part) for part in values.get("part", [])]
+        common = values.get("common", {})
+        parts = [
+            StudyPart(**{**common.get(part.get("name", "").partition(".")[0], {}), **part})
+            for part in values.get("part", [])
+        ]
         parts = [
             dataclasses.replace(part, methods=[registered(METHODS, each) for each in part.methods])
             for part in parts
         ]
-    except (tomllib.TOMLDecodeError, TypeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, TypeError, AttributeError, UnicodeDecodeError) as error:
         reason = str(error).replace("StudyPart.__init__() ", "")
         raise UserError(f"{path}: {reason}") from None
     names = [part.name for part in parts]
@@ -120,26 +125,28 @@ def read_study(name: str) -> tuple[str, list[StudyPart]]:
 
 def arguments(part: StudyPart, results: Path, core_seconds: float | None) -> Iterator[list[str]]:
     """The command lines of a part, each the name of a command and its arguments."""
-    shared = [
-        part.run,
-        "--datasets", ",".join(part.datasets), "--methods", ",".join(part.methods),
+    if part.run == "compare":
+        for factor in part.each:
+            extra = ["--set", factor] if factor else []
+            yield [*_shared(part, ",".join(part.methods), results), *extra]
+        return
+    budget = ["--budget", "paper"] if part.enumerate else ["--trials", str(part.trials)]
+    if core_seconds is not None:
+        budget += ["--budget-core-seconds", f"{core_seconds:.6g}"]
+    for method in part.methods:
+        yield [*_shared(part, method, results), "--finalists", str(part.finalists), *budget]
+
+
+def _shared(part: StudyPart, methods: str, results: Path) -> list[str]:
+    """What searches and comparisons take alike."""
+    words = [
+        part.run, "--datasets", ",".join(part.datasets), "--methods", methods,
         "--preset", part.preset, "--seeds", ",".join(map(str, part.seeds)),
         "--results", str(results / part.folder),
     ]  # fmt: skip
     for text in (f"epochs={part.epochs}", *part.set):
-        shared += ["--set", text]
-    if part.run == "compare":
-        for factor in part.each:
-            yield [*shared, *(["--set", factor] if factor else [])]
-        return
-    shared += ["--finalists", str(part.finalists)]
-    if part.enumerate:
-        shared += ["--budget", "paper"]
-    else:
-        shared += ["--trials", str(part.trials)]
-    if core_seconds is not None:
-        shared += ["--budget-core-seconds", f"{core_seconds:.6g}"]
-    yield shared
+        words += ["--set", text]
+    return words
 
 
 def trial_core_seconds(part: StudyPart, results: Path) -> float:
@@ -155,7 +162,7 @@ def trial_core_seconds(part: StudyPart, results: Path) -> float:
 
 
 def estimate(part: StudyPart, parts: Sequence[StudyPart]) -> tuple[float, str]:
-    """Core-hours of a part with nothing run yet, and what they are of."""
+    """Core-minutes of a part with nothing run yet, and what they are of."""
     n_methods = len(part.methods) * len(part.datasets)
     if part.run == "compare":
         from bench.runs.plan import Request, plan
@@ -175,15 +182,15 @@ def estimate(part: StudyPart, parts: Sequence[StudyPart]) -> tuple[float, str]:
                 )
             )
         }  # fmt: skip
-        return len(ids) * part.run_seconds / 3600, f"{len(ids)} runs"
+        return len(ids) * part.run_seconds / 60, f"{len(ids)} runs"
     runs = part.finalists * len(part.seeds)
     # As many contenders as twice the finalists are trained on the second search seed.
     again = 2 * part.finalists * part.trial_seconds
     source = _named(parts, part.core_seconds_of) if part.core_seconds_of else part
     trials = source.trials * source.trial_seconds
-    hours = n_methods * (trials + again + runs * part.run_seconds) / 3600
+    minutes = n_methods * (trials + again + runs * part.run_seconds) / 60
     tried = "a grid of about" if part.enumerate else "at most"
-    return hours, f"{tried} {part.trials} trials, at most {runs} final runs a method"
+    return minutes, f"{tried} {part.trials} trials, at most {runs} final runs a method"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,9 +275,11 @@ def _print_plan(
 ) -> None:
     lines, total = [description.strip()], 0.0
     for part in chosen:
-        hours, what = estimate(part, parts)
-        total += hours
-        lines.append(f"\n{part.name}: {what}, about {hours:.1f} core-hours")
+        minutes, what = estimate(part, parts)
+        total += minutes
+        lines.append(
+            f"\n{part.name}: {what}, about {minutes:.0f} core-minutes (so far {total:.0f})"
+        )
         lines += [
             f"  python -m bench.{shlex.join(words)}" for words in arguments(part, results, None)
         ]
@@ -280,7 +289,7 @@ def _print_plan(
             known = f"{spent:.0f}" if spent else f"what {other.name} will take"
             lines.append(f"    with --budget-core-seconds {known}")
     lines.append(
-        f"\nabout {total:.1f} core-hours in all, at most; what is there already is skipped"
+        f"\nabout {total / 60:.1f} core-hours in all, at most; what is there already is skipped"
     )
     sys.stdout.write("\n".join(lines) + "\n")
 

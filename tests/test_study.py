@@ -78,6 +78,7 @@ def test_the_plan_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "python -m bench.search --datasets pneumonia --methods sae" in out
     assert "core-hours in all" in out
+    assert "core-minutes (so far" in out
     assert not results.exists()
 
 
@@ -102,6 +103,35 @@ def test_the_papers_study_is_as_it_promises() -> None:
         ablations = by_name[f"{name}.ablations"]
         assert {text.partition("=")[0].removeprefix("sae.") for text in ablations.each} == factors
         assert len(ablations.seeds) == (8 if name == "pneumonia" else 4)
+
+
+def test_the_small_study_is_of_equal_budgets_and_answers_from_its_first_parts() -> None:
+    _, parts = study.read_study("paper_two_cores")
+    assert [part.name.partition(".")[0] for part in parts[:6]] == ["pneumonia"] * 3 + ["retina"] * 3
+    for part in parts:
+        assert part.run_seconds > 0
+        assert len(part.seeds) >= 4
+        if part.run == "search":
+            assert part.finalists <= 6
+            assert not part.enumerate
+            assert "learning_rate=3e-4..1e-2" in part.set
+            sae = f"{part.name.partition('.')[0]}.sae"
+            assert part.core_seconds_of == ("" if part.name == sae else sae)
+    minutes = {part.name: study.estimate(part, parts)[0] for part in parts}
+    assert sum(x for name, x in minutes.items() if name.startswith("pneumonia")) <= 90
+    # A method's finals are tested before the next one is searched.
+    (others,) = [part for part in parts if part.name == "pneumonia.others"]
+    lines = list(study.arguments(others, Path("r"), 100.0))
+    assert [line[line.index("--methods") + 1] for line in lines] == list(others.methods)
+    assert all(line[-2:] == ["--budget-core-seconds", "100"] for line in lines)
+
+
+def test_a_part_takes_what_its_problem_sets(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    common = "[common.a]\nepochs = 3\nfinalists = 2\n[common.b]\nepochs = 4\n"
+    path.write_text(common + PART.replace('"a"', '"a.x"') + "finalists = 5\n")
+    (part,) = study.read_study(str(path))[1]
+    assert (part.epochs, part.finalists) == (3, 5)
 
 
 def test_a_scale_is_of_trials_and_epochs() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DATASETS", "DatasetRow", "find", "load", "resolve_folder"]
 
 DIGITS_SPLIT_SEED = 0
+TINY_IMAGENET_CLASSES = 200
 
 
 def find(spec: str, *, task: Task | None = None, resize: int | None = None) -> DatasetRow:
@@ -106,6 +107,13 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
     return tiny_imagenet.load_tiny_imagenet(row, data, cache)
 
 
+def load_part_of_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+    """Load the first classes of the folder or archive, in ascending order of their wnids."""
+    from bench.data import tiny_imagenet
+
+    return tiny_imagenet.load_tiny_imagenet(row, data, cache, of=TINY_IMAGENET_CLASSES)
+
+
 def load_cifar(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
     """Load the folder of CIFAR-10 or CIFAR-100; see `bench.data.cifar`."""
     from bench.data import cifar
@@ -165,20 +173,26 @@ _ROWS = (
         size=8,
     ),
     *medmnist_rows(load_medmnist),
-    DatasetRow(
-        name="tinyimagenet",
-        task="classification",
-        n_classes=200,
-        backbone="resnet",
-        source="tiny-imagenet-200.zip",
-        citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
-        loader=load_tiny_imagenet,
-        augment="crop_flip",
-        # 80 corrupted sets of all 10,000 images would be 9.8 GB, and take longer than training.
-        shift_images=400,
-        size=64,
-        smoke=_RESNET_SMOKE,
-        quick=_RESNET_QUICK,
+    *(
+        DatasetRow(
+            name=name,
+            task="classification",
+            n_classes=n_classes,
+            backbone="resnet",
+            source="tiny-imagenet-200.zip",
+            citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
+            loader=loader,
+            augment="crop_flip",
+            # 80 corrupted sets of 10,000 images would be 9.8 GB, and take longer than training.
+            shift_images=400,
+            size=64,
+            smoke=_RESNET_SMOKE,
+            quick=_RESNET_QUICK,
+        )
+        for name, n_classes, loader in (
+            ("tinyimagenet", TINY_IMAGENET_CLASSES, load_tiny_imagenet),
+            ("tinyimagenet40", 40, load_part_of_tiny_imagenet),
+        )
     ),
     *(
         DatasetRow(

@@ -8,7 +8,7 @@ training images is the validation split. Class k is the k-th wnid in ascending o
 import logging
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +35,15 @@ ANNOTATIONS = "val/val_annotations.txt"
 _log = logging.getLogger(__name__)
 
 
-def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+def load_tiny_imagenet(
+    row: DatasetRow, data: Path | None, cache: Path | None, *, of: int | None = None
+) -> Dataset:
     """Load the first of `PLACES` that is in the data folder; decoded once if there is a cache.
+
+    Args:
+        row: its first ``n_classes`` wnids in ascending order are read.
+        data, cache: as `bench.data.table.load`.
+        of: number of wnids that there are; None: the row's.
 
     Raises:
         UserError: the files do not have the official layout, or one of them cannot be read.
@@ -53,13 +60,13 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
         )
     with open_tree(path, top=FOLDER) as tree:
         splits = cached_splits(
-            lambda: read_tiny_imagenet(tree, n_classes=row.n_classes),
+            lambda: read_tiny_imagenet(tree, n_classes=row.n_classes, of=of),
             cache=cache,
             name=row.name,
-            source=[tree.stamp_digest(), row.n_classes],
+            source=[tree.stamp_digest(), row.n_classes, of],
             code=[sys.modules[__name__]],
         )
-        wnids = tuple(_wnids(tree, row.n_classes))
+        wnids = tuple(_wnids(tree, of or row.n_classes)[: row.n_classes])
     dataset = replace(row, class_names=wnids).dataset(splits)
     corrupted = folder / CORRUPTED
     if not corrupted.is_dir():
@@ -68,21 +75,25 @@ def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -
     return replace(dataset, shift=tiny_imagenet_c(corrupted, wnids))
 
 
-def read_tiny_imagenet(tree: FileTree, *, n_classes: int) -> dict[str, Split]:
+def read_tiny_imagenet(
+    tree: FileTree, *, n_classes: int, of: int | None = None
+) -> dict[str, Split]:
     """Decode train, val and test.
 
     Args:
         tree: the official layout: wnids.txt, train/<wnid>/images/*.JPEG, val/images/*.JPEG and
             val/val_annotations.txt. Bounding boxes, words.txt and test are not read.
-        n_classes: number of wnids that there must be.
+        n_classes: number of classes that are read, the first in ascending order.
+        of: number of wnids that there must be; None: ``n_classes``.
 
     Raises:
         UserError: a file is missing, unreadable or not 64x64; a class has no or too few images; the
             annotations and the files disagree.
     """
-    classes = {wnid: label for label, wnid in enumerate(_wnids(tree, n_classes))}
-    train, val = _train_and_val(tree, classes)
-    labelled = {"train": train, "val": val, "test": _test(tree, classes)}
+    wnids = _wnids(tree, of or n_classes)
+    classes = {wnid: label for label, wnid in enumerate(wnids[:n_classes])}
+    train, val = _train_and_val(tree, classes, set(wnids))
+    labelled = {"train": train, "val": val, "test": _test(tree, classes, set(wnids))}
     _log.info("decoding %d images of %s", sum(map(len, labelled.values())), tree.where)
     return {
         split: Split(
@@ -105,15 +116,15 @@ def _wnids(tree: FileTree, n_classes: int) -> list[str]:
 
 
 def _train_and_val(
-    tree: FileTree, classes: Mapping[str, int]
+    tree: FileTree, classes: Mapping[str, int], wnids: Set[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Labels by file name of the two parts of the official training images."""
+    """Labels by file name of the two parts of the official training images of some classes."""
     names_by_wnid = defaultdict(list)
     for name in tree.below("train"):
         _, wnid, *inner = name.split("/")
         if len(inner) == 2 and inner[0] == "images":
             names_by_wnid[wnid].append(name)
-    unknown = sorted(names_by_wnid.keys() - classes.keys())
+    unknown = sorted(names_by_wnid.keys() - wnids)
     if unknown:
         raise UserError(f"{tree.where}: train/{unknown[0]} is no class of wnids.txt")
     empty = sorted(classes.keys() - names_by_wnid.keys())
@@ -121,7 +132,7 @@ def _train_and_val(
         raise UserError(f"{tree.where}: class {empty[0]} has no images in train/{empty[0]}/images")
     labels = {name: classes[wnid] for wnid in classes for name in names_by_wnid[wnid]}
     size = round(len(labels) * VAL_SHARE)
-    fewest = min(names_by_wnid, key=lambda wnid: len(names_by_wnid[wnid]))
+    fewest = min(classes, key=lambda wnid: len(names_by_wnid[wnid]))
     if size < len(classes) or len(names_by_wnid[fewest]) < 2:
         raise UserError(
             f"{tree.where}: {len(labels)} training images of {len(classes)} classes, "
@@ -137,22 +148,22 @@ def _train_and_val(
     return train, val
 
 
-def _test(tree: FileTree, classes: Mapping[str, int]) -> dict[str, int]:
+def _test(tree: FileTree, classes: Mapping[str, int], wnids: Set[str]) -> dict[str, int]:
     """Labels by file name of the official validation images, in the order of the annotations."""
-    labels: dict[str, int] = {}
+    labels: dict[str, int | None] = {}
     for number, line in enumerate(tree.text(ANNOTATIONS).splitlines(), start=1):
         file, _, rest = line.partition("\t")
         wnid = rest.split("\t")[0]
         where = f"{tree.where}: {ANNOTATIONS} line {number}"
-        if wnid not in classes:
+        if wnid not in wnids:
             raise UserError(f"{where}: {wnid!r} is no class of wnids.txt")
         name = f"val/images/{file}"
         if name not in tree.stamps:
             raise UserError(f"{where}: there is no {name}")
         if name in labels:
             raise UserError(f"{where}: {file} has a line already")
-        labels[name] = classes[wnid]
+        labels[name] = classes.get(wnid)
     missing = [name for name in tree.below("val/images") if name not in labels]
     if missing or not labels:
         raise UserError(f"{tree.where}: {ANNOTATIONS} has no line of {(missing or ['any'])[0]}")
-    return labels
+    return {name: label for name, label in labels.items() if label is not None}

@@ -88,7 +88,7 @@ def test_listing_names_every_row_with_task_size_and_licence() -> None:
         (line,) = [line for line in lines if line.split(" ")[0] == row.name]
         assert f"{row.size} x {row.size}" in line
         assert line.endswith(row.citation.partition(";")[0])
-    assert "derma_224      7 classes           224 x 224  resnet    CC BY-NC 4.0" in lines
+    assert "derma_224       7 classes           224 x 224  resnet    CC BY-NC 4.0" in lines
     assert "  breast: 0 malignant; 1 normal, benign" in lines
 
 

@@ -14,6 +14,7 @@ import pytest
 from image_files import encoded, write
 from PIL import Image
 
+from bench.data import table
 from bench.data.dataset import Dataset
 from bench.data.table import DATASETS, load
 from bench.errors import DataUnavailable, UserError
@@ -68,6 +69,22 @@ def test_layout(tmp_path: Path, zipped: bool) -> None:
     assert all((level >= 100) == (y == 0) for level, y in zip(levels["val"], [0, 1], strict=True))
     for split in dataset.splits.values():
         assert (split.images_BHWQ == split.images_BHWQ[:, :1, :1, :1]).all()
+
+
+def test_the_first_classes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "TINY_IMAGENET_CLASSES", 3)
+    files = tiny_files()
+    files["wnids.txt"] += b"n0\n"
+    for k in range(10):
+        files[f"train/n0/images/n0_{k}.JPEG"] = encoded(np.full((64, 64), 200 + k), "JPEG")
+    put(tmp_path, files, zipped=False)
+    dataset = load(dataclasses.replace(DATASETS["tinyimagenet40"], n_classes=2), data=tmp_path)
+    assert dataset.class_names == ("n0", "n1")
+    assert dataset.train.y_B.tolist() == [0] * 9 + [1] * 9
+    assert dataset.train.images_BHWQ[:9].min() >= 200
+    # The test image of n2 is left out, and so are its training images.
+    assert dataset.test.y_B.tolist() == [1]
+    assert dataset.test.images_BHWQ[0, 0, 0, 0] == 50
 
 
 def without(*names: str) -> Callable[[dict[str, bytes]], None]:
