@@ -42,7 +42,8 @@ def load_tiny_imagenet(
 
     Args:
         row: its first ``n_classes`` wnids in ascending order are read.
-        data, cache: as `bench.data.table.load`.
+        data: as `bench.data.table.load`.
+        cache: as `bench.data.table.load`.
         of: number of wnids that there are; None: the row's.
 
     Raises:
