@@ -18,6 +18,7 @@ from methods.core.member_rows import (
 )
 from methods.core.method import ParameterGroup, uniform_weights
 from methods.core.network import Problem
+from methods.core.schedule import Progress
 from methods.core.seeding import seeded
 from methods.core.space import Settings, setting
 from methods.core.surgery import replace_layers
@@ -128,9 +129,9 @@ class BatchEnsemble(Standard[BatchEnsembleSettings]):
         """TabM's name for the members that differ in the first adapter and the head alone."""
         return "BatchEnsemble" if settings.adapters == "all" else "TabM-mini"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         s = self.settings
-        rows = training_rows(len(x_BQHW), s.n_members, s.batch).to(x_BQHW.device)
+        rows = training_rows(len(x_BQHW), s.n_members, s.batch, x_BQHW.device)
         outputs_R1C = self.network(x_BQHW[rows])
         return -self.likelihood.log_prob(outputs_R1C, y_B[rows][:, None]).mean()
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from methods.core.backbone import BackboneSettings
 from methods.core.method import Method, uniform_weights
 from methods.core.network import Problem
+from methods.core.schedule import Progress
 from methods.core.seeding import derive_seed
 from methods.core.space import Settings, setting
 from methods.standard import Standard, StandardSettings
@@ -46,7 +47,7 @@ class Ensemble(Method[EnsembleSettings]):
     def parts(self) -> Sequence[Method[Any]]:
         return [member for member in self.members if isinstance(member, Standard)]
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         """The sum over members: its gradient on each is that of the member trained alone."""
         return torch.stack([part.loss(x_BQHW, y_B, progress) for part in self.parts()]).sum()
 

@@ -16,6 +16,7 @@ from methods.core.backbone import BackboneSettings
 from methods.core.member_rows import Scaled, all_members, channels_of, training_rows
 from methods.core.method import uniform_weights
 from methods.core.network import Problem
+from methods.core.schedule import Progress
 from methods.core.seeding import seeded
 from methods.core.space import Settings, setting
 from methods.core.surgery import replace_layers
@@ -95,9 +96,9 @@ class Masksembles(Standard[MasksemblesSettings]):
     def category(cls, settings: MasksemblesSettings, backbone: BackboneSettings) -> str:
         return "Masksembles"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         s = self.settings
-        rows = training_rows(len(x_BQHW), s.n_members, s.batch).to(x_BQHW.device)
+        rows = training_rows(len(x_BQHW), s.n_members, s.batch, x_BQHW.device)
         outputs_R1C = self.network(x_BQHW[rows])
         return -self.likelihood.log_prob(outputs_R1C, y_B[rows][:, None]).mean()
 

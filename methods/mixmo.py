@@ -17,7 +17,7 @@ from methods.core.backbone import BackboneSettings
 from methods.core.method import Method, Predictor, uniform_weights
 from methods.core.multi_input import MultiInput
 from methods.core.network import Network, Problem
-from methods.core.schedule import linear
+from methods.core.schedule import Progress, elapsed_since, linear
 from methods.core.seeding import seeded
 from methods.core.space import Settings, setting
 from methods.core.surgery import replace_layers
@@ -76,11 +76,12 @@ def boxes(ratio_B: Tensor, sizes: Sequence[int]) -> Tensor:
     Source: CutMix (Yun et al. 2019): equal relative sides, a uniform centre. Features without a
     place have one axis, their order.
     """
+    device = ratio_B.device
     side_B1 = ((1 - ratio_B) ** (1 / len(sizes)))[:, None]
-    inside = torch.ones(len(ratio_B), *[1] * len(sizes), dtype=torch.bool)
+    inside = torch.ones(len(ratio_B), *[1] * len(sizes), dtype=torch.bool, device=device)
     for axis, size in enumerate(sizes, start=1):
-        centre_B1 = torch.rand(len(ratio_B), 1) * size
-        near = (torch.arange(size) + 0.5 - centre_B1).abs() < side_B1 * size / 2
+        centre_B1 = torch.rand(len(ratio_B), 1, device=device) * size
+        near = (torch.arange(size, device=device) + 0.5 - centre_B1).abs() < side_B1 * size / 2
         shape = [1] * (len(sizes) + 1)
         shape[0], shape[axis] = len(ratio_B), size
         inside = inside & near.view(shape)
@@ -106,7 +107,7 @@ class MixedInput(nn.Module):
         x_0, x_1 = x.chunk(2, dim=1)
         l_0 = self._layer(torch.cat((2 * x_0, torch.zeros_like(x_0)), dim=1))
         l_1 = self._layer(torch.cat((torch.zeros_like(x_1), 2 * x_1), dim=1))
-        share = self.mix.share(l_0.shape).to(l_0.device)
+        share = self.mix.share(l_0.shape)
         return share * l_0 + (1 - share) * l_1
 
     def _layer(self, x: Tensor) -> Tensor:
@@ -139,27 +140,27 @@ class MixMo(Method[MixMoSettings]):
     def category(cls, settings: MixMoSettings, backbone: BackboneSettings) -> str:
         return "MixMo"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         """mean_B of the sum of w_n NLL_n over both inputs; input 1 permutes the batch."""
         s = self.settings
         x_BQHW = x_BQHW.repeat(s.batch_repetition, 1, 1, 1)
         y_B = y_B.repeat(s.batch_repetition)
-        order_B = torch.randperm(len(x_BQHW)).to(x_BQHW.device)
+        order_B = torch.randperm(len(x_BQHW), device=x_BQHW.device)
         (first,) = (m for m in self.network.modules() if isinstance(m, MixedInput))
-        mix = first.mix = self._mix(len(x_BQHW), progress)
+        mix = first.mix = self._mix(len(x_BQHW), progress, x_BQHW.device)
         outputs_B2C = self.network(torch.cat((x_BQHW, x_BQHW[order_B]), dim=1))
         first.mix = None
         y_B2 = torch.stack((y_B, y_B[order_B]), dim=1)
         nll_B2 = -self.likelihood.log_prob(outputs_B2C, y_B2)
-        weights_B2 = loss_weights(mix.ratio_B, s.root).to(x_BQHW.device)
-        return (weights_B2 * nll_B2).sum(1).mean()
+        return (loss_weights(mix.ratio_B, s.root) * nll_B2).sum(1).mean()
 
-    def _mix(self, n_rows: int, progress: float) -> Mix:
+    def _mix(self, n_rows: int, progress: Progress, device: torch.device) -> Mix:
         """One draw for a batch: the ratio of each row, and whether boxes are cut."""
         s = self.settings
-        beta = torch.distributions.Beta(s.concentration, s.concentration, validate_args=False)
-        late = min(max(0.0, progress - CUT_UNTIL) / (1 - CUT_UNTIL), 1.0)
-        cut = torch.rand(()) < linear(s.cut_probability, 0.0, late)
+        concentration = torch.full((), s.concentration, device=device)
+        beta = torch.distributions.Beta(concentration, concentration, validate_args=False)
+        late = elapsed_since(CUT_UNTIL, progress)
+        cut = torch.rand((), device=device) < linear(s.cut_probability, 0.0, late)
         return Mix(beta.sample((n_rows,)), cut=cut)
 
     def forward(self, x_BQHW: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from methods.core.backbone import BackboneSettings
 from methods.core.method import Method, uniform_weights
 from methods.core.network import Network, Problem
+from methods.core.schedule import Progress
 from methods.core.seeding import seeded
 from methods.core.space import Settings, setting
 from methods.core.surgery import replace_layers
@@ -138,7 +139,7 @@ class Packed(Method[PackedSettings]):
     def category(cls, settings: PackedSettings, backbone: BackboneSettings) -> str:
         return "Packed-Ensemble"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         """The mean over members: all of them are trained on every row."""
         return -self.likelihood.log_prob(self.network(x_BQHW), y_B[:, None]).mean()
 

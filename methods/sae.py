@@ -23,7 +23,7 @@ from methods.core.method import Method, ParameterGroup, Predictor, uniform_weigh
 from methods.core.multi_input import MultiInput
 from methods.core.network import Exit, Network, Problem
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
-from methods.core.schedule import linear
+from methods.core.schedule import Progress, linear
 from methods.core.seeding import seeded
 from methods.core.space import Settings, setting
 
@@ -124,7 +124,7 @@ class SAE(Method[SAESettings]):
             return "MIMO"
         return "MIMMO" if n_exits == backbone.depth else "I/B"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         """mean_B sum_ND w_ND * NLL_BND + alpha * c * KL(theta || uniform), summed over inputs."""
         s = self.settings
         alpha = linear(s.alpha_start, s.alpha_end, progress) * self._kl_scale(len(y_B))
@@ -147,14 +147,14 @@ class SAE(Method[SAESettings]):
             raise ValueError("sae.kl_scale=dataset: the problem must say how many samples train")
         return 1 / self.n_train
 
-    def _nll(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def _nll(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         """Mean NLL over the batch of each input and exit, (N, D)."""
         s = self.settings
         if s.batch_repetition > 1:
             x_BQHW = x_BQHW.repeat(s.batch_repetition, 1, 1, 1)
             y_B = y_B.repeat(s.batch_repetition)
         share = linear(s.repetition_start, s.repetition_end, progress)
-        sources_BN = input_sources(len(x_BQHW), s.n_inputs, share).to(x_BQHW.device)
+        sources_BN = input_sources(len(x_BQHW), s.n_inputs, share, x_BQHW.device)
         # Rows copied whole: twice as fast as indexing, which goes by element.
         rows_RQHW = x_BQHW.index_select(0, sources_BN.flatten())
         stacked_BQHW = rows_RQHW.view(len(sources_BN), -1, *x_BQHW.shape[2:])
@@ -167,7 +167,7 @@ class SAE(Method[SAESettings]):
         outputs_BDNC: Tensor = outputs_BMC.view(len(outputs_BMC), depth, n_inputs, -1)
         return outputs_BDNC.transpose(1, 2)
 
-    def _depth_weights(self, logits_ND: Tensor, temperature: float) -> Tensor:
+    def _depth_weights(self, logits_ND: Tensor, temperature: Progress) -> Tensor:
         """One draw of w_ND for a step, or theta itself."""
         s = self.settings
         if s.depth_weights == "expected":
@@ -179,7 +179,7 @@ class SAE(Method[SAESettings]):
         w_ND = relaxed_top_k(noisy_ND, s.n_exits, temperature)
         return w_ND / s.n_exits if s.draw_sum == "one" else w_ND
 
-    def _temperature(self, progress: float) -> float:
+    def _temperature(self, progress: Progress) -> Progress:
         return linear(self.settings.temperature_start, self.settings.temperature_end, progress)
 
     def active(self) -> tuple[list[Exit], Tensor]:

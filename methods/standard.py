@@ -10,6 +10,7 @@ from torch import Tensor
 from methods.core.backbone import BackboneSettings
 from methods.core.method import Method, uniform_weights
 from methods.core.network import Network, Problem
+from methods.core.schedule import Progress
 from methods.core.seeding import seeded
 from methods.core.space import Settings, SettingsT
 
@@ -34,7 +35,7 @@ class Standard(Method[SettingsT]):
     def category(cls, settings: SettingsT, backbone: BackboneSettings) -> str:
         return "Standard NN"
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         outputs_B1C = self.network(x_BQHW)
         return -self.likelihood.log_prob(outputs_B1C, y_B[:, None]).mean()
 

@@ -22,7 +22,8 @@ NUMERIC = [
     for name in (
         "backbones", "methods", "metrics", "export/test_exporting.py", "runs/test_clipped_adam.py",
         "runs/test_four_problems.py", "runs/test_regression_runs.py", "runs/test_run.py",
-        "runs/test_shifted_runs.py", "runs/test_train.py", "test_augment.py", "test_cost.py",
+        "runs/test_shifted_runs.py", "runs/test_steps.py", "runs/test_train.py",
+        "test_augment.py", "test_cost.py",
     )
 ]  # fmt: skip
 

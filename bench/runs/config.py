@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from bench.records import schema
-from bench.training.loop import TrainingSettings
+from bench.training.settings import TrainingSettings
 from methods import load_method
 from methods.backbones import load_backbone
 from methods.core.backbone import BackboneSettings

@@ -11,7 +11,7 @@ from bench.data.table import DatasetRow, find
 from bench.errors import UserError, did_you_mean, unknown
 from bench.runs.config import RunConfig
 from bench.runs.presets import PRESETS
-from bench.training.loop import TrainingSettings
+from bench.training.settings import TrainingSettings
 from methods import load_method
 from methods.backbones import load_backbone
 from methods.core.backbone import BackboneSettings

@@ -78,9 +78,11 @@ def _adam_fused(
     squares: list[Tensor],
     count: Tensor,
     scale: Tensor,
-    lr: float,
+    lr: float | Tensor,
     weight_decay: float,
 ) -> None:
+    if isinstance(lr, Tensor) and lr.is_cuda:
+        lr = lr.float()  # as its kernel reads it
     torch._fused_adam_(
         parameters, gradients, means, squares, [], [count] * len(parameters),
         lr=lr, beta1=BETA_1, beta2=BETA_2, weight_decay=weight_decay,
@@ -95,7 +97,7 @@ def _adam_public(
     squares: list[Tensor],
     count: Tensor,
     scale: Tensor,
-    lr: float,
+    lr: float | Tensor,
     weight_decay: float,
 ) -> None:
     """The same update, an operation at a time (Kingma & Ba 2015, Algorithm 1)."""

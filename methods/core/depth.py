@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from methods.core.schedule import Progress
 
-def kl_from_uniform(logits_ND: Tensor, temperature: float) -> Tensor:
+
+def kl_from_uniform(logits_ND: Tensor, temperature: Progress) -> Tensor:
     """sum_ND theta log(theta * D): 0 where theta is uniform, N log D where it is one-hot."""
     log_theta_ND = torch.log_softmax(logits_ND / temperature, dim=-1)
     return (log_theta_ND.exp() * (log_theta_ND + math.log(logits_ND.shape[-1]))).sum()

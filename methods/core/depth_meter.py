@@ -12,19 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from methods.core.schedule import Progress
+
 
 class DepthMeter:
-    """Means over steps, from one reading to the next."""
+    """Means over steps, from one reading to the next.
+
+    Its sums stay where they are in memory: a captured step adds to them each time it is replayed.
+    """
 
     def __init__(self) -> None:
-        self._restart()
-
-    def _restart(self) -> None:
-        self._n_steps = 0
-        self._kl_weight = 0.0
         self._sums: dict[str, Tensor] = {}
 
-    def watch(self, nll_ND: Tensor, data_ND: Tensor, kl_ND: Tensor, kl_weight: float) -> None:
+    def watch(self, nll_ND: Tensor, data_ND: Tensor, kl_ND: Tensor, kl_weight: Progress) -> None:
         """Take note of a step; the gradients follow when it is differentiated.
 
         Args:
@@ -33,15 +33,19 @@ class DepthMeter:
             kl_ND: the depth logits as the KL term reads them.
             kl_weight: the factor of the KL.
         """
-        self._n_steps += 1
-        self._kl_weight += kl_weight
+        self._device = nll_ND.device
         self._add("nll", nll_ND.detach())
+        self._add("steps", 1.0)
+        self._add("kl_weight", kl_weight)
         if data_ND.requires_grad:
             for name, view_ND in (("data", data_ND), ("kl", kl_ND)):
                 view_ND.register_hook(partial(self._add, name))  # type: ignore[no-untyped-call]
 
-    def _add(self, name: str, values_ND: Tensor) -> None:
-        self._sums[name] = self._sums[name] + values_ND if name in self._sums else values_ND
+    def _add(self, name: str, value: Progress) -> None:
+        if name not in self._sums:
+            shape = value.shape if isinstance(value, Tensor) else ()
+            self._sums[name] = torch.zeros(shape, device=self._device)
+        self._sums[name] += value
 
     def read(self) -> dict[str, Any]:
         """The means since the last reading, JSON-ready; nothing if there was no step.
@@ -53,15 +57,17 @@ class DepthMeter:
             theta_optimum: where the objective is least over theta, the exits' NLL and the KL's
                 weight held at their means: softmax_D(-NLL / (alpha c)), (N, D).
         """
-        if not self._n_steps:
+        sums = {name: total.cpu() for name, total in self._sums.items()}
+        if not sums or not sums["steps"]:
             return {}
-        mean = {name: total / self._n_steps for name, total in self._sums.items()}
-        optimum_ND = optimum(mean["nll"], self._kl_weight / self._n_steps)
+        mean = {name: total / sums["steps"] for name, total in sums.items()}
+        optimum_ND = optimum(mean["nll"], mean["kl_weight"].item())
         found = {"exit_nll": mean["nll"].tolist(), "theta_optimum": optimum_ND.tolist()}
         for name in ("data", "kl"):
             norm = mean.get(name, torch.zeros(())).norm().item()
             found[f"depth_{name}_gradient"] = norm
-        self._restart()
+        for total in self._sums.values():
+            total.zero_()
         return found
 
 

@@ -6,18 +6,21 @@ import torch
 from torch import Tensor, nn
 
 
-def training_rows(n_rows: int, n_members: int, batch: str) -> Tensor:
+def training_rows(
+    n_rows: int, n_members: int, batch: str, device: torch.device | str = "cpu"
+) -> Tensor:
     """The batch rows that the M members see in training, member after member.
 
     Args:
         n_rows: B.
         n_members: M.
         batch: "tiled" (every member sees the whole batch) or "split" (its M-th).
+        device: of the rows.
     """
     if batch == "tiled":
-        return torch.arange(n_rows).repeat(n_members)
+        return torch.arange(n_rows, device=device).repeat(n_members)
     # Every member needs as many rows: a batch that M does not divide wraps around.
-    return torch.arange(-(-n_rows // n_members) * n_members) % n_rows
+    return torch.arange(-(-n_rows // n_members) * n_members, device=device) % n_rows
 
 
 def all_members(network: nn.Module, x_BQHW: Tensor, n_members: int) -> Tensor:

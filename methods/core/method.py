@@ -15,6 +15,7 @@ from methods.core.backbone import BackboneSettings
 from methods.core.fused import fold_norms
 from methods.core.likelihood import Likelihood
 from methods.core.network import Problem
+from methods.core.schedule import Progress
 from methods.core.space import Settings, SettingsT
 
 
@@ -105,8 +106,15 @@ class Method(Predictor, Generic[SettingsT]):
         """Its name in the legends of tables and figures."""
 
     @abstractmethod
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
-        """The scalar training objective on one batch; ``progress`` in [0, 1] drives schedules."""
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
+        """The scalar training objective on one batch.
+
+        Args:
+            x_BQHW: normalised images.
+            y_B: their targets.
+            progress: in [0, 1], drives schedules. On a GPU it is a tensor, and a step that looks at
+                no value on the CPU and draws on ``x_BQHW.device`` is captured once and replayed.
+        """
 
     def pruned(self) -> Predictor:
         """A copy without unused parts, in evaluation mode, that predicts as the full model.

@@ -89,9 +89,9 @@ def test_at_one_half_it_is_mimo(backbone: str, likelihood: Categorical | Gaussia
 def test_boxes_end_with_the_training() -> None:
     method = MixMo(make_problem(), MixMoSettings(cut_probability=1.0), seed=0)
     torch.manual_seed(0)
-    assert all(method._mix(2, 11 / 12).cut for _ in range(20))
-    assert 40 < sum(bool(method._mix(2, 23 / 24).cut) for _ in range(100)) < 60
-    assert not any(method._mix(2, 1.0).cut for _ in range(20))
+    assert all(method._mix(2, 11 / 12, torch.device("cpu")).cut for _ in range(20))
+    assert 40 < sum(bool(method._mix(2, 23 / 24, torch.device("cpu")).cut) for _ in range(100)) < 60
+    assert not any(method._mix(2, 1.0, torch.device("cpu")).cut for _ in range(20))
 
 
 def test_nothing_of_a_mix_is_left_after_a_step() -> None:

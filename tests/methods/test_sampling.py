@@ -1,11 +1,14 @@
 import itertools
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from tiny_problems import make_problem
+from torch import Tensor
 
 from methods.core.sampling import gumbel, input_sources, relaxed_top_k
 from methods.sae import SAE, SAESettings
@@ -177,27 +180,41 @@ def test_repeated_rows_carry_one_sample_on_all_inputs() -> None:
     assert input_sources(6, 3, 1.0).tolist() == [[b, b, b] for b in range(6)]
 
 
+Number = Callable[[float], float | Tensor]
+
+
+@pytest.fixture(
+    params=[float, partial(torch.tensor, dtype=torch.float64)], ids=["number", "tensor"]
+)
+def number(request: pytest.FixtureRequest) -> Number:
+    """A share as the CPU gets it, or as a GPU does."""
+    chosen: Number = request.param
+    return chosen
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("n_inputs", [1, 2, 4])
-def test_every_input_sees_every_sample_exactly_once(n_inputs: int, share: float) -> None:
+def test_every_input_sees_every_sample_exactly_once(
+    n_inputs: int, share: float, number: Number
+) -> None:
     torch.manual_seed(0)
-    sources_BN = input_sources(20, n_inputs, share)
+    sources_BN = input_sources(20, n_inputs, number(share))
     assert sources_BN.shape == (20, n_inputs)
     for n in range(n_inputs):
         assert sorted(sources_BN[:, n].tolist()) == list(range(20))
 
 
-def test_without_repetition_inputs_carry_independent_permutations() -> None:
+def test_without_repetition_inputs_carry_independent_permutations(number: Number) -> None:
     torch.manual_seed(0)
-    sources_BN = input_sources(200, 3, 0.0)
+    sources_BN = input_sources(200, 3, number(0.0))
     for one, other in [(0, 1), (0, 2), (1, 2)]:
         # Two independent permutations agree in 1 row on average (Poisson: 6 or more in 1 of 1,700).
         assert (sources_BN[:, one] == sources_BN[:, other]).sum() <= 5
 
 
-def test_all_permutations_are_equally_likely() -> None:
+def test_all_permutations_are_equally_likely(number: Number) -> None:
     torch.manual_seed(0)
-    draws = [tuple(input_sources(3, 2, 0.0)[:, 1].tolist()) for _ in range(1200)]
+    draws = [tuple(input_sources(3, 2, number(0.0))[:, 1].tolist()) for _ in range(1200)]
     counts = [draws.count(order) for order in itertools.permutations(range(3))]
     assert sum(counts) == 1200
     assert stats.chisquare(counts).pvalue > 0.01
@@ -206,23 +223,23 @@ def test_all_permutations_are_equally_likely() -> None:
 @pytest.mark.parametrize(
     ("share", "n_repeated"), [(0.0, 0), (0.1, 10), (0.25, 25), (0.504, 50), (0.506, 51), (1.0, 100)]
 )
-def test_share_of_rows_that_repeat(share: float, n_repeated: int) -> None:
+def test_share_of_rows_that_repeat(share: float, n_repeated: int, number: Number) -> None:
     torch.manual_seed(0)
-    sources_BN = input_sources(100, 4, share)
+    sources_BN = input_sources(100, 4, number(share))
     same_B = (sources_BN == sources_BN[:, :1]).all(1)
     assert same_B[:n_repeated].all()
     # That all 4 inputs of a mixed row agree by chance has a probability below 1e-4 here.
     assert not same_B[n_repeated:].any()
 
 
-def test_input_0_keeps_the_batchs_order() -> None:
+def test_input_0_keeps_the_batchs_order(number: Number) -> None:
     torch.manual_seed(0)
-    assert input_sources(9, 3, 0.4)[:, 0].tolist() == list(range(9))
+    assert input_sources(9, 3, number(0.4))[:, 0].tolist() == list(range(9))
 
 
-def test_one_input_draws_no_random_number() -> None:
+def test_one_input_draws_no_random_number(number: Number) -> None:
     state = torch.get_rng_state()
-    input_sources(9, 1, 0.4)
+    input_sources(9, 1, number(0.4))
     assert torch.equal(torch.get_rng_state(), state)
 
 
