@@ -36,11 +36,12 @@ set_up() {
 }
 
 compare_and_draw() {
-    local status=0 results=results previous=""
+    local status=0 results=results previous="" draws=yes
     local argument
     for argument in "$@"; do
         case $argument in
             -h | --help) exec "$here/.venv/bin/python" -m bench.compare --help ;;
+            --plan | --list-datasets) draws=no ;;
             --results=*) results=${argument#--results=} ;;
         esac
         [[ $previous == --results ]] && results=$argument
@@ -48,7 +49,7 @@ compare_and_draw() {
     done
     "$here/.venv/bin/python" -m bench.compare "$@" || status=$?
     # Exit code 1: some runs failed, and the others are worth drawing.
-    if ((status <= 1)); then
+    if [[ $draws == yes ]] && ((status <= 1)); then
         "$here/.venv/bin/python" -m bench.figures --results "$results" || status=$?
         "$here/.venv/bin/python" -m bench.report --results "$results" || status=$?
     fi

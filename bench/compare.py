@@ -45,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
         help="a setting instead of the preset's, e.g. epochs=5, sae.n_exits=2,3",
     )  # fmt: skip
     shared.add_execution_options(parser)
-    add("--plan", action="store_true", help="print what would be run and how long it takes; no run")
     return parser
 
 

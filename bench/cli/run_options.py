@@ -84,6 +84,7 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, cpu, cuda, cuda:1, ... (default: auto; elsewhere: cpu)",
     )
+    add("--plan", action="store_true", help="print what would be run and how long it takes; no run")
     add("--wide", action="store_true", help="print all columns, also on a narrow terminal")
     add("--retry-failed", action="store_true", help="run recorded failures again")
     add(

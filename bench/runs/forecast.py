@@ -106,6 +106,11 @@ def _of_record(config: RunConfig, store: Reader) -> Needs | None:
     return None
 
 
+def mean_needs(configs: Sequence[RunConfig], context: Context) -> Needs:
+    """What a run takes in the mean over configurations, by a probe of each."""
+    return _mean(list(_probes(configs, context).values()))
+
+
 def _probes(configs: Sequence[RunConfig], context: Context) -> dict[str, Needs]:
     """The needs of each configuration, by its id; of each method some before its others."""
     by_id = {config.config_id: config for config in configs}
@@ -121,11 +126,16 @@ def _probes(configs: Sequence[RunConfig], context: Context) -> dict[str, Needs]:
         if time.monotonic() - start > LONGEST_PROBE_S:
             break
         found[config_id] = _probe(by_id[config_id], context)
-    rest = Needs(
-        seconds=sum(each.seconds for each in found.values()) / max(len(found), 1),
-        n_bytes=sum(each.n_bytes for each in found.values()) / max(len(found), 1),
-    )
+    rest = _mean(list(found.values()))
     return {config_id: found.get(config_id, rest) for config_id in by_id}
+
+
+def _mean(needs: Sequence[Needs]) -> Needs:
+    n = max(len(needs), 1)
+    return Needs(
+        seconds=sum(each.seconds for each in needs) / n,
+        n_bytes=sum(each.n_bytes for each in needs) / n,
+    )
 
 
 def _probe(config: RunConfig, context: Context) -> Needs:

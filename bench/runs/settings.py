@@ -10,7 +10,7 @@ from typing import Self
 
 from bench.data.table import DATASETS, DatasetRow
 from bench.records.schema import Stage
-from bench.records.store import Store, search_folder
+from bench.records.store import Reader, Store, search_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,12 @@ class Context:
     @property
     def store(self) -> Store:
         """Where the runs of this stage are kept; creates its folder."""
-        return Store(self.results if self.stage == "final" else search_folder(self.results))
+        return Store(self.reader.root)
+
+    @property
+    def reader(self) -> Reader:
+        """The same to read; creates nothing."""
+        return Reader(self.results if self.stage == "final" else search_folder(self.results))
 
     @property
     def uses_gpu(self) -> bool:

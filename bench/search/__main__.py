@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _EXAMPLES = """examples:
   python -m bench.search --preset smoke                    tiny, on digits: minutes on 2 cores
   python -m bench.search --datasets blood --methods sae --max-flops 2e6 --trials 100
   python -m bench.search --datasets blood --costs flops,params,eager_latency_ms
+  python -m bench.search --preset paper --plan             what that would run, and how long
   python -m bench.figures                                  draw the figures from results/
 
 A search sees validation alone, on one seed. Its best trade-offs of performance, calibration and
@@ -98,7 +100,8 @@ def _main(options: argparse.Namespace) -> int:
     preset = PRESETS[options.preset]
     rows = shared.dataset_rows(options, preset.datasets)
 
-    shared.begin_workers(options)
+    if not options.plan:
+        shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.runs.plan import Request
     from bench.search.objectives import Bounds, costs_of
@@ -150,6 +153,13 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     )
     workers = default_workers(final.device) if options.workers is None else options.workers
     search, skipped = available(search, final, required=options.datasets is not None)
+    if options.plan:
+        from bench.search.forecast import forecast
+
+        searching = dataclasses.replace(final, stage="search")
+        lines = [*skipped, *forecast(search, searching, workers=workers)]
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        return command.OK
     with in_use(options.results):
         found = _search(search, dataclasses.replace(final, stage="search"), workers, options)
         failed = run_missing(

@@ -167,7 +167,7 @@ def _study(search: Search, context: Context, row: DatasetRow, method: str) -> St
         methods=request.methods,
     )
     dataset = load_dataset(row, context.data, context.cache)
-    require_same_data(context.store, dataset)
+    require_same_data(context.reader, dataset)
     feasible = Constraints(space, dataset, search.bounds)
     sampler, design = _start(search, row, method, space, feasible)
     study_plan = Plan(

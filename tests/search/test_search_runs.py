@@ -248,3 +248,15 @@ def test_a_failed_run_is_a_failed_trial_and_the_others_go_on(
     finals = list(Store(tmp_path).finished())
     assert {one.config.backbone.settings["width"] for one in finals} == {4}
     assert {one.config.method.name for one in finals} == {"standard", "mc_dropout"}
+
+
+def test_a_plan_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["--preset", "smoke", "--methods", "standard,sae", "--trials", "6", "--finalists", "2"]
+    assert main([*call, "--plan", "--results", str(tmp_path / "none")]) == 0
+    standard, sae, total, last = capsys.readouterr().out.splitlines()
+    assert standard.startswith("digits, standard: at most 4 trials (enumerate; varies fc.depth), ")
+    assert sae.startswith("digits, sae: at most 6 trials (botorch; varies sae.n_inputs, ")
+    assert sae.endswith("then at most 2 configurations on 4 seeds")
+    assert total.startswith("at most about ")
+    assert last == "nothing was run"
+    assert not (tmp_path / "none").exists()
