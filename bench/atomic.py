@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import BinaryIO
 
 SUFFIX = ".partial"
 """How a file's name ends that is being written: ``.<name>.<32 hex digits>.<process>.partial``."""
+
+
+_BEING_WRITTEN = re.compile(rf"\..+\.(\d+){re.escape(SUFFIX)}")
 
 
 @contextlib.contextmanager
@@ -27,8 +31,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if str(error.filename) == str(partial):
+            error.filename = str(path)  # the name that its reader knows
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -39,3 +48,32 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(content)
+
+
+def folder_to_write(path: Path) -> Path:
+    """Make a folder where there is none; in one that is there, remove what killed writers left.
+
+    Raises:
+        OSError: it cannot be made or read.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    return path
+
+
+def sweep(folder: Path) -> None:
+    """Remove the half-written files of processes that have ended."""
+    for path in folder.glob(f".*{SUFFIX}"):
+        writer = _BEING_WRITTEN.fullmatch(path.name)
+        if writer and path.is_file() and not _runs(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -145,6 +145,8 @@ _REMEDIES = {
     errno.ENOSPC: "; make room there, or choose another folder",
     errno.EDQUOT: "; make room there, or choose another folder",
     errno.EACCES: "; choose a folder that you may write to",
+    errno.EEXIST: "; it is no folder: choose another",
+    errno.ENOTDIR: "; a part of it is no folder: choose another",
     errno.EROFS: "; choose a folder that you may write to",
 }
 

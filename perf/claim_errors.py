@@ -193,15 +193,15 @@ def judged(scenario: Scenario, n_seeds: int, ratio: float, n_studies: int) -> Co
 
 
 def depth_verdicts(shares: Sequence[float], spread: float, n_studies: int) -> dict[str, str]:
-    """The verdicts on distributions around these shares: near uniform, and deep."""
+    """The verdicts on distributions around these shares, which sum to 1: near uniform, and deep."""
     rng = np.random.default_rng(len(shares))
     study = {"blood": [Planted(name=f"d{i}", category="EE") for i in range(6)]}
     counts: dict[str, Counter[str]] = {"near uniform": Counter(), "deep": Counter()}
     for _ in range(n_studies):
         theta = {
             f"d{i}": [
-                (np.asarray(shares) + spread * rng.normal(size=len(shares))).tolist()
-                for _ in range(4)
+                (np.asarray(shares) + noise_D - noise_D.mean()).tolist()
+                for noise_D in spread * rng.normal(size=(4, len(shares)))
             ]
             for i in range(6)
         }

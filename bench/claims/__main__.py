@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import command
+from bench import atomic, command
 from bench.cli import record_options
 from bench.errors import unknown
 
@@ -37,7 +37,6 @@ def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> No
     from bench.claims.evidence import Evidence
     from bench.claims.paper import CLAIMS
     from bench.records.costs import NOTE, SUFFIX, is_paper
-    from bench.records.store import storage_errors, write_file
 
     by_name = {claim.name: claim for claim in CLAIMS}
     for name in wanted:
@@ -47,10 +46,9 @@ def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> No
     frames = record_options.finished_runs(results, costs=costs)
     judged = list(judge_all(claims, Evidence(frames)))
     stem = f"claims{SUFFIX}" if is_paper(costs) else "claims"
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    atomic.folder_to_write(out)
     for ending, render in (("md", report.markdown), ("csv", report.csv), ("json", report.to_json)):
-        write_file(out / f"{stem}.{ending}", render(judged).encode())
+        atomic.write_whole(out / f"{stem}.{ending}", render(judged).encode())
     legend = f"{report.LEGEND}\n\n{NOTE}" if is_paper(costs) else report.LEGEND
     sys.stdout.write(f"{report.overview(judged)}\n\n{legend}\n\n")
     sys.stdout.write(f"details: {out / stem}.md, {stem}.csv, {stem}.json\n")

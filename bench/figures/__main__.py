@@ -8,8 +8,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import command
-from bench.atomic import write_whole
+from bench import atomic, command
 from bench.cli import record_options
 from bench.figures import load, names
 
@@ -55,8 +54,7 @@ def _draw(options: argparse.Namespace) -> None:
     axes = None if options.costs is None or papers else parse(options.costs)
     drawers = {name: load(name, options.pairs, axes) for name in options.names or names()}
     frames = record_options.finished_runs(options.results, options.select, options.costs)
-    plots: Path = options.plots
-    plots.mkdir(parents=True, exist_ok=True)
+    plots = atomic.folder_to_write(options.plots)
     for name, figures in drawers.items():
         with command.leaving_out(name) if options.names == [] else contextlib.nullcontext():
             for stem, figure in figures(frames):
@@ -64,7 +62,7 @@ def _draw(options: argparse.Namespace) -> None:
                     note_added(figure, NOTE)
                 for file_format in style.FORMATS:
                     path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
-                    write_whole(path, style.render(figure, file_format))
+                    atomic.write_whole(path, style.render(figure, file_format))
                     LOG.info("%s", path)
 
 

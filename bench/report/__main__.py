@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import command
+from bench import atomic, command
 from bench.cli import record_options
 from bench.errors import UserError
 
@@ -38,7 +38,6 @@ def _write(results: Path, select: str, costs: str, out: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.records.costs import NOTE, counted, is_paper
     from bench.records.selection import checked
-    from bench.records.store import storage_errors, write_file
     from bench.report.build import content
     from bench.report.page import render
     from bench.report.study import read_study
@@ -53,9 +52,8 @@ def _write(results: Path, select: str, costs: str, out: Path) -> None:
     if is_paper(costs):
         shown = replace(shown, headline=f"{shown.headline} {NOTE}")
     page = render(shown)
-    with storage_errors(out.parent):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(out, page.encode())
+    atomic.folder_to_write(out.parent)
+    atomic.write_whole(out, page.encode())
     LOG.info("%s (%.1f MB)", out, len(page.encode()) / 1e6)
 
 

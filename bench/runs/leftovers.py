@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import atomic
 from bench.atomic import SUFFIX
 from bench.records.store import Store, search_folder, storage_errors
-
-# As `bench.atomic` names a file that is being written.
-_BEING_WRITTEN = re.compile(rf"\..+\.(\d+){re.escape(SUFFIX)}")
 
 
 @contextlib.contextmanager
@@ -43,11 +39,8 @@ def sweep(store: Store) -> None:
             _sweep_runs(Store(root))
     for partial in (results / ".cache").rglob(f"*{SUFFIX}"):
         partial.unlink(missing_ok=True)
-    for path in results.glob(".*"):
-        writer = _BEING_WRITTEN.fullmatch(path.name)
-        # A command that only reads runs holds nothing, and may be writing its table.
-        if writer and path.is_file() and not _runs(int(writer[1])):
-            path.unlink(missing_ok=True)
+    # A command that only reads runs holds nothing, and may be writing its table.
+    atomic.sweep(results)
 
 
 def _sweep_runs(store: Store) -> None:
@@ -56,13 +49,3 @@ def _sweep_runs(store: Store) -> None:
         with store.lock(folder.name.removesuffix("-removed"), wait=False) as held:
             if held:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

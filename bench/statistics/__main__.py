@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import command
+from bench import atomic, command
 from bench.cli import record_options
 
 LOG = logging.getLogger("bench.statistics")
@@ -42,24 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(results: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.formatting.safe_csv import to_csv
-    from bench.records.store import storage_errors, write_file
     from bench.statistics.ranks import blocks, rank_test
     from bench.statistics.selection import warnings_of
     from bench.statistics.study import summary, tables
 
     frames = record_options.finished_runs(results)
-    folder = results / "statistics"
-    with storage_errors(folder):
-        folder.mkdir(exist_ok=True)
+    folder = atomic.folder_to_write(results / "statistics")
     written = {}
     for name, table in tables(frames):
         path = folder / f"{name}.csv"
-        write_file(path, to_csv(table).encode())
+        atomic.write_whole(path, to_csv(table).encode())
         LOG.info("%s", path)
         written[name] = table
     warned = warnings_of(frames)
     text = summary(written["intervals"], rank_test(blocks(frames)), warned)
-    write_file(folder / "summary.md", text.encode())
+    atomic.write_whole(folder / "summary.md", text.encode())
     sys.stdout.write(text)
 
 

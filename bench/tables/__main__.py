@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import command
+from bench import atomic, command
 from bench.cli import record_options
 from bench.tables import load, names
 
@@ -42,18 +42,16 @@ def _write(wanted: Sequence[str], *, results: Path, select: str, costs: str, out
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.formatting.rendering import FORMATS
     from bench.records.costs import NOTE, SUFFIX, is_paper
-    from bench.records.store import storage_errors, write_file
 
     frames = record_options.finished_runs(results, select, costs)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    atomic.folder_to_write(out)
     for tables in makers:
         for table in tables(frames):
             made = table
             if is_paper(costs):
                 made = replace(table, stem=table.stem + SUFFIX, notes=(*table.notes, NOTE))
             for ending, render in FORMATS.items():
-                write_file(out / f"{made.stem}.{ending}", render(made).encode())
+                atomic.write_whole(out / f"{made.stem}.{ending}", render(made).encode())
             LOG.info("%s (%s)", out / made.stem, ", ".join(FORMATS))
 
 

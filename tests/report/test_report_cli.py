@@ -54,7 +54,7 @@ def test_a_folder_that_can_not_be_made_is_the_users_error(
     (tmp_path / "file").write_text("")
     _render_as(monkeypatch, "page")
     assert cli.main(["--results", str(results), "--out", str(tmp_path / "file" / "r.html")]) == 2
-    assert "File exists; make room or rights there" in capsys.readouterr().err
+    assert "file: File exists; it is no folder: choose another" in capsys.readouterr().err
 
 
 def _render_as(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
