@@ -1,9 +1,37 @@
-"""The benchmark: plans runs, executes them, keeps their records and draws conclusions."""
+"""The benchmark: plans runs, executes them, keeps their records and draws conclusions.
 
+From Python: `compare` and `run` make runs, `load` reads a results folder (docs/python.md).
+"""
+
+from __future__ import annotations
+
+import importlib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.compare import compare as compare
+    from bench.results import Results as Results
+    from bench.results import load as load
+    from bench.single_run import run as run
 
 __version__ = "0.1.0"
+__all__ = ["Results", "__version__", "compare", "load", "run"]
+
+_PLACES = {
+    "Results": "bench.results",
+    "compare": "bench.compare",
+    "load": "bench.results",
+    "run": "bench.single_run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import at first use: a command that needs none of it starts at once."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def _check_that_nothing_shadows_methods() -> None:

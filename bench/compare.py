@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from bench import command
 from bench.cli import run_options as shared
+from bench.data.task import Task
 from bench.runs.presets import PRESETS
 from methods import method_names
+
+if TYPE_CHECKING:
+    from bench.results import Results
+    from bench.runs.config import RunConfig
+    from bench.runs.settings import Context
 
 _EXAMPLES = """examples:
   python -m bench.compare                                  digits and pneumonia, quick preset
@@ -58,7 +68,103 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.answer(lambda: _compare(options), when_interrupted=command.RESUMES)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    configs: Sequence[RunConfig]
+    context: Context
+    workers: int
+    skipped: Mapping[str, str]
+
+
+def compare(
+    datasets: Sequence[str | Path] | None = None,
+    methods: Sequence[str | Path] | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    seeds: Sequence[int] | None = None,
+    preset: str = "quick",
+    backbone: str | Path | None = None,
+    task: Task | None = None,
+    results: str | Path = "results",
+    data: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    retry_failed: bool = False,
+    rerun_changed: bool = False,
+) -> Results:
+    """Run what is missing of a comparison, as ``python -m bench.compare`` does.
+
+    Worker processes import the main script: call this below ``if __name__ == "__main__":`` there,
+    or with ``workers=0``.
+
+    Args:
+        datasets: names, or paths of data of one's own; None: the preset's.
+        methods: names, or files; None: all.
+        settings: instead of the preset's, for example ``{"epochs": 5, "sae.n_inputs": (2, 3)}``;
+            a tuple or list is enumerated.
+        seeds: run seeds; None: the preset's.
+        preset: "smoke", "quick" or "paper".
+        backbone: a name or a file; None: each dataset's own.
+        task: of data of one's own.
+        results: the results folder.
+        data: the data folder; None: ``SAE_BENCH_DATA``, else medmnist's own.
+        workers: processes; 0: in this one; None: one per core.
+        device: "auto", "cpu", "cuda", ...
+        retry_failed: run recorded failures again.
+        rerun_changed: run again what other code has made.
+
+    Returns:
+        All runs of the results folder; a run that failed is in ``.failures``.
+
+    Raises:
+        UserError: bad input; the message is that of the command.
+    """
+    words = ["--preset", preset, "--results", str(results), "--device", device]
+    lists = {"--datasets": datasets, "--methods": methods, "--seeds": seeds}
+    for option, values in lists.items():
+        words += [] if values is None else [f"{option}={','.join(map(str, values))}"]
+    for option, value in (
+        ("--backbone", backbone), ("--task", task), ("--data", data), ("--workers", workers),
+    ):  # fmt: skip
+        words += [] if value is None else [f"{option}={value}"]
+    for key, asked in (settings or {}).items():
+        texts = map(str, asked if isinstance(asked, list | tuple) else [asked])
+        words += ["--set", f"{key}={','.join(texts)}"]
+    words += ["--retry-failed"] * retry_failed + ["--rerun-changed"] * rerun_changed
+    options = _parser().parse_args(words)
+    _run(_planned(options), options)
+    from bench.results import load
+
+    return load(results, data=data)
+
+
 def _compare(options: argparse.Namespace) -> int:
+    planned = _planned(options)
+    if options.plan:
+        from bench.runs.forecast import forecast
+
+        lines = forecast(planned.configs, planned.context, workers=planned.workers)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        return command.OK
+    failed = _run(planned, options)
+    from bench.records.store import Reader
+    from bench.runs import code
+    from bench.tables.printed import summarise  # and pandas: no run waits for it
+
+    changed = code.made_by_other_code(planned.configs, Reader(options.results))
+    summarise(
+        [config.run_id for config in planned.configs],
+        options.results,
+        [
+            *(f"skipped {name}: {reason}" for name, reason in planned.skipped.items()),
+            *code.notes(changed),
+        ],
+        wide=options.wide,
+    )
+    return command.SOME_FAILED if failed else command.OK
+
+
+def _planned(options: argparse.Namespace) -> _Comparison:
     shared.check_names(options)
     preset = PRESETS[options.preset]
     seeds = shared.seeds(options.seeds) if options.seeds is not None else preset.seeds
@@ -69,12 +175,9 @@ def _compare(options: argparse.Namespace) -> int:
         shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.executors.device import default_device, default_workers
-    from bench.records.store import Reader
-    from bench.runs import code
-    from bench.runs.leftovers import in_use
     from bench.runs.plan import Request, plan
     from bench.runs.settings import Context
-    from bench.runs.sweep import run_missing, unavailable
+    from bench.runs.sweep import unavailable
 
     configs = plan(
         Request(
@@ -94,35 +197,37 @@ def _compare(options: argparse.Namespace) -> int:
     )
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
     skipped = unavailable(configs, context, required=options.datasets is not None)
-    configs = [config for config in configs if config.dataset not in skipped]
-    workers = default_workers(context.device) if options.workers is None else options.workers
-    if options.plan:
-        from bench.runs.forecast import forecast
+    return _Comparison(
+        configs=[config for config in configs if config.dataset not in skipped],
+        context=context,
+        workers=default_workers(context.device) if options.workers is None else options.workers,
+        skipped=skipped,
+    )
 
-        sys.stdout.writelines(f"{line}\n" for line in forecast(configs, context, workers=workers))
-        return command.OK
-    with in_use(context.results):
-        failed = run_missing(
-            configs,
-            context,
-            workers,
+
+def _run(planned: _Comparison, options: argparse.Namespace) -> list[str]:
+    """Run what is missing; the ids of the runs that failed."""
+    from bench.runs.leftovers import in_use
+    from bench.runs.sweep import run_missing
+
+    with in_use(planned.context.results):
+        return run_missing(
+            planned.configs,
+            planned.context,
+            planned.workers,
             retry_failed=options.retry_failed,
             rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,
         )
-    from bench.tables.printed import summarise  # and pandas: no run waits for it
 
-    summarise(
-        [config.run_id for config in configs],
-        context.results,
-        [
-            *(f"skipped {name}: {reason}" for name, reason in skipped.items()),
-            *code.notes(code.made_by_other_code(configs, Reader(context.results))),
-        ],
-        wide=options.wide,
-    )
-    return command.SOME_FAILED if failed else command.OK
 
+class _CallableModule(ModuleType):
+    """`bench.compare` is this module as soon as it is imported, and a function all the same."""
+
+    __call__ = staticmethod(compare)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 if __name__ == "__main__":
     command.run(main)

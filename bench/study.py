@@ -315,14 +315,14 @@ def _record(results: Path, scale: float, parts: Sequence[StudyPart], description
 
 def _run(words: Sequence[str], options: argparse.Namespace) -> int:
     # Here: both import much that -h and --plan do without.
-    from bench import compare
-    from bench.search import __main__ as search
+    from bench.compare import main as compare
+    from bench.search.__main__ import main as search
 
     passed = ["--device", options.device]
     for name in ("data", "workers"):
         value = getattr(options, name)
         passed += [f"--{name}", value] if value is not None else []
-    commands = {"compare": compare.main, "search": search.main}
+    commands = {"compare": compare, "search": search}
     return commands[words[0]]([*words[1:], *passed])
 
 

@@ -32,13 +32,13 @@ FLOORS = (
     {"bench.tables", "bench.claims", "bench.figures", "bench.deploy"},
     {
         "bench.report",
-        "bench.compare",
+        "bench.results",
         "bench.export",
         "bench.latency",
         "bench.__main__",
         "bench.inspection",
     },
-    {"bench.search", "bench.records.__main__"},
+    {"bench.compare", "bench.search", "bench.single_run", "bench.records.__main__"},
     {"bench.study"},
 )
 

@@ -39,7 +39,7 @@ def test_a_command_imports_nothing_that_only_runs_and_tables_need() -> None:
     code = """
 import sys
 from bench.executors import fork_server
-from bench import compare
+import bench.compare
 from bench.search import __main__
 import bench.runs.settings, bench.executors.device, bench.runs.plan, bench.runs.sweep
 import bench.runs.execute, bench.executors.local

@@ -1,0 +1,86 @@
+"""One run from Python: `bench.run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.cli.run_options import registered
+from bench.data.table import find
+from bench.data.task import Task
+from bench.deploy.export import choosing
+from bench.errors import UserError
+from bench.executors.device import default_device
+from bench.records.schema import FILES, FinishedRun
+from bench.records.store import Reader
+from bench.runs.config import RunConfig
+from bench.runs.leftovers import in_use
+from bench.runs.plan import groups_of, overrides
+from bench.runs.settings import Context
+from bench.runs.sweep import run_missing, unavailable
+from methods import METHODS
+from methods.backbones import BACKBONES
+
+
+def run(
+    method: str | Path,
+    dataset: str | Path = "digits",
+    *,
+    settings: Mapping[str, object] | None = None,
+    seed: int = 0,
+    backbone: str | Path | None = None,
+    task: Task | None = None,
+    results: str | Path = "results",
+    data: str | Path | None = None,
+    device: str = "auto",
+) -> FinishedRun:
+    """One run in this process, or its record where the results folder has it.
+
+    Args:
+        method: a name, or a file.
+        dataset: a name, or the path of data of one's own.
+        settings: instead of the defaults, for example ``{"epochs": 5, "n_inputs": 2}``.
+        seed: the run's seed.
+        backbone: a name or a file; None: the data set's own.
+        task: of data of one's own.
+        results: the results folder.
+        data: the data folder; None: ``SAE_BENCH_DATA``, else medmnist's own.
+        device: "auto", "cpu", "cuda", ...
+
+    Returns:
+        The record: ``run_id``, ``metrics``, ``cost``, ``history`` and more.
+
+    Raises:
+        UserError: bad input, or a run that fails.
+    """
+    row = find(str(dataset), task=task)
+    name = registered(METHODS, str(method))
+    body = row.backbone if backbone is None else registered(BACKBONES, str(backbone))
+    assignments = [f"{key}={value}" for key, value in (settings or {}).items()]
+    asked = overrides(assignments, [name], [body])
+    for (owner, key), values in asked.items():
+        if len(values) != 1:
+            raise UserError(f"{owner}.{key}={values}: one run has one value; see bench.compare")
+
+    def group(owner: str) -> Any:
+        values = {key: found for (mine, key), (found,) in asked.items() if mine == owner}
+        return groups_of([name], [body])[owner](**values)
+
+    try:
+        config = RunConfig(
+            dataset=row.name, method=name, settings=group(name), backbone=body,
+            backbone_settings=group(body), training=group("train"), seed=seed,
+        )  # fmt: skip
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    context = Context(
+        results=Path(results),
+        data=None if data is None else Path(data),
+        device=default_device(device),
+        rows={row.name: row},
+    )
+    unavailable([config], context, required=True)
+    with in_use(context.results):
+        run_missing([config], context, 0, retry_failed=True)
+    return choosing.named(Reader(context.results, checked=FILES), config.run_id)
