@@ -1,4 +1,4 @@
-"""`import bench`: light, with clear errors; that it works is shown by docs/python.md, which is run."""
+"""`import bench`: light, with clear errors; docs/python.md, which is run, shows that it works."""
 
 import subprocess
 import sys
