@@ -33,6 +33,7 @@ N_POINTS = 48
 MARGIN = 0.03
 METRICS = ("accuracy", "f1", "nll", "ece", "cc_ece")
 Study = Mapping[str, Sequence[Planted]]
+Draw = Callable[[np.random.Generator], Study]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,13 @@ class Scenario:
     claim: str
     truth: str
     wrong: str
-    study: Callable[[np.random.Generator], Study]
+    study: Draw
     judge: Callable[[Evidence], Finding]
+
+
+def always(make: Callable[..., Study], *values: object, **named: object) -> Draw:
+    """A study in which nothing is drawn."""
+    return lambda _: make(*values, **named)
 
 
 def points(accuracy: float) -> Study:
@@ -95,6 +101,11 @@ def cells(better: float, dataset: str = "blood", best: int = 0) -> list[Planted]
     return found
 
 
+def grids(best: Mapping[str, int], better: float) -> Study:
+    """The cells of datasets, each with its best N (`cells`)."""
+    return {dataset: cells(better, dataset, of_it) for dataset, of_it in best.items()}
+
+
 def problems(sae: float) -> Study:
     """Four data sets; SAE's two methods reach this much more than two baselines."""
     return {
@@ -137,7 +148,7 @@ def scenarios() -> Iterator[Scenario]:
     ):
         yield Scenario(
             claim="trade-off", truth=truth, wrong=wrong, judge=trade,
-            study=lambda _, value=value: points(value),
+            study=always(points, value),
         )  # fmt: skip
     for truth, ahead, wrong in (
         ("false, all equal", 0.0, false), ("true, ahead by .1", 0.1, true),
@@ -145,7 +156,7 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(
             claim="best point", truth=truth, wrong=wrong,
             judge=lambda evidence: judge_best(evidence, BEST),
-            study=lambda _, ahead=ahead: methods(ahead),
+            study=always(methods, ahead),
         )  # fmt: skip
     for truth, better, best, wrong in (
         ("false, all cells alike", 0.0, 0, false),
@@ -155,15 +166,12 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(
             claim="settings-<dataset>", truth=truth, wrong=wrong,
             judge=lambda evidence: settings.within(evidence, "blood"),
-            study=lambda _, better=better, best=best: {"blood": cells(better, best=best)},
+            study=always(grids, {"blood": best}, better),
         )  # fmt: skip
         yield Scenario(
             claim="settings-across", truth=truth, wrong=wrong,
             judge=lambda evidence: settings.across(evidence, ("blood", "pneumonia")),
-            study=lambda _, better=better, best=best: {
-                "blood": cells(better, "blood", best=1),
-                "pneumonia": cells(better, "pneumonia", best=best or 3),
-            },
+            study=always(grids, {"blood": 1, "pneumonia": best or 3}, better),
         )  # fmt: skip
     for truth, better, best, wrong in (
         ("false, all alike", 0.0, 0, false), ("true, by .05", 0.05, 3, true),
@@ -171,13 +179,13 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(
             claim="inputs", truth=truth, wrong=wrong,
             judge=lambda evidence: settings.more_inputs(evidence, "blood"),
-            study=lambda _, better=better, best=best: {"blood": cells(better, best=best)},
+            study=always(grids, {"blood": best}, better),
         )  # fmt: skip
     for truth, ahead, wrong in (("false, all equal", 0.0, false), ("true, by .05", 0.05, true)):
         yield Scenario(
             claim="ranks", truth=truth, wrong=wrong,
             judge=lambda evidence: ranks.judge(evidence, PROBLEMS),
-            study=lambda _, ahead=ahead: problems(ahead),
+            study=always(problems, ahead),
         )  # fmt: skip
 
 

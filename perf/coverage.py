@@ -15,6 +15,7 @@ ECE: networks too sharp by a factor that varies over seeds; the truth is its mea
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -84,7 +85,7 @@ def of_means(n_studies: int) -> Iterator[dict[str, object]]:
     for n_seeds in SEEDS:
         for ratio in RATIOS:
             rng = np.random.default_rng([n_seeds, int(ratio)])
-            hits = {name: [0, 0, 0] for name in ("bootstrap", "Satterthwaite", "in use")}
+            hits = {name: [0.0, 0.0, 0.0] for name in ("bootstrap", "Satterthwaite", "in use")}
             width = dict.fromkeys(hits, 0.0)
             for _ in range(n_studies):
                 image_1G = rng.normal(size=(1, N_GROUPS))
@@ -167,8 +168,8 @@ def of_ece(n_studies: int) -> Iterator[dict[str, object]]:
                 of_images.append(of_ours.var(axis=1, ddof=1).mean() / N_GROUPS)
             truth = np.mean(means)
             yield {
-                "seeds": n_seeds, "ratio": (np.mean(of_seeds) / np.mean(of_images)) ** 0.5,
-                "mean": np.mean(np.abs(means - truth) <= halves),
+                "seeds": n_seeds, "ratio": math.sqrt(sum(of_seeds) / sum(of_images)),
+                "mean": np.mean(np.abs(np.array(means) - truth) <= np.array(halves)),
                 "difference": np.mean(np.abs(gaps) <= np.array(gap_halves)),
             }  # fmt: skip
 

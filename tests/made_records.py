@@ -121,8 +121,8 @@ def _filled(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     found = dict(defaults)
     for key, value in values.items():
         below = found.get(key)
-        whole = isinstance(value, Mapping) and isinstance(below, Mapping)
-        found[key] = _filled(below, value) if whole else value
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        found[key] = _filled(below or {}, value) if both else value
     return found
 
 

@@ -126,10 +126,10 @@ def group_sums(
         return np.asarray(sums[None], dtype=np.float64)
     if n_samples * n_groups <= _DENSE:  # making a sparse matrix takes longer than this product
         places_BJ = np.arange(n_samples)[:, None] * n_groups + groups_BJ
-        table = np.bincount(
+        dense = np.bincount(
             places_BJ.ravel(), weights=values_BJ.ravel(), minlength=n_samples * n_groups
         )
-        return np.asarray(counts_RB @ table.reshape(n_samples, n_groups), dtype=np.float64)
+        return np.asarray(counts_RB @ dense.reshape(n_samples, n_groups), dtype=np.float64)
     starts = np.arange(n_samples + 1) * n_each
-    table = csr_array((values_BJ.ravel(), groups_BJ.ravel(), starts), shape=(n_samples, n_groups))  # type: ignore[assignment]
+    table = csr_array((values_BJ.ravel(), groups_BJ.ravel(), starts), shape=(n_samples, n_groups))
     return np.asarray(counts_RB @ table, dtype=np.float64)

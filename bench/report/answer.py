@@ -109,9 +109,9 @@ def _within(study: Study, dataset: str) -> Table | None:
         return None
     rows = []
     for category, of_category in found.groupby("category", sort=True):
-        by_multiple = {row["multiple"]: row for row in of_category.to_dict("records")}
+        by_multiple = {row["multiple"]: row for _, row in of_category.iterrows()}
         cells_of = [
-            _cell(by_multiple[multiple]) if multiple in by_multiple else _NOTHING  # type: ignore[arg-type]
+            _cell(by_multiple[multiple]) if multiple in by_multiple else _NOTHING
             for multiple in MULTIPLES
         ]
         rows.append(Row(category=str(category), cells=tuple(cells_of)))
@@ -126,7 +126,7 @@ def _within(study: Study, dataset: str) -> Table | None:
 _NOTHING = Cell(text=cells.MISSING, value=float("nan"))
 
 
-def _cell(row: Mapping[str, Any]) -> Cell:
+def _cell(row: pd.Series[Any]) -> Cell:
     interval = cells.interval(row["test"], row["test_low"], row["test_high"])
     text, _, between = interval.partition(" ")
     return Cell(text=text, value=float(row["test"]), below=between, best=bool(row["among_best"]))

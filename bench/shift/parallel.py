@@ -61,13 +61,14 @@ def _there(
             )  # fmt: skip
 
 
-@functools.cache
-def _read(kind: type[CorruptedSets], images: Path, key: str, cache: Path) -> CorruptedSets:
-    return kind(images_BHWQ=np.load(images), key=key, cache=cache)
+# By file; in a worker process.
+_read: dict[Path, CorruptedSets] = {}
 
 
 def _make(
     kind: type[CorruptedSets], images: Path, key: str, cache: Path, which: tuple[str, int]
 ) -> None:
     """Write one set; it is not sent back."""
-    _read(kind, images, key, cache).get(*which)  # type: ignore[arg-type]
+    if images not in _read:
+        _read[images] = kind(images_BHWQ=np.load(images), key=key, cache=cache)
+    _read[images].get(*which)

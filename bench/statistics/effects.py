@@ -134,11 +134,12 @@ def _of_metric(dataset: str, known: pd.DataFrame, *, forest: bool) -> FloatArray
     """
     y = known.iloc[:, -1].to_numpy(dtype=float)
     settings = known.iloc[:, :-1].astype(float)
-    shares = Shares.unknown(len(_rows(list(settings))))  # type: ignore[arg-type]
+    rows_of = _rows([str(name) for name in settings])
+    shares = Shares.unknown(len(rows_of))
     if forest and len(y) >= FEWEST and np.ptp(y) > 0:
         shares = forest_shares(settings, y, generator("forest", dataset, known.columns[-1]))
     rows = []
-    for i, name in enumerate(_rows(list(settings))):  # type: ignore[arg-type]
+    for i, name in enumerate(rows_of):
         ranks: tuple[float, ...] = (np.nan,) * 4
         if name != INTERACTION:
             rng = generator("effects", dataset, name, known.columns[-1])
@@ -233,9 +234,10 @@ def forest_shares(settings: pd.DataFrame, y: FloatArray, rng: np.random.Generato
     forest = RandomForestRegressor(n_estimators=N_TREES, max_samples=drawn, random_state=0)
     folds = KFold(5, shuffle=True, random_state=0)
     left = y - cross_val_predict(forest, x_CJ, y, cv=folds)
-    found = _shares(forest.fit(x_CJ, y).predict, background, list(settings))  # type: ignore[arg-type]
+    names = [str(name) for name in settings]
+    found = _shares(forest.fit(x_CJ, y).predict, background, names)
     nulls = [
-        _shares(forest.fit(x_CJ, rng.permutation(y)).predict, background, list(settings))  # type: ignore[arg-type]
+        _shares(forest.fit(x_CJ, rng.permutation(y)).predict, background, names)
         for _ in range(N_NULL_FORESTS)
     ]
     return Shares(
@@ -249,7 +251,8 @@ def _levels(column: FloatArray) -> FloatArray:
     """The values of a setting; of many, as many quantiles."""
     if len(np.unique(column)) <= N_LEVELS:
         return column
-    return np.quantile(column, np.linspace(0, 1, N_LEVELS), method="nearest")  # type: ignore[return-value]
+    levels = np.quantile(column, np.linspace(0, 1, N_LEVELS), method="nearest")
+    return levels.astype(np.float64)
 
 
 def _shares(

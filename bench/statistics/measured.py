@@ -93,7 +93,7 @@ class Measurements:
     @cached_property
     def _rows(self) -> dict[tuple[str, str, str], pd.DataFrame]:
         grouped = self._runs.sort_values("seed").groupby(["dataset", "config_id", "split"])
-        return {tuple(map(str, place)): rows for place, rows in grouped}  # type: ignore[misc]
+        return {(str(d), str(c), str(s)): rows for (d, c, s), rows in grouped}
 
     def seeds(self, dataset: str, config_id: str, split: Split) -> tuple[int, ...]:
         """The seeds of a configuration that have a split."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.metrics.predictive import Predictive
-from bench.training.inputs import Inputs, Normalise
+from bench.training.inputs import Inputs
 from methods.core.likelihood import Likelihood
 from methods.core.method import Method, Predictor
 from methods.core.seeding import seeded
@@ -23,7 +24,12 @@ BATCH_SIZE_OF_MAPS = 32
 
 
 def predict(
-    predictor: Predictor, images_BQHW: Tensor, normalise: Normalise, *, seed: int, purpose: str
+    predictor: Predictor,
+    images_BQHW: Tensor,
+    normalise: Callable[[Tensor], Tensor],
+    *,
+    seed: int,
+    purpose: str,
 ) -> Tensor:
     """Outputs of all members on the CPU, (B, M, C).
 
@@ -59,7 +65,7 @@ def predictive(
         task=likelihood.task,
         mixed_BC=likelihood.mix(outputs_BMC, weights_M).float().numpy(),
         members_BMC=likelihood.members(outputs_BMC).float().numpy(),
-        weights_M=kept_weights(weights_M),  # type: ignore[arg-type]
+        weights_M=kept_weights(weights_M).astype(np.float64),
         y_B=y_B,
     )
 
@@ -76,7 +82,12 @@ def _normalised(weights_M: Tensor) -> Tensor:
 
 
 def predict_split(
-    predictor: Predictor, inputs: Inputs, normalise: Normalise, *, seed: int, purpose: str
+    predictor: Predictor,
+    inputs: Inputs,
+    normalise: Callable[[Tensor], Tensor],
+    *,
+    seed: int,
+    purpose: str,
 ) -> Predictive:
     """The predictive of one split: members and mixture."""
     outputs_BMC = predict(predictor, inputs.images_BQHW, normalise, seed=seed, purpose=purpose)
@@ -84,7 +95,9 @@ def predict_split(
     return predictive(predictor.likelihood, outputs_BMC, predictor.weights(), y_B)
 
 
-def examine(method: Method[Any], inputs: Inputs, normalise: Normalise) -> dict[str, Any]:
+def examine(
+    method: Method[Any], inputs: Inputs, normalise: Callable[[Tensor], Tensor]
+) -> dict[str, Any]:
     """What a trained method records of itself on ``inputs`` (of the validation split)."""
     assert not method.training
     size = batch_size(method)

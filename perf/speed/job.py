@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +33,11 @@ class Job:
 
 
 # Of each seed: the validation metrics after the last epoch.
-Answer = list[dict[str, float | None]]
+Answer = Sequence[Mapping[str, float | None]]
 
 
-def answer_command_line(run: Callable[[Job], Answer], argv: Sequence[str] | None = None) -> None:
-    """Run the job of the command line, and write its answer."""
+def answer_command_line(run: Callable[[Job], Answer], argv: Sequence[str] | None = None) -> int:
+    """Run the job of the command line, and write its answer; its exit code."""
     parser = argparse.ArgumentParser(description="One side of the whole job; see whole_job.")
     parser.add_argument("--problem", required=True)
     parser.add_argument("--answer", type=Path, required=True)
@@ -46,3 +46,4 @@ def answer_command_line(run: Callable[[Job], Answer], argv: Sequence[str] | None
     options = vars(parser.parse_args(argv))
     path = options.pop("answer")
     path.write_text(json.dumps(run(Job(**options))))
+    return 0

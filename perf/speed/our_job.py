@@ -33,4 +33,4 @@ def run(job: Job) -> Answer:
 
 
 if __name__ == "__main__":
-    command.run(lambda: answer_command_line(run) or command.OK)
+    command.run(lambda: answer_command_line(run))

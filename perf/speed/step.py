@@ -129,7 +129,7 @@ def step_of(problem: StepProblem, *, quick: bool) -> dict[str, Any]:
 
     def steps(inputs: Inputs, normalise: Callable[[Tensor], Tensor]) -> None:
         train(
-            method, inputs, normalise, config.training,  # type: ignore[arg-type]
+            method, inputs, normalise, config.training,
             lambda _: {"nll": 0.0}, augmentation=DATASETS[problem.dataset].augment,
         )  # fmt: skip
 

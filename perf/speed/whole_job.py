@@ -10,6 +10,7 @@ import logging
 import math
 import statistics
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from perf.speed.job import Answer, Job
@@ -133,10 +134,14 @@ def _binds(job: Job, ours_s: float, other_s: float) -> str:
     )
 
 
+def _defined(values: Iterable[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]
+
+
 def _quality(what: str, side: str, answers: dict[str, Answer]) -> Row:
     """Whether a side trains to the same quality: difference of means in standard errors."""
     name = "accuracy" if "accuracy" in answers[OURS][0] else "mse"
-    ours, other = ([float(a[name]) for a in answers[s]] for s in (OURS, side))
+    ours, other = (_defined(a[name] for a in answers[s]) for s in (OURS, side))
     means = f"{statistics.mean(ours):.4f} (ours) and {statistics.mean(other):.4f}"
     if len(ours) < 2:
         return Row(

@@ -176,13 +176,16 @@ def test_what_is_a_bug_is_raised(error: Exception) -> None:
 
 
 def test_one_of_several_things_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
     with command.leaving_out("effects"):
-        raise ModuleNotFoundError(name="optuna")
+        fail(ModuleNotFoundError(name="optuna"))
     assert caplog.messages == [
         'effects is left out: this needs optuna: pip install "sae-bench[search]" (or [all])'
     ]
     with pytest.raises(ImportError, match="x"), command.leaving_out("effects"):
-        raise ModuleNotFoundError("x", name="x")
+        fail(ModuleNotFoundError("x", name="x"))
 
 
 def test_extras_are_those_of_the_package() -> None:

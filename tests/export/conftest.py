@@ -10,7 +10,7 @@ import torch
 from settled import settle
 
 from bench.deploy.export.trained import Trained
-from bench.records.schema import Record
+from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import prepare_process
@@ -79,13 +79,13 @@ def _run_every_method(root: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def records(results: Path) -> dict[str, Record]:
+def records(results: Path) -> dict[str, FinishedRun]:
     """By method."""
-    return {record.config.method.name: record for record in Store(results).records()}
+    return {record.config.method.name: record for record in Store(results).finished()}
 
 
 @pytest.fixture(scope="session")
-def trained(results: Path, records: dict[str, Record]) -> Callable[[str], Trained]:
+def trained(results: Path, records: dict[str, FinishedRun]) -> Callable[[str], Trained]:
     @functools.cache
     def load(method: str) -> Trained:
         return Trained.load(Store(results), records[method], data=None, own=None)

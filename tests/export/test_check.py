@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from narrowed import on_test
 
 from bench.deploy.export.check import Differs, Outputs, agreement, difference, outputs_on_test
 from bench.deploy.export.runtimes import Run, torch_run
@@ -58,7 +59,7 @@ def test_other_rows_or_none_are_found(trained: Load, results: Path) -> None:
 def test_other_metrics_are_found(trained: Load, results: Path) -> None:
     one = trained("sae")
     metrics = one.record.metrics
-    record = replace(one.record, metrics=replace(metrics, test={**metrics.test, "nll": 9.0}))
+    record = replace(one.record, metrics=replace(metrics, test={**on_test(one.record), "nll": 9.0}))
     other = Trained(
         record=record, method=one.method, dataset=one.dataset, row=one.row, normalise=one.normalise
     )

@@ -9,7 +9,7 @@ from made_records import failed
 
 from bench.deploy.export.choosing import Wish, best, named
 from bench.errors import UserError
-from bench.records.schema import Record
+from bench.records.schema import FinishedRun
 from bench.records.store import Store
 
 FAILED = {"type": "RuntimeError", "message": "loss is nan", "traceback": ""}
@@ -96,18 +96,18 @@ def test_no_runs() -> None:
         best(RUNS[RUNS["split"] == "ood"], Wish(metric="nll"))
 
 
-def test_named_gives_the_record(results: Path, records: dict[str, Record]) -> None:
+def test_named_gives_the_record(results: Path, records: dict[str, FinishedRun]) -> None:
     run_id = records["sae"].run_id
     assert named(Store(results), run_id) == records["sae"]
 
 
-def test_a_near_id_is_suggested(results: Path, records: dict[str, Record]) -> None:
+def test_a_near_id_is_suggested(results: Path, records: dict[str, FinishedRun]) -> None:
     run_id = records["sae"].run_id
     with pytest.raises(UserError, match=f"near are: {run_id}"):
         named(Store(results), run_id[:-1] + "7")
 
 
-def test_a_failed_run_says_why(tmp_path: Path, records: dict[str, Record]) -> None:
+def test_a_failed_run_says_why(tmp_path: Path, records: dict[str, FinishedRun]) -> None:
     store = Store(tmp_path)
     record = store.save(failed({"error": FAILED}), {})
     with pytest.raises(UserError, match=r"failed \(RuntimeError: loss is nan\)"):

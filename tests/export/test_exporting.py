@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import safetensors.numpy
 import torch
+from narrowed import on_test
 
 from bench.deploy.export import exporting, formats
 from bench.deploy.export.__main__ import main
@@ -20,7 +21,7 @@ from bench.deploy.export.exporting import export
 from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
 from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
 from bench.deploy.export.trained import Trained
-from bench.records.schema import Record
+from bench.records.schema import FinishedRun
 from bench.training.inputs import Normalise
 from export.conftest import SHAPE, a_method
 
@@ -98,7 +99,7 @@ def test_the_card_says_what_is_known(
 ) -> None:
     card, record = (exported("sae") / "model_card.md").read_text(), trained("sae").record
     assert record.run_id in card
-    assert f"{record.metrics.test['accuracy']:.4f}" in card
+    assert f"{on_test(record)['accuracy']:.4f}" in card
     assert f"{record.cost.flops:,}" in card
     assert f"temperature of {record.temperature:.4g}" in card
     assert "`as asked`" in card
@@ -197,7 +198,10 @@ def test_exported_predicts_as_torch_for_batches_of_any_size(
 
 
 def test_command_line(
-    results: Path, records: dict[str, Record], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    results: Path,
+    records: dict[str, FinishedRun],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
     base = ["--results", str(results), "--out", str(out)]

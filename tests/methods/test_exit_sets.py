@@ -89,7 +89,7 @@ def test_a_method_is_examined_on_what_it_predicts(task: str) -> None:
     for chosen in range(3):
         with torch.no_grad():
             method.depth_logits_ND.copy_(torch.eye(3)[chosen : chosen + 1])
-        found = examine(method, inputs, lambda images_BQHW: images_BQHW)  # type: ignore[arg-type]
+        found = examine(method, inputs, lambda images_BQHW: images_BQHW)
         ranks[chosen] = found["exit_set_rank"]
     order = (-log_prob_BD.mean(0)).argsort().tolist()
     assert [ranks[exit_] for exit_ in order] == [0.0, 0.5, 1.0]

@@ -42,14 +42,7 @@ def trained(backbone: str, **settings: Any) -> tuple[SAE, list[Epoch]]:
     shape = ImageShape(1, 8, 8)
     problem = Problem(shape=shape, likelihood=Planted(likelihood), backbone=body, n_train=N_TRAIN)
     method = SAE(problem, SAESettings(**settings), seed=0)
-    history = train(
-        method,
-        halves(),
-        normalise,
-        TRAINING,
-        lambda _: {"nll": 0.0},  # type: ignore[arg-type]
-    )
-    return method, history
+    return method, train(method, halves(), normalise, TRAINING, lambda _: {"nll": 0.0})
 
 
 @pytest.mark.parametrize("backbone", backbone_names())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from msgspec.structs import replace
+from narrowed import number
 
 from bench.records.frames import Frames
 from bench.records.measurements import save
@@ -67,7 +68,8 @@ def test_quality_under_shift_is_by_metric_corruption_and_severity(
         for corruption, values in zip(CORRUPTIONS, table, strict=True):
             for severity, value in zip(SEVERITIES, values, strict=True):
                 expected = statistics.mean(
-                    record.metrics.corruptions[corruption][severity][metric] for record in mine
+                    number(record.metrics.corruptions[corruption][severity][metric])
+                    for record in mine
                 )
                 assert value == pytest.approx(rounded(expected), abs=1e-12)
 

@@ -1,7 +1,6 @@
 """Two corruptions instead of all, computed once; the rest of a run is as it is."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 
 from bench.compare import main
-from bench.records.schema import Record
+from bench.records.schema import FileName, FinishedRun, Record
 from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
@@ -17,7 +16,7 @@ from bench.runs.execute import Context, prepare_process
 from bench.runs.run import run_one
 from bench.shift import table as corruptions
 from runs.stored_files import FILES, a_record
-from runs.tiny_runs import FEW_CORRUPTIONS, TINY, config
+from runs.tiny_runs import FEW_CORRUPTIONS, TINY, Cli, Run, config
 
 
 @pytest.fixture(autouse=True)
@@ -50,18 +49,14 @@ def store(results: Path) -> Store:
     return Store(results)
 
 
-Run = tuple[Record, dict[str, bytes]]
-Cli = Callable[..., tuple[int, str, str]]
-
-
 @pytest.fixture(scope="session")
-def run(cache: Path) -> Callable[..., Run]:
+def run(cache: Path) -> Run:
     """Run a tiny configuration (see ``tiny_runs.config``); the same one is run only once."""
-    known: dict[str, Run] = {}
+    known: dict[str, tuple[FinishedRun, dict[FileName, bytes]]] = {}
     # Fake workers are threads, and PyTorch's random stream is one a process.
     one_at_a_time = threading.Lock()
 
-    def run(method: str = "standard", **options: Any) -> Run:
+    def run(method: str = "standard", **options: Any) -> tuple[FinishedRun, dict[FileName, bytes]]:
         chosen = config(method, **options)
         with one_at_a_time:
             if chosen.run_id not in known:

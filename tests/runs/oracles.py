@@ -1,6 +1,7 @@
 """Metrics by scikit-learn and plain loops, from the stored predictions alone."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
+from bench.records.schema import FileName
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def arrays_of(files: dict[str, bytes]) -> Arrays:
+def arrays_of(files: Mapping[FileName, bytes]) -> Arrays:
     with np.load(io.BytesIO(files["predictions.npz"]), allow_pickle=False) as archive:
         return dict(archive)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.data.dataset import Dataset
+from bench.records.schema import Epoch
 from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import TrainingSettings, train
 from methods.backbones.fc import FCSettings
@@ -61,6 +62,6 @@ def train_on(
     dataset: Dataset,
     validate: Callable[[Method[Any]], dict[str, float]] = no_validation,
     **settings: Any,
-) -> list[dict[str, Any]]:
+) -> list[Epoch]:
     inputs, normalise = Inputs.of(dataset.train, CPU), Normalise(dataset, CPU)
     return train(method, inputs, normalise, TrainingSettings(**settings), validate)

@@ -1,6 +1,5 @@
 """Which code made a run: what is recorded, what is told, what is made again."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from bench.runs import run as run_module
 from bench.runs.code import code_digest, notes
 from bench.runs.environment import git_commit
 from methods import METHODS
-from runs.tiny_runs import ROOT, TINY, config, start
-
-Cli = Callable[..., tuple[int, str, str]]
+from runs.tiny_runs import ROOT, TINY, Cli, config, start
 
 
 def test_the_digest_is_of_the_method_the_backbone_and_what_they_share() -> None:

@@ -3,22 +3,19 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from narrowed import done
 
 from bench.records.schema import Record
 from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.run import failure, run_one
-from runs.tiny_runs import ROOT, config
-
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
-Cli = Callable[..., tuple[int, str, str]]
+from runs.tiny_runs import ROOT, Cli, Run, config
 
 
 def test_help_imports_no_heavy_library() -> None:
@@ -148,8 +145,7 @@ def test_a_failure_that_another_process_tries_again_at_the_same_time(
     monkeypatch.setattr(Store, "load", load_then_lose)
     code, _, err = cli("--retry-failed")
     assert code == 0, err
-    record = store.load(config().run_id)
-    assert record is not None
+    record = done(store.load(config().run_id))
     if other == "finished it":
         assert record.timings == run()[0].timings
 

@@ -1,6 +1,5 @@
 """The command line and a cluster: what is said, and what is passed on."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +8,6 @@ import torch
 from bench.compare import main
 from bench.runs import sweep
 from bench.runs.execute import Outcome
-
-Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """What a user can get wrong on the command line, and what may be missing."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.compare import main
 from bench.data import medmnist_files
-from bench.records.schema import Record
 from bench.runs.loaded import load_dataset
-
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
-Cli = Callable[..., tuple[int, str, str]]
+from runs.tiny_runs import Cli
 
 
 @pytest.fixture

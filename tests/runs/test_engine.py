@@ -5,25 +5,23 @@ import dataclasses
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_records import fields, made
+from narrowed import error_of
 
 from bench.errors import UserError
 from bench.executors.workers import WorkerDied
-from bench.records.schema import Record
 from bench.records.store import StorageError, Store
 from bench.runs import execute as execute_module
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
-from runs.tiny_runs import ROOT, config
+from runs.tiny_runs import ROOT, Run, config
 
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
 PATIENCE_S = 120.0
 
 
@@ -105,10 +103,9 @@ def test_a_run_whose_worker_died_is_recorded_and_the_others_are_done(
     configs = [config(), config("sae"), config(seed=1)]
     found = {o.run_id: o.status for o in execute(configs, context, workers=2)}
     assert [found[c.run_id] for c in configs] == ["done", "failed", "done"]
-    record = store.load(configs[1].run_id)
-    assert record is not None
-    assert record.error.type == "WorkerDied"
-    assert record.error.message == "its worker process died twice (out of memory, killed)"
+    error = error_of(store.load(configs[1].run_id))
+    assert error.type == "WorkerDied"
+    assert error.message == "its worker process died twice (out of memory, killed)"
 
 
 def test_no_more_runs_are_submitted_than_there_are_slots(

@@ -2,24 +2,22 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from made_records import fields, finished
+from narrowed import error_of
 
 from bench.errors import UserError
-from bench.records.schema import Record
 from bench.records.store import StorageError, Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
 from bench.runs.run import failure, run_one
-from runs.tiny_runs import config, folder_bytes, without_circumstances
-
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
+from runs.tiny_runs import Run, config, folder_bytes, without_circumstances
 
 
 def outcomes(configs: Sequence[RunConfig], context: Context, workers: int = 0) -> list[Outcome]:
@@ -59,10 +57,9 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
     monkeypatch.setattr(run_module, "run_one", run)
     configs = [config(), config("mc_dropout"), config(seed=1)]
     assert [o.status for o in outcomes(configs, context)] == ["done", "failed", "done"]
-    record = store.load(configs[1].run_id)
-    assert record is not None
-    assert (record.status, record.error.message) == ("failed", "no luck")
-    assert "ZeroDivisionError" in record.error.traceback
+    error = error_of(store.load(configs[1].run_id))
+    assert error.message == "no luck"
+    assert "ZeroDivisionError" in error.traceback
     assert folder_bytes(store.folder(configs[1].run_id)) == {}
 
 
@@ -137,4 +134,4 @@ def test_this_process_gets_one_thread_and_no_denormals(context: Context) -> None
 def test_a_run_on_a_bad_device_is_a_recorded_failure(context: Context, store: Store) -> None:
     bad = dataclasses.replace(context, device="nonsense")
     assert [o.status for o in outcomes([config()], bad)] == ["failed"]
-    assert next(store.records()).error.type == "RuntimeError"
+    assert error_of(next(store.records())).type == "RuntimeError"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,7 @@ import pytest
 from bench.runs import forecast as forecast_module
 from bench.runs.forecast import forecast
 from bench.runs.settings import Context
-from runs.tiny_runs import config
-
-Cli = Callable[..., tuple[int, str, str]]
+from runs.tiny_runs import Cli, config
 
 
 def total(lines: list[str]) -> tuple[float, float]:
@@ -74,7 +71,8 @@ def test_what_is_beyond_the_time_for_probes_takes_the_mean(
         return probe(chosen, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(forecast_module, "_probe", spy)
-    monkeypatch.setattr(forecast_module.time, "monotonic", iter([0.0, 0.0, 1.0]).__next__)
+    times = iter([0.0, 0.0, 1.0])
+    monkeypatch.setattr("bench.runs.forecast.time.monotonic", times.__next__)
     found = forecast_module._probes([config(), config("ensemble", n_members=2)], context)
     assert len(probed) == 1
     assert len(set(found.values())) == 1

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from bench.runs.plan import Request, overrides, plan
 from methods import method_names
 from runs.oracles import arrays_of
 from runs.stored_files import names_in
-from runs.tiny_runs import folder_bytes
+from runs.tiny_runs import Cli, folder_bytes
 from runs.value_oracles import value_scores
 
-Cli = Callable[..., tuple[int, str, str]]
 DIGITS = DATASETS["digits"]
 RETINA = Path(os.environ.get("SAE_BENCH_DATA", "")) / DATASETS["retina"].source
 
@@ -173,7 +171,7 @@ def test_a_backbone_that_fits_trains(cli: Cli, results: Path, backbone: str) -> 
     width = "16" if backbone == "vit" else "2"
     code, out, err = cli("--backbone", backbone, "--set", f"width={width}")
     assert code == 0, err
-    (record,) = Store(results).records()
+    (record,) = Store(results).finished()
     assert record.config.backbone.name == backbone
     assert f"W={width} D=2" in out
 
@@ -190,7 +188,7 @@ def test_genuine_retina(cli: Cli, results: Path) -> None:
     )  # fmt: skip
     assert code == 0, err
     assert "## retina (1 configurations, 1 runs)" in out
-    (record,) = Store(results).records()
+    (record,) = Store(results).finished()
     assert record.config.backbone.name == "vit"
     facts = record.dataset
     assert (facts.shape, facts.target_range) == ((28, 28, 3), (0, 4))

@@ -2,7 +2,6 @@
 
 import io
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_records import finished
+from narrowed import number
 
 from bench.metrics.table import keys_for
 from bench.records.frames import DEPTH_KEYS, KEYS, SETTINGS, frames_of, load_frames
@@ -17,9 +17,7 @@ from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.run import failure
 from bench.tables.summary import write_summary
-from runs.tiny_runs import FEW_CORRUPTIONS, config
-
-Run = Callable[..., tuple[FinishedRun, dict[str, bytes]]]
+from runs.tiny_runs import FEW_CORRUPTIONS, Run, config
 
 
 def regression_record(**metrics: Any) -> FinishedRun:
@@ -123,7 +121,7 @@ def test_every_run_has_one_row_a_split_with_its_facts(run: Run) -> None:
         shifted = [v for s in record.metrics.corruptions.values() for v in s.values()]
         ood = rows[rows["split"] == "ood"].iloc[0]
         for key in ("accuracy", "nll", "ece_ts"):
-            expected = sum(values[key] for values in shifted) / len(shifted)
+            expected = sum(number(values[key]) for values in shifted) / len(shifted)
             assert ood[key] == pytest.approx(expected, abs=1e-12)
     sae = runs[runs["method"] == "sae"].iloc[0]
     assert tuple(sae[list(SETTINGS)[:4]]) == (8, 2, 2, 2)

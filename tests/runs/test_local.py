@@ -226,7 +226,7 @@ def test_a_folder_too_deep_for_a_socket(tmp_path: Path, monkeypatch: pytest.Monk
     made: list[str] = []
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     monkeypatch.setattr(
-        fork_server.multiprocessing.util, "get_temp_dir", lambda: made.append(tempfile.gettempdir())
+        "multiprocessing.util.get_temp_dir", lambda: made.append(tempfile.gettempdir())
     )
     fork_server._have_a_folder.__wrapped__()
     assert len(made[0]) < 40

@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from narrowed import done, on_test
 from sklearn.metrics import accuracy_score, log_loss
 
 from bench.compare import main
 from bench.data.dataset import Dataset
 from bench.data.table import DATASETS, find, load, load_digits
-from bench.records.schema import Record
+from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.run import failure
 from runs.oracles import arrays_of
 from runs.own_files import SIZES, classes_folder, classes_npz, values_npz
 from runs.stored_files import names_in
-from runs.tiny_runs import TINY, config, folder_bytes, start, without_circumstances
+from runs.tiny_runs import TINY, Cli, config, folder_bytes, start, without_circumstances
 
-Cli = Callable[..., tuple[int, str, str]]
 CLASSES = ("--task", "classification")
 
 
-def the_record(results: Path, dataset: str) -> Record:
-    (record,) = [r for r in Store(results).records() if r.config.dataset == dataset]
+def the_record(results: Path, dataset: str) -> FinishedRun:
+    (record,) = [r for r in Store(results).finished() if r.config.dataset == dataset]
     return record
 
 
@@ -41,7 +41,7 @@ def assert_own(results: Path, spec: str) -> None:
     assert np.array_equal(arrays["test/y"], dataset.test.y_B)
     log_p_BC = arrays["test/members"][:, 0].astype(np.float64)
     p_B = 1 / (1 + np.exp(log_p_BC[:, 0] - log_p_BC[:, 1]))
-    found = record.metrics.test
+    found = on_test(record)
     assert found["nll"] == pytest.approx(log_loss(arrays["test/y"], p_B))
     assert found["accuracy"] == accuracy_score(arrays["test/y"], p_B > 0.5)
 
@@ -186,8 +186,7 @@ def test_other_data_of_the_same_name_do_not_share_a_results_folder(
             "a method": ["--methods", "ensemble"]}[asked]  # fmt: skip
     assert cli()[0] == 0
     (run_id,) = trained
-    old = Store(results).load(run_id)
-    assert old is not None
+    old = done(Store(results).load(run_id))
     Store(results).save(failure(config(seed=7), ZeroDivisionError("no luck")), {})
     before = snapshot(results)
     row = dataclasses.replace(DATASETS["digits"], loader=fewer_digits)

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from narrowed import number, on_test
 
 from bench.data.dataset import Split
 from bench.data.row import DatasetRow
 from bench.data.table import find
 from bench.figures.__main__ import main as figures_main
 from bench.metrics.table import keys_for
-from bench.records.schema import Record
+from bench.records.schema import FileName, FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.loaded import load_dataset
@@ -27,12 +28,12 @@ from bench.training.predict import predict
 from runs.oracles import arrays_of
 from runs.own_files import SIZES, TARGET_RANGE, values_npz
 from runs.stored_files import names_in
-from runs.tiny_runs import FEW_CORRUPTIONS, config, folder_bytes
+from runs.tiny_runs import FEW_CORRUPTIONS, Cli, config, folder_bytes
 from runs.value_oracles import bounded, gaussian_scores, value_scores
 
 CPU = torch.device("cpu")
-Cli = Callable[..., tuple[int, str, str]]
-Values = Callable[[str], tuple[RunConfig, Record, dict[str, bytes]]]
+Ran = tuple[RunConfig, FinishedRun, dict[FileName, bytes]]
+Values = Callable[[str], Ran]
 
 CHOICES: dict[str, dict[str, Any]] = {
     "standard": {},
@@ -53,9 +54,9 @@ def row(tmp_path_factory: pytest.TempPathFactory) -> DatasetRow:
 @pytest.fixture(scope="session")
 def values(row: DatasetRow, cache: Path) -> Values:
     """Run a method on the regression data; once."""
-    known: dict[str, tuple[RunConfig, Record, dict[str, bytes]]] = {}
+    known: dict[str, Ran] = {}
 
-    def run(method: str) -> tuple[RunConfig, Record, dict[str, bytes]]:
+    def run(method: str) -> Ran:
         if method not in known:
             training = {"epochs": 3, "batch_size": 16}
             chosen = config(method, training=training, **CHOICES[method])
@@ -73,13 +74,13 @@ def test_the_record_says_what_was_scaled(values: Values, row: DatasetRow, method
     facts, arrays = record.dataset, arrays_of(files)
     assert (facts.name, facts.task, facts.n_classes) == (row.name, "regression", 0)
     assert (facts.sizes, facts.shift_images) == (SIZES, SIZES["test"])
-    assert tuple(facts.target_range) == TARGET_RANGE
+    assert facts.target_range == TARGET_RANGE
     # From 15..65 as 20..60 is to 0..1.
     expected = np.linspace(-0.125, 1.125, SIZES["test"])
     assert arrays["test/y"] == pytest.approx(expected, abs=1e-6)
     assert arrays["ood/y"] == pytest.approx(expected, abs=1e-6)
     assert arrays["test/members"].shape == (SIZES["test"], N_MEMBERS[method], 2)
-    losses = [entry.parts[0].train_loss for entry in record.history]
+    losses = [number(entry.parts[0].train_loss) for entry in record.history]
     assert losses[-1] < losses[0]
 
 
@@ -186,13 +187,13 @@ def test_the_command_line_summarises_and_draws_all_methods(
         # The same bits as by run_one, and the table has them.
         assert folder_bytes(Store(results).folder(chosen.run_id)) == files
         test, ood = (summary[chosen.run_id, split] for split in ("test", "ood"))
-        for metric, value in record.metrics.test.items():
+        for metric, value in on_test(record).items():
             assert test[metric] == pytest.approx(value, rel=1e-12)
-            sets = [by_severity[s][metric] for by_severity in
+            sets = [number(by_severity[s][metric]) for by_severity in
                     record.metrics.corruptions.values() for s in by_severity]  # fmt: skip
             assert len(sets) == 10
             assert ood[metric] == pytest.approx(np.mean(sets), rel=1e-9)
-    best = min(values(method)[1].metrics.test["mse"] for method in CHOICES)
+    best = min(number(on_test(values(method)[1])["mse"]) for method in CHOICES)
     assert f"{best:.3f} *" in out
 
     assert drawn(results, tmp_path / "plots") == [

@@ -1,7 +1,6 @@
 """One run: its record against independent computations from the files beside it."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from narrowed import on_test
 from scipy.special import log_softmax, logsumexp, softmax
 
 from bench.data.dataset import Dataset, Split
 from bench.metrics.table import evaluate, fit_temperature, keys_for
-from bench.records.schema import FORMAT, Record, finite
+from bench.records.schema import FORMAT, finite
 from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
@@ -25,10 +25,9 @@ from bench.statistics.predictions import shifted, stored
 from bench.training.inputs import Inputs, Normalise
 from bench.training.predict import predict
 from runs.oracles import arrays_of, mixture, scores
-from runs.tiny_runs import FEW_CORRUPTIONS, config
+from runs.tiny_runs import FEW_CORRUPTIONS, Run, config
 
 CPU = torch.device("cpu")
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
 
 # Every method; SAE also with parts that its deployed network drops.
 CHOICES: list[tuple[str, dict[str, Any]]] = [
@@ -81,7 +80,7 @@ def test_all_metrics_are_there_for_every_split_and_corruption(
 ) -> None:
     record, _ = run(method, **options)
     keys = set(keys_for("classification"))
-    assert set(record.metrics.val) == set(record.metrics.test) == keys
+    assert set(record.metrics.val) == set(on_test(record)) == keys
     shifted = record.metrics.corruptions
     assert list(shifted) == list(FEW_CORRUPTIONS)
     for by_severity in shifted.values():
@@ -98,8 +97,8 @@ def test_the_metrics_can_be_recomputed_from_the_files_to_the_last_bit(
     run_id, temperature, found = record.run_id, record.temperature, record.metrics
     assert fit_temperature(stored(store.root, run_id, "val")) == temperature
     for split in ("val", "test"):
-        again = evaluate(stored(store.root, run_id, split), temperature)
-        assert finite(again) == getattr(found, split)
+        again = finite(evaluate(stored(store.root, run_id, split), temperature))
+        assert again == getattr(found, split)
     for corruption, severity, predictive in shifted(store.root, run_id):
         again = finite(evaluate(predictive, temperature))
         of_mixtures = {
@@ -240,7 +239,7 @@ def test_nothing_but_the_last_look_depends_on_the_test_split(
     assert record.metrics.val == honest.metrics.val
     assert other_files["weights.safetensors"] == files["weights.safetensors"]
     # The poison works.
-    assert record.metrics.test["nll"] != honest.metrics.test["nll"]
+    assert on_test(record)["nll"] != on_test(honest)["nll"]
 
 
 def test_a_failure_keeps_its_reason() -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from torch import Tensor
 from bench.data.dataset import Dataset
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS, find
-from bench.records.schema import Record
 from bench.records.store import StorageError
 from bench.runs import loaded
 from bench.runs.loaded import corrupted_tests, load_dataset
@@ -27,11 +25,9 @@ from bench.training.loop import batches
 from methods.ensemble import member_seed
 from runs.oracles import arrays_of, scores
 from runs.own_files import classes_folder, classes_npz
-from runs.tiny_runs import FEW_CORRUPTIONS, config
+from runs.tiny_runs import FEW_CORRUPTIONS, Cli, Run, config
 
 CPU = torch.device("cpu")
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
-Cli = Callable[..., tuple[int, str, str]]
 METHODS: dict[str, dict[str, Any]] = {
     "standard": {},
     "mc_dropout": {"rate": 0.3},

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from bench.compare import main
-from bench.records.schema import FailedRun, Record
+from bench.records.schema import FailedRun
 from bench.records.store import Store
 from methods import METHODS
 from runs.tiny_runs import (
     HERE,
     TINY,
+    Run,
     config,
     folder_bytes,
     start,
     without_circumstances,
 )
 
-Run = Callable[..., tuple[Record, dict[str, bytes]]]
 PATIENCE_S = 180.0
 
 

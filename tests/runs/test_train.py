@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from narrowed import number
 from torch import Tensor
 
 from bench.metrics import table as metrics
@@ -164,7 +165,7 @@ def test_depth_logits_have_a_limit_and_a_pace_of_their_own(steps: list[Step]) ->
     assert depth[0]["lr"] == pytest.approx(7 * steps[0][0]["lr"])
     norms = [float(group["gradients"][0].norm()) for group in depth]
     assert max(norms) <= 1e-4 * (1 + 1e-4)
-    assert history[0].parts[0].gradient_norms["depth_logits"] > 1e-4
+    assert number(history[0].parts[0].gradient_norms["depth_logits"]) > 1e-4
     # The other group's own limit is out of reach.
     gradients = [torch.cat([g.flatten() for g in step[0]["gradients"]]) for step in steps]
     means = sum(float(g.norm()) for g in gradients) / len(gradients)
@@ -214,10 +215,10 @@ def test_it_learns() -> None:
         return metrics.evaluate(predictive, None)
 
     history = train_on(build(config(width=64), dataset), dataset, validate, epochs=15)
-    accuracies = [entry.val["accuracy"] for entry in history]
+    accuracies = [number(entry.val["accuracy"]) for entry in history]
     assert accuracies[-1] > 0.9
     assert accuracies[-1] > accuracies[0]
-    losses = [entry.parts[0].train_loss for entry in history]
+    losses = [number(entry.parts[0].train_loss) for entry in history]
     assert losses[-1] < 0.5 * losses[0]
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
 
+from bench.records.schema import FileName, FinishedRun, Record
+
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.records.schema import Record
     from bench.runs.config import RunConfig
+
+# What the fixtures of the same names do.
+Run = Callable[..., tuple[FinishedRun, dict[FileName, bytes]]]
+Cli = Callable[..., tuple[int, str, str]]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -82,6 +88,7 @@ def without_circumstances(record: Record | None) -> dict[str, Any]:
     return {k: fields[k] for k in fields if k not in {"timings", "environment", "digest", "files"}}
 
 
-def folder_bytes(folder: Path) -> dict[str, bytes]:
+def folder_bytes(folder: Path) -> dict[FileName, bytes]:
     """A run's predictions and weights."""
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.suffix != ".json"}
+    stored = [path for path in sorted(folder.iterdir()) if path.suffix != ".json"]
+    return {cast("FileName", path.name): path.read_bytes() for path in stored}

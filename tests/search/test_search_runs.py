@@ -2,14 +2,15 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
-from runs.tiny_runs import FEW_CORRUPTIONS, folder_bytes, without_circumstances
+from narrowed import done
+from runs.tiny_runs import FEW_CORRUPTIONS, Cli, folder_bytes, without_circumstances
 
 from bench.data.dataset import Dataset, Split
 from bench.data.table import DATASETS, DatasetRow, load_digits
@@ -28,8 +29,6 @@ TINY = (
     "--preset", "smoke", "--set", "epochs=1", "--set", "width=4,8", "--set", "depth=2",
     "--workers", "0", "--sampler", "tpe", "--batch", "3",
 )  # fmt: skip
-
-Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -138,9 +137,9 @@ def test_test_data_can_not_reach_the_search(
     assert finals[0].run_ids() == finals[1].run_ids()
     # The poison is real: whoever looked at the test split would have seen something else.
     for run_id in finals[0].run_ids():
-        one, other = (store.load(run_id).metrics for store in finals)
-        assert one.val == other.val
-        assert one.test != other.test
+        honest, misled = (done(store.load(run_id)) for store in finals)
+        assert honest.metrics.val == misled.metrics.val
+        assert honest.metrics.test != misled.metrics.test
 
 
 def test_a_search_on_other_data_of_the_name_needs_another_folder(

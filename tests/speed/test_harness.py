@@ -139,7 +139,7 @@ def test_a_step_is_divided_into_its_parts() -> None:
     normalise = MarkedNormalise(Normalise(dataset, CPU), marks)
     inputs = Inputs.of(dataset.train, CPU)
     with marked(method, marks):
-        train(method, inputs, normalise, config.training, lambda _: {"nll": 0.0})  # type: ignore[arg-type]
+        train(method, inputs, normalise, config.training, lambda _: {"nll": 0.0})
     assert marks.seconds().shape == (5, len(PARTS))
     assert (marks.seconds() > 0).all()
     plain = build(config, dataset)

@@ -62,15 +62,17 @@ def test_known_relations_are_found(table: pd.DataFrame) -> None:
     for setting in ("n_inputs", "n_exits", "width"):
         expected = spearmanr(means[setting], means["nll"]).statistic
         assert nll.loc[setting, "rho"] == pytest.approx(expected)
-    low, high, share = (nll[name].to_dict() for name in ("low", "high", "importance"))
+    low, high, share, null, p_holm = (
+        nll[name].to_dict() for name in ("low", "high", "importance", "null", "p_holm")
+    )
     assert low["n_inputs"] > 0.8
     assert high["n_exits"] < 0.5
     assert low["width"] < 0 < high["width"]
     assert share["n_inputs"] > 0.9
     assert share["width"] < 0.02
     assert share[INTERACTION] < 0.05
-    assert nll.loc["n_inputs", "p_holm"] < 0.05 < nll.loc["width", "p_holm"]
-    assert nll.loc["n_inputs", "importance"] > nll.loc["n_inputs", "null"]
+    assert p_holm["n_inputs"] < 0.05 < p_holm["width"]
+    assert share["n_inputs"] > null["n_inputs"]
     assert (nll["r2"] > 0.8).all()
     constant = table[table["metric"] == "mae"]
     assert constant[["rho", "low", "high", "importance"]].isna().all(axis=None)
