@@ -1,8 +1,6 @@
 """The command line: files, exit codes, and an instant help."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +8,6 @@ import pytest
 from bench.claims.__main__ import main
 from bench.claims.paper import CLAIMS
 from claims.stored_study import predictive, save
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -67,33 +63,9 @@ def test_an_unknown_name_is_the_users_mistake(
     assert not (results / "claims.md").exists()
 
 
-@pytest.mark.parametrize("folder", ["absent", "empty"])
-def test_without_runs_there_is_nothing_to_judge(
-    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    assert main(["--results", str(tmp_path / folder)]) == 2
-    assert "no finished runs in" in capsys.readouterr().err
-    assert not (tmp_path / "absent").exists()
-
-
 def test_a_folder_that_cannot_be_written_is_the_users_to_mend(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (results / "file").write_text("")
     assert main(["blood-ib", "--results", str(results), "--out", str(results / "file")]) == 2
     assert "file" in capsys.readouterr().err
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom bench.claims.__main__ import main\n"
-        "try:\n    main(['-h'])\nexcept SystemExit as end:\n"
-        "    heavy = {'pandas', 'numpy', 'scipy', 'torch'} & set(sys.modules)\n"
-        "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "python -m bench.claims" in done.stdout

@@ -209,21 +209,6 @@ def test_a_hint_repeats_the_folder_and_the_way_of_calling(monkeypatch: pytest.Mo
     )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_helps_at_once(name: str) -> None:
-    code = (
-        "import sys\n"
-        "from bench.__main__ import main\n"
-        "try: main(sys.argv[1:])\n"
-        "finally:\n"
-        "    heavy = {'numpy', 'torch', 'pandas', 'matplotlib', 'optuna', 'multiprocessing'}\n"
-        "    sys.stderr.write(str(heavy & set(sys.modules)))\n"
-    )
-    done = python("-c", code, name, "-h")
-    assert "usage: " in done.stdout
-    assert done.stderr == "set()"
-
-
 def test_the_commands_are_listed_and_a_typo_has_a_neighbour(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -233,14 +233,3 @@ def test_bad_input_is_answered(
     assert main([*arguments, "--results", str(results), "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from bench.deploy.export.__main__ import _parser; _parser().format_help(); "
-        "print([m for m in ('torch', 'numpy', 'pandas', 'onnx') if m in sys.modules])"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert answer.stdout == "[]\n"

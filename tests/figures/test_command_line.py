@@ -1,40 +1,13 @@
 """Figures by name, and `python -m bench.figures`."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from bench.figures import load, names
 from bench.figures.__main__ import main
 from bench.records.frames import Frames
 from figures.study import frames, make_study
-
-
-def _fails(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return done.stderr
-
-
-def test_never_imports_torch() -> None:
-    code = (
-        "import sys; from bench.figures import load, names; import bench.figures.__main__\n"
-        "[load(name) for name in names()]\n"
-        "assert 'pandas' in sys.modules and 'torch' not in sys.modules"
-    )
-    assert _fails(code) == ""
-
-
-def test_help_is_light() -> None:
-    code = (
-        "import sys; from bench.figures.__main__ import main\n"
-        "try: main(['-h'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'numpy', 'pandas', 'matplotlib', 'torch'} & set(sys.modules)"
-    )
-    assert _fails(code) == ""
 
 
 def test_discovery() -> None:
@@ -87,21 +60,6 @@ def test_costs_on_the_command_line(
     assert main([*arguments, "--costs", "flops,time"]) == 2
     message = capsys.readouterr().err.removeprefix("error: ")
     assert "unknown cost 'time'; choose from flops, params, paper_flops" in message
-
-
-def test_main_without_records_says_what_to_run(
-    results: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    empty = frames(pd.DataFrame())
-    monkeypatch.setattr("bench.records.frames.load_frames", lambda *_: empty)
-    for folder in (results, tmp_path / "absent"):
-        assert main(["--results", str(folder), "--plots", str(tmp_path / "plots")]) == 2
-        message = capsys.readouterr().err.removeprefix("error: ")
-        assert "python -m bench.compare" in message
-    assert not (tmp_path / "plots").exists()
 
 
 def test_a_failed_write_leaves_nothing(

@@ -1,19 +1,12 @@
-"""Every method in the folder, put through every clause of the contract (method_contract.py)."""
+"""What methods answer besides the contract, which tests/backbones puts them through."""
 
 import pytest
 import torch
-from method_contract import CHECKS, Check, batch
+from method_contract import batch
 from tiny_problems import make_problem
 
 from methods import load_method, method_names
 from methods.backbones.fc import FCSettings
-
-
-@pytest.mark.parametrize("contract_check", CHECKS.values(), ids=list(CHECKS))
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("name", method_names())
-def test_contract(name: str, task: str, contract_check: Check) -> None:
-    contract_check(load_method(name), make_problem(task))
 
 
 @pytest.mark.parametrize("name", method_names())

@@ -2,8 +2,6 @@
 
 import math
 import re
-import subprocess
-import sys
 
 import pytest
 from predictives import mixed_regressor, of_probabilities, sharp_classifier
@@ -103,13 +101,6 @@ def test_unknown_names_are_refused_with_the_choices() -> None:
             ValueError, match=r"metric key is 'mse_ts'; .* one of mse, mae, nll, nll"
         ):
             refused("regression", "mse_ts")
-
-
-def test_import_needs_neither_torch_nor_sklearn() -> None:
-    loaded = (
-        "import bench.metrics.table, sys; sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
 
 
 def test_certain_predictions_are_evaluated() -> None:

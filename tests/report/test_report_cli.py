@@ -1,8 +1,6 @@
 """The command: instant help, clear errors, a file that is whole or not there."""
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,32 +8,6 @@ import pytest
 from bench.report import __main__ as cli
 from bench.report import page as page_module
 from bench.report.page import FOLDER
-
-HEAVY = ("numpy", "pandas", "scipy", "matplotlib", "plotly", "jinja2", "torch")
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom bench.report.__main__ import main\n"
-        "try: main(['-h'])\nexcept SystemExit: pass\n"
-        f"sys.exit(bool({set(HEAVY)!r} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "--results" in done.stdout
-
-
-@pytest.mark.parametrize("exists", [True, False])
-def test_without_runs_there_is_a_message_and_no_file(
-    exists: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = tmp_path / "results"
-    if exists:
-        results.mkdir()
-    assert cli.main(["--results", str(results)]) == 2
-    assert "no finished runs" in capsys.readouterr().err
-    assert not (results / "report.html").exists()
-    assert results.exists() == exists
 
 
 def test_a_folder_in_place_of_the_file_is_refused(
@@ -92,10 +64,3 @@ def test_everything_that_is_inlined_is_in_a_list() -> None:
     listed |= {f"{name}.js" for name in (*page_module._EARLY_SCRIPTS, *page_module._SCRIPTS)}
     listed.add(page_module.PLOTLY.name)
     assert {path.name for path in FOLDER.rglob("*") if path.suffix in {".css", ".js"}} == listed
-
-
-@pytest.mark.parametrize(
-    "path", sorted(FOLDER.rglob("*.*")), ids=lambda path: str(path.relative_to(FOLDER))
-)
-def test_page_files_are_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 250

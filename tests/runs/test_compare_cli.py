@@ -1,8 +1,6 @@
 """The command line: its table, exit codes, and no work done twice. In this process."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +13,7 @@ from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.run import failure, run_one
-from runs.tiny_runs import ROOT, Cli, Run, config
-
-
-def test_help_imports_no_heavy_library() -> None:
-    code = (
-        "import sys\n"
-        "from bench.compare import main\n"
-        "try: main(['-h'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "heavy = 'torch pandas sklearn scipy matplotlib medmnist imgaug tqdm'.split()\n"
-        "print('imported:', *(name for name in heavy if name in sys.modules))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "imported:"
-    for text in ("digits", "pneumonia", "sae", "mc_dropout", "smoke", "--retry-failed", "fc"):
-        assert text in done.stdout
+from runs.tiny_runs import Cli, Run, config
 
 
 def test_a_comparison_prints_and_writes_its_table(

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from bench.records.schema import FORMAT, Record, RecordError
 from bench.records.store import Reader, Store
 from bench.records.text import UnknownFormatError
 from runs.stored_files import FILES, a_record, names_in
-from runs.tiny_runs import ROOT
 
 
 def test_what_is_saved_is_loaded(store: Store, saved: Record) -> None:
@@ -226,11 +223,3 @@ def test_a_removed_run_is_gone(store: Store, saved: Record) -> None:
     store.remove(saved.run_id)
     assert store.load(saved.run_id) is None
     assert names_in(store.root / "runs") == names_in(store.root / ".partial") == []
-
-
-def test_records_are_read_without_torch() -> None:
-    code = "import sys, bench.records.store; print('torch' in sys.modules, 'pandas' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False False\n"

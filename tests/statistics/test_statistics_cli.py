@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +71,6 @@ def test_every_table_is_written_and_the_page_printed(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
-def test_no_runs_are_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--results", str(tmp_path / "none")]) == 2
-    assert main(["--results", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count("no finished runs in") == 2
-
-
 def test_missing_predictions_are_bad_input(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(study)
     record = store.load("digits-standard-aaa-digits-s0")
@@ -89,20 +81,3 @@ def test_missing_predictions_are_bad_input(study: Path, capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert "digits-standard-aaa-digits-s0" in error
     assert "has no predictions.npz" in error
-
-
-def test_help_is_answered_before_anything_heavy_is_imported() -> None:
-    code = (
-        "import sys\nfrom bench.statistics.__main__ import main\n"
-        "try:\n    main(['-h'])\nfinally:\n"
-        "    sys.stderr.write(' '.join({'numpy', 'pandas', 'scipy', 'torch'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "usage: python -m bench.statistics" in done.stdout
-    assert done.stderr == ""
-
-
-def test_statistics_need_no_torch() -> None:
-    code = "import sys, bench.statistics.study; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,7 +1,5 @@
 """The command line: files, exit codes, registration, and an instant help."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,6 @@ from bench.formatting.table import Table
 from bench.records.frames import Frames
 from bench.tables.__main__ import main
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("best", "budget", "costs", "effects", "ranks", "selection", "summary")
 
 
@@ -83,16 +80,6 @@ def test_a_typo_costs_nothing(results: Path, capsys: pytest.CaptureFixture[str])
     assert not (results / "tables").exists()
 
 
-@pytest.mark.parametrize("folder", ["absent", "empty"])
-def test_without_runs_there_are_no_tables(
-    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    assert main(["--results", str(tmp_path / folder)]) == 2
-    assert "no finished runs in" in capsys.readouterr().err
-    assert not (tmp_path / "absent").exists()
-
-
 def test_a_table_that_fails_leaves_none_half_written(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,17 +93,3 @@ def test_a_table_that_fails_leaves_none_half_written(
         main(["best", "--results", str(results)])
     names = sorted(path.name for path in (results / "tables").iterdir())
     assert names == ["whole.csv", "whole.md", "whole.tex"]
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom bench.tables.__main__ import main\n"
-        "try:\n    main(['-h'])\nexcept SystemExit as end:\n"
-        "    heavy = {'pandas', 'numpy', 'scipy', 'torch'} & set(sys.modules)\n"
-        "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "best, budget, costs, effects" in done.stdout
