@@ -3,9 +3,9 @@
 import logging
 import os
 import socket
-import time
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
+from threading import Semaphore
 from typing import Any, cast
 
 import pytest
@@ -40,8 +40,11 @@ class FakeClient:
         self.answers, self.n_workers, self.status = list(answers), n_workers, "running"
         self.submitted: list[dict[str, Any]] = []
         self.futures: list[Future[Any]] = []
+        # Released by each look for workers, and by each submission.
+        self.looks, self.submissions = Semaphore(0), Semaphore(0)
 
     def scheduler_info(self) -> dict[str, Any]:
+        self.looks.release()
         return {"workers": {str(i): worker(GPU=1) for i in range(self.n_workers)}}
 
     def submit(self, function: Any, *args: Any, **options: Any) -> Future[Any]:
@@ -53,6 +56,7 @@ class FakeClient:
             future.set_exception(answer)
         elif answer is not Ellipsis:  # an endless call
             future.set_result(answer)
+        self.submissions.release()
         return future
 
     def close(self) -> None:
@@ -120,21 +124,25 @@ def test_an_error_of_the_function_is_raised_as_it_is() -> None:
         cluster.call(os.getpid)
 
 
+def looked_twice(client: FakeClient) -> None:
+    """Wait until a call has looked for a worker, found none, and looks again."""
+    for _ in range(2):
+        assert client.looks.acquire(timeout=PATIENCE_S)
+
+
 def test_a_call_waits_for_an_idle_worker(caplog: pytest.LogCaptureFixture) -> None:
     cluster, client = fake(..., 22, n_workers=0)
     caplog.set_level(logging.INFO, "bench.executors.cluster")
     with ThreadPoolExecutor(2) as threads, closing(cluster):
         first = threads.submit(cluster.call, os.getpid)
-        time.sleep(0.5)
+        looked_twice(client)
         assert client.submitted == []
         assert caplog.messages == ["waiting for a worker"]
         client.n_workers = 1
-        deadline = time.monotonic() + PATIENCE_S
-        while not client.submitted:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert client.submissions.acquire(timeout=PATIENCE_S)
+        client.looks = Semaphore(0)
         second = threads.submit(cluster.call, os.getpid)
-        time.sleep(0.5)
+        looked_twice(client)
         assert len(client.submitted) == 1  # the only worker is busy
         client.n_workers = 2
         assert second.result(PATIENCE_S) == 22
@@ -144,10 +152,10 @@ def test_a_call_waits_for_an_idle_worker(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_closing_wakes_a_call_that_waits() -> None:
-    cluster, _ = fake(n_workers=0)
+    cluster, client = fake(n_workers=0)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(cluster.call, os.getpid)
-        time.sleep(0.3)
+        looked_twice(client)
         cluster.close()
         with pytest.raises(CancelledError):
             waiting.result(PATIENCE_S)

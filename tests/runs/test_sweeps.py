@@ -1,13 +1,14 @@
 """Real command lines and worker processes: killed, interrupted, and two at a time."""
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.compare import main
@@ -27,31 +28,13 @@ from runs.tiny_runs import (
 PATIENCE_S = 180.0
 
 
-def until(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs (a dead one may wait for its parent to take note)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def group_members(group: int) -> list[int]:
+def group_members(group: int) -> list[psutil.Process]:
     """The processes of a process group that still run."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(folder.name))
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
     return found
 
 
@@ -59,11 +42,19 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     try:
         out, err = process.communicate(timeout=PATIENCE_S)
         # Its last helper closes its pipes a moment before it is gone.
-        until(lambda: group_members(process.pid) == [], "a process of the command lives on")
+        _, alive = psutil.wait_procs(group_members(process.pid), timeout=PATIENCE_S)
+        assert alive == [], "a process of the command lives on"
     finally:
-        for pid in group_members(process.pid):  # only if the test fails
-            os.kill(pid, signal.SIGKILL)
+        for lasting in group_members(process.pid):  # only if the test fails
+            lasting.kill()
     return process.returncode, out, err
+
+
+def line_of(pipe: Path) -> str:
+    """What is written to a named pipe first."""
+    with pipe.open("r+b", buffering=0) as file:
+        assert select.select([file], [], [], PATIENCE_S)[0], "the second run has not begun"
+        return file.read(100).decode()
 
 
 @pytest.fixture
@@ -102,11 +93,11 @@ def test_workers_give_the_same_bits_and_a_dying_run_is_recorded(
         start(
             *TINY, "--results", str(results), "--workers", "2", "--set", "sae.n_inputs=2",
             "--set", "sae.n_exits=2", "--methods", "dying,sae,standard",
-            DYING_STORE=str(results / "runs"), DYING_RUNS="2", DYING_LOG=str(tmp_path / "deaths"),
+            DYING_LOG=str(tmp_path / "deaths"),
         )
     )  # fmt: skip
     assert code == 1, err
-    # The worker is killed after the other two runs are there; its run is tried once more.
+    # Its run is tried once more.
     assert (tmp_path / "deaths").read_text() == "died\n" * 2
     (dying,) = [record for record in store.records() if isinstance(record, FailedRun)]
     assert dying.config.method.name == "dying"
@@ -129,22 +120,19 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
 ) -> None:
     mark, store = tmp_path / "mark", Store(results)
     arguments = [*TINY, "--results", str(results), "--methods", "standard,sleepy"]
-    sweep = start(*arguments, "--workers", "1", SLEEPY_MARK=str(mark), SLEEPY_SECONDS="60")
-    until(mark.exists, "the second run has not begun")
-    until(lambda: mark.read_text() != "", "the second run has not begun")
-    worker = int(mark.read_text())
-    assert worker != sweep.pid
-    assert is_deaf_to_ctrl_c(worker)
+    os.mkfifo(mark)
+    sweep = start(*arguments, "--workers", "1", SLEEPY_MARK=str(mark))
+    worker = psutil.Process(int(line_of(mark)))
+    assert worker.pid != sweep.pid
+    assert is_deaf_to_ctrl_c(worker.pid)
     assert not is_deaf_to_ctrl_c(sweep.pid)
     assert [record.config.method.name for record in store.records()] == ["standard"]
     if strike == signal.SIGKILL:
         sweep.kill()
     else:
         os.killpg(sweep.pid, strike)  # as a terminal and a batch system do
-    struck = time.monotonic()
-    code, out, err = finish(sweep)
-    until(lambda: not alive(worker), "the worker lives on")
-    assert time.monotonic() - struck < 10  # all of its group: see finish
+    code, out, err = finish(sweep)  # of the whole group: the worker would sleep for ever
+    assert worker not in group_members(sweep.pid)
     if strike == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:

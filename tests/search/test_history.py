@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
-import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import optuna
@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from bench.errors import UserError
 from bench.search.history import JOURNAL, History, open_history
 
+PATIENCE_S = 60.0
 DISTRIBUTIONS = {"x": FloatDistribution(0, 1)}
 
 
@@ -89,21 +90,20 @@ def test_a_search_has_one_coordinator(tmp_path: Path) -> None:
     assert values(tmp_path) == []
 
 
-def hold(folder: Path, ready: Path) -> None:
+def hold(folder: Path, ready: Event) -> None:
     with opened(folder) as history:
         append(history, 0.25)
         history._study._storage._backend._lock.acquire()
-        ready.touch()
-        time.sleep(600)
+        ready.set()
+        signal.pause()
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    process = multiprocessing.get_context("spawn").Process(target=hold, args=(tmp_path, ready))
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Event()
+    process = spawn.Process(target=hold, args=(tmp_path, ready))
     process.start()
-    while not ready.exists():
-        assert process.is_alive()
-        time.sleep(0.05)
+    assert ready.wait(PATIENCE_S)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()

@@ -1,12 +1,14 @@
 """A search that is killed again and again ends as one that nobody disturbed."""
 
+from __future__ import annotations
+
 import contextlib
 import os
-import random
+import select
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,15 @@ SEARCH = (
     "--methods", "sae,standard", "--sampler", "tpe", "--batch", "4", "--trials", "18",
     "--seeds", "1", "--workers", "2",
 )  # fmt: skip
+DRIVER = ROOT / "tests" / "search" / "saving_driver.py"
 PATIENCE_S = 300
 
 
-def start(results: Path) -> subprocess.Popen[str]:
+def start(results: Path, script: Sequence[str], **environment: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.search", *SEARCH, "--results", str(results)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        [sys.executable, *script, *SEARCH, "--results", str(results)],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -38,20 +42,31 @@ def start(results: Path) -> subprocess.Popen[str]:
     )
 
 
-def n_runs(results: Path) -> int:
-    folders = [results / "runs", search_folder(results) / "runs"]
-    return sum(len(list(folder.glob("*/record.json"))) for folder in folders)
+@pytest.fixture
+def saves(tmp_path: Path) -> Iterator[Saves]:
+    os.mkfifo(tmp_path / "saves")
+    pipe = os.open(tmp_path / "saves", os.O_RDWR)  # a writer never waits for its reader
+    yield Saves(tmp_path / "saves", pipe)
+    os.close(pipe)
 
 
-def wait_for(results: Path, n: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while n_runs(results) < n and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+class Saves:
+    """Beginnings and ends of writing a record, as they happen in the workers of a search."""
+
+    def __init__(self, path: Path, pipe: int) -> None:
+        self.path, self.pipe = path, pipe
+
+    def start(self, results: Path) -> subprocess.Popen[str]:
+        return start(results, [str(DRIVER)], SAVES=str(self.path))
+
+    def wait_for(self, n: int) -> None:
+        while n > 0:
+            assert select.select([self.pipe], [], [], PATIENCE_S)[0]
+            n -= len(os.read(self.pipe, n))
 
 
 def finished(results: Path) -> None:
-    process = start(results)
+    process = start(results, ["-m", "bench.search"])
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
 
@@ -87,14 +102,13 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_killed_at_any_time_it_goes_on_with_nothing_lost_or_doubled(
-    tmp_path: Path, expected: dict[str, Any]
+    tmp_path: Path, saves: Saves, expected: dict[str, Any]
 ) -> None:
     results = tmp_path / "killed"
-    chance = random.Random(4)
-    for n in (3, 14, 19, 24):  # in the design, in proposals, in the second search, in the tests
-        process = start(results)
-        wait_for(results, n, process)
-        time.sleep(chance.uniform(0, 0.3))
+    # In the design, in proposals, in the second search, in the tests.
+    for n in (5, 22, 11, 9):
+        process = saves.start(results)
+        saves.wait_for(n)
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.communicate()
@@ -106,11 +120,13 @@ def test_killed_at_any_time_it_goes_on_with_nothing_lost_or_doubled(
 
 
 @pytest.mark.slow
-def test_killed_workers_cost_a_retry(tmp_path: Path, expected: dict[str, Any]) -> None:
+def test_killed_workers_cost_a_retry(
+    tmp_path: Path, saves: Saves, expected: dict[str, Any]
+) -> None:
     results = tmp_path / "killed"
-    process = start(results)
-    for n in (2, 8, 16):
-        wait_for(results, n, process)
+    process = saves.start(results)
+    for n in (4, 13, 15):
+        saves.wait_for(n)
         workers = workers_below(process.pid)
         with contextlib.suppress(psutil.NoSuchProcess):
             os.kill(workers[0].pid, signal.SIGKILL)

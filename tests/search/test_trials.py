@@ -2,9 +2,8 @@
 
 import dataclasses
 import random
-import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.execute import Outcome
 from bench.search import proposals
@@ -118,16 +118,32 @@ def test_proposals_depend_on_results_and_on_the_seed(tmp_path: Path) -> None:
 
 
 class OutOfOrder(ClosedFormEngine):
-    """Three runs at a time, each as long as chance has it."""
+    """Runs in an order by chance, until the result that is waited for is there."""
 
-    pool = ThreadPoolExecutor(3)
+    def __init__(self, store: Store, seed: int) -> None:
+        super().__init__(store)
+        self.chance = random.Random(seed)
+        self.waiting: list[tuple[RunConfig, Future[Outcome]]] = []
 
     def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
-        def run() -> Outcome:
-            time.sleep(random.uniform(0, 0.02))
-            return ClosedFormEngine.submit(self, config).result()
+        future = Later(self)
+        self.waiting.append((config, future))
+        return future
 
-        return self.pool.submit(run)
+    def until(self, future: Future[Outcome]) -> None:
+        while not future.done():
+            config, ended = self.waiting.pop(self.chance.randrange(len(self.waiting)))
+            ended.set_result(super().submit(config).result())
+
+
+class Later(Future[Outcome]):
+    def __init__(self, engine: OutOfOrder) -> None:
+        super().__init__()
+        self.engine = engine
+
+    def result(self, timeout: float | None = None) -> Outcome:
+        self.engine.until(self)
+        return super().result(timeout)
 
 
 def test_points_do_not_depend_on_which_run_ends_first(tmp_path: Path) -> None:
@@ -135,8 +151,9 @@ def test_points_do_not_depend_on_which_run_ends_first(tmp_path: Path) -> None:
     ordered = ClosedFormEngine(a_store(tmp_path / "ordered"))
     expected = points(searched(plan, ordered))
     for attempt in range(3):
-        engine = OutOfOrder(a_store(tmp_path / str(attempt)))
+        engine = OutOfOrder(a_store(tmp_path / str(attempt)), seed=attempt)
         assert points(searched(plan, engine)) == expected
+        assert engine.taken != ordered.taken
         assert set(engine.taken) == set(ordered.taken)
 
 
