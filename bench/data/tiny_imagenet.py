@@ -64,7 +64,7 @@ def load_tiny_imagenet(
             lambda: read_tiny_imagenet(tree, n_classes=row.n_classes, of=of),
             cache=cache,
             name=row.name,
-            source=[tree.stamp_digest(), row.n_classes, of],
+            source=[tree.stamp_digest(), row.n_classes, of or row.n_classes],
             code=[sys.modules[__name__]],
         )
         wnids = tuple(_wnids(tree, of or row.n_classes)[: row.n_classes])

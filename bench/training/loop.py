@@ -12,18 +12,11 @@ from torch import Tensor
 
 from bench.data.row import Augmentation
 from bench.records.schema import Epoch, Part, finite
-<<<<<<< HEAD
-from bench.training.inputs import Inputs, Normalise
+from bench.training.inputs import Inputs
 from bench.training.settings import TrainingSettings
 from bench.training.step import TrainingDiverged, TrainingStep
 from bench.training.steps import Steps, steps_on
 from methods.core.method import Method
-=======
-from bench.training.adam import ClippedAdam
-from bench.training.augment import augment
-from bench.training.inputs import Inputs
-from methods.core.method import Method, ParameterGroup
->>>>>>> bd6d765 (Every test and perf module is type-checked: no exceptions in pyproject; the ignores that pandas' stubs and NumPy's widths needed are gone)
 from methods.core.seeding import derive_seed, seeded
 
 __all__ = ["TrainingDiverged", "TrainingSettings", "batches", "train"]
@@ -93,7 +86,6 @@ class _Part:
     def __init__(self, step: TrainingStep, steps: Callable[[TrainingStep], Steps]) -> None:
         self._step, self._steps = step, steps(step)
 
-<<<<<<< HEAD
     def train_epoch(self, epoch: int, settings: TrainingSettings, n_rows: int) -> Part:
         """One pass over the data."""
         seed, device = self._step.method.seed, self._step.draws.device
@@ -107,53 +99,6 @@ class _Part:
         with seeded(seed, "steps", epoch):
             self._steps(rows, progress, cosine)
         return self._step.means(epoch, len(rows))
-=======
-def _train_epoch(
-    part: _Part,
-    inputs: Inputs,
-    normalise: Callable[[Tensor], Tensor],
-    settings: TrainingSettings,
-    epoch: int,
-    augmentation: Augmentation,
-) -> Part:
-    """One pass over the data; mean loss and mean gradient norms over the steps."""
-    device = inputs.y_B.device
-    rows = batches(len(inputs.y_B), settings.batch_size, part.method.seed, epoch, device)
-    n_steps = settings.epochs * len(rows)
-    loss_sum = torch.zeros((), device=device)
-    norm_sums = torch.zeros(len(part.groups), device=device)
-    clips = torch.tensor(
-        [options["clip"] for options in part.optimiser.param_groups], device=device
-    )
-    clipped_sums = torch.zeros_like(norm_sums)
-    # A stream of its own: every method of a seed sees the same augmented images.
-    draws = torch.Generator(device)
-    draws.manual_seed(derive_seed(part.method.seed, "augment", epoch))
-    with seeded(part.method.seed, "steps", epoch):
-        for index, rows_B in enumerate(rows):
-            step = epoch * len(rows) + index
-            # From exactly 0 in the first step to exactly 1 in the last.
-            progress = step / max(n_steps - 1, 1)
-            _set_learning_rates(part, settings.learning_rate, step / n_steps)
-            # index_select copies rows whole: 10 times as fast as indexing, which goes by element.
-            images_BQHW = inputs.images_BQHW.index_select(0, rows_B)
-            x_BQHW = normalise(augment(images_BQHW, augmentation, generator=draws))
-            loss = part.method.loss(x_BQHW, inputs.y_B[rows_B], progress)
-            part.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norms = part.optimiser.step()
-            norm_sums += norms
-            clipped_sums += norms > clips
-            loss_sum += loss.detach()
-    if not math.isfinite(loss_sum.item()):
-        raise TrainingDiverged(f"the training loss became {loss_sum.item()} in epoch {epoch}")
-    names = [group.name for group in part.groups]
-    return Part(
-        train_loss=loss_sum.item() / len(rows),
-        gradient_norms=dict(zip(names, (norm_sums / len(rows)).tolist(), strict=True)),
-        clipped=dict(zip(names, (clipped_sums / len(rows)).tolist(), strict=True)),
-    )
->>>>>>> bd6d765 (Every test and perf module is type-checked: no exceptions in pyproject; the ignores that pandas' stubs and NumPy's widths needed are gone)
 
 
 def batches(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from bench.data.row import Augmentation
 from bench.records.schema import Part
 from bench.training.adam import ClippedAdam
 from bench.training.augment import augment
-from bench.training.inputs import Inputs, Normalise
+from bench.training.inputs import Inputs
 from bench.training.settings import TrainingSettings
 from methods.core.method import Method
 from methods.core.schedule import Progress
@@ -43,7 +44,7 @@ class TrainingStep:
         self,
         method: Method[Any],
         inputs: Inputs,
-        normalise: Normalise,
+        normalise: Callable[[Tensor], Tensor],
         settings: TrainingSettings,
         augmentation: Augmentation,
     ) -> None:

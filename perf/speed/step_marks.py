@@ -16,6 +16,7 @@ from bench.training.adam import ClippedAdam
 from bench.training.inputs import Normalise
 from methods.core.method import Method
 from methods.core.network import Network
+from methods.core.schedule import Progress
 
 # In the order of a step; each ends where the next one begins.
 PARTS = (
@@ -76,7 +77,7 @@ def marked(method: Method[Any], marks: Marks) -> Iterator[None]:
     network = next(module for module in method.modules() if isinstance(module, Network))
     loss, step = method.loss, ClippedAdam.step
 
-    def marked_loss(x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def marked_loss(x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         found = loss(x_BQHW, y_B, progress)
         marks.mark(4)
         return found

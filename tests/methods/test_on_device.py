@@ -19,7 +19,7 @@ from methods.sae import SAE, SAESettings
 
 
 def problem_of(backbone: str, likelihood: Likelihood) -> Problem:
-    settings = load_backbone(backbone)()
+    settings = load_backbone(backbone).from_dict({})
     shape = ImageShape(channels=1, height=8, width=8)
     return Problem(shape=shape, likelihood=likelihood, backbone=settings, n_train=100)
 
@@ -33,8 +33,8 @@ def moved(module: nn.Module) -> None:
     for each in module.modules():
         for name, value in list(each.named_parameters(recurse=False)):
             setattr(each, name, nn.Parameter(on_gpu(value)))
-        for name, value in list(each.named_buffers(recurse=False)):
-            setattr(each, name, on_gpu(value))
+        for name, buffer in list(each.named_buffers(recurse=False)):
+            setattr(each, name, on_gpu(buffer))
 
 
 def gpu_batch(likelihood: Likelihood) -> tuple[Tensor, Tensor, Tensor]:

@@ -179,7 +179,7 @@ def test_a_backbone_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "narrow.py"
     path.write_text("from methods.backbones.fc import FCSettings\nclass Mine(FCSettings): pass\n")
     assert BACKBONES.add_file(path) == "narrow"
-    assert load_backbone("narrow")(width=8).width == 8
+    assert load_backbone("narrow")(width=8, depth=1).width == 8
     monkeypatch.delitem(sys.modules, "methods.backbones.narrow")
     monkeypatch.delattr(backbones, "narrow")
 

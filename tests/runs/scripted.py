@@ -15,6 +15,7 @@ from methods.core.backbone import ImageShape
 from methods.core.likelihood import likelihood_for
 from methods.core.method import Method, ParameterGroup
 from methods.core.network import Problem
+from methods.core.schedule import Progress
 from methods.standard import Standard, StandardSettings
 
 CPU = torch.device("cpu")
@@ -43,10 +44,12 @@ class Scripted(Standard[StandardSettings]):
             ),
         ]
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         assert self.training
-        self.seen.append(progress)
-        return self.slope * (self.a_4.sum() + self.b_4.sum()) + self.losses.get(progress, 0.0)
+        self.seen.append(float(progress))
+        return self.slope * (self.a_4.sum() + self.b_4.sum()) + self.losses.get(
+            float(progress), 0.0
+        )
 
     def diagnostics(self, progress: float) -> dict[str, Any]:
         return {"told": progress}

@@ -63,8 +63,8 @@ def test_same_numbers(name: str, digits: Dataset, monkeypatch: pytest.MonkeyPatc
             assert b.gradient_norms == pytest.approx(a.gradient_norms, rel=1e-4)
             assert b.clipped == a.clipped
     for key in ("exit_nll", "theta_optimum"):
-        a, b = (each[-1].diagnostics.get(key, 0.0) for each in (history, there))
-        torch.testing.assert_close(torch.tensor(b), torch.tensor(a), rtol=1e-4, atol=1e-5)
+        ours, theirs = (each[-1].diagnostics.get(key, 0.0) for each in (history, there))
+        torch.testing.assert_close(torch.tensor(theirs), torch.tensor(ours), rtol=1e-4, atol=1e-5)
 
 
 def test_own_draws_train_as_well(digits: Dataset) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from torch import Tensor
 
+from methods.core.schedule import Progress
 from methods.standard import Standard, StandardSettings
 
 
 class Sleepy(Standard[StandardSettings]):
     """Writes its process to $SLEEPY_MARK, a named pipe, and sleeps for ever; without it, trains."""
 
-    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: float) -> Tensor:
+    def loss(self, x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
         if "SLEEPY_MARK" in os.environ:
             Path(os.environ["SLEEPY_MARK"]).write_text(str(os.getpid()))
             threading.Event().wait()
