@@ -47,10 +47,15 @@ def _judge(wanted: Sequence[str], *, results: Path, costs: str, out: Path) -> No
     judged = list(judge_all(claims, Evidence(frames)))
     stem = f"claims{SUFFIX}" if is_paper(costs) else "claims"
     atomic.folder_to_write(out)
-    for ending, render in (("md", report.markdown), ("csv", report.csv), ("json", report.to_json)):
-        atomic.write_whole(out / f"{stem}.{ending}", render(judged).encode())
-    legend = f"{report.LEGEND}\n\n{NOTE}" if is_paper(costs) else report.LEGEND
-    sys.stdout.write(f"{report.overview(judged)}\n\n{legend}\n\n")
+    notes = (*frames.notes, *((NOTE,) if is_paper(costs) else ()))
+    texts = {
+        "md": report.markdown(judged, notes),
+        "csv": report.csv(judged),
+        "json": report.to_json(judged),
+    }
+    for ending, text in texts.items():
+        atomic.write_whole(out / f"{stem}.{ending}", text.encode())
+    sys.stdout.write("\n\n".join([report.overview(judged), report.LEGEND, *notes, ""]))
     sys.stdout.write(f"details: {out / stem}.md, {stem}.csv, {stem}.json\n")
 
 

@@ -45,9 +45,9 @@ def overview(judged: Sequence[Judged]) -> str:
     return grid(table)
 
 
-def markdown(judged: Sequence[Judged]) -> str:
-    """The overview, and a section for each claim."""
-    sections = ["# The paper's claims on these records", overview(judged), LEGEND]
+def markdown(judged: Sequence[Judged], notes: Sequence[str] = ()) -> str:
+    """The overview with its notes, and a section for each claim."""
+    sections = ["# The paper's claims on these records", overview(judged), LEGEND, *notes]
     for one in judged:
         sections += [
             f"## {one.claim.name}: {one.finding.verdict}",

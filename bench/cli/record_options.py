@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records.frames import Frames
+
+_log = logging.getLogger(__name__)
 
 
 def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -66,6 +69,8 @@ def finished_runs(results: Path, select: str = "nll", costs: str | None = None) 
     frames = load_frames(results, checked(select)) if results.is_dir() else None
     if frames is None or frames.runs.empty:
         raise no_finished_runs(results, 0 if frames is None else len(frames.failures))
+    for note in frames.notes:
+        _log.warning("%s", note)
     return replace(frames, runs=counted(frames.runs, costs))
 
 

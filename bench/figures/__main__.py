@@ -55,11 +55,12 @@ def _draw(options: argparse.Namespace) -> None:
     drawers = {name: load(name, options.pairs, axes) for name in options.names or names()}
     frames = record_options.finished_runs(options.results, options.select, options.costs)
     plots = atomic.folder_to_write(options.plots)
+    notes = (*frames.notes, *((NOTE,) if papers else ()))
     for name, figures in drawers.items():
         with command.leaving_out(name) if options.names == [] else contextlib.nullcontext():
             for stem, figure in figures(frames):
-                if papers:
-                    note_added(figure, NOTE)
+                for note in notes:
+                    note_added(figure, note)
                 for file_format in style.FORMATS:
                     path = plots / f"{stem}{SUFFIX if papers else ''}.{file_format}"
                     atomic.write_whole(path, style.render(figure, file_format))

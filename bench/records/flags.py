@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from bench.records.schema import FinishedRun
 
+_SHOWN = 8
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -22,6 +23,25 @@ def duplicate_lines(duplicates: Mapping[str, int]) -> list[str]:
         line = f"{count} {_SPLITS[rest]} {noun} in {_SPLITS[first]} too (exact duplicates)"
         lines.append(line + (f", {other} of them with another label" if other else ""))
     return lines
+
+
+def code_notes(made: Iterable[tuple[str, str, str | None]]) -> tuple[str, ...]:
+    """A sentence on each method of which some runs were made by other code than the rest.
+
+    Args:
+        made: method, backbone and digest of the code of each run.
+    """
+    by_method: dict[str, Counter[str]] = {}
+    for method, backbone, code in made:
+        version = code[:_SHOWN] if code else "code that was not recorded"
+        by_method.setdefault(f"{method} on {backbone}", Counter())[version] += 1
+    return tuple(
+        f"{name}: its runs were made by {len(versions)} versions of the code ("
+        + ", ".join(f"{n} by {version}" for version, n in versions.most_common())
+        + "); compare with --rerun-changed makes all of them by today's"
+        for name, versions in sorted(by_method.items())
+        if len(versions) > 1
+    )
 
 
 def flag_notes(records: Iterable[FinishedRun]) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.metrics.table import keys_for
 from bench.records.costs import COSTS, PAPER_COSTS
+from bench.records.flags import code_notes
 from bench.records.measurements import with_measures
 from bench.records.schema import FailedRun, FinishedRun, Record, Scores
 from bench.records.search_budget import budgets, no_budgets
@@ -52,6 +53,7 @@ class Frames:
         timings: one row a finished run: ``RUN_KEYS`` and ``TIMINGS`` in seconds.
         budgets: what was spent on a search, one row per dataset and method
             (``bench.records.search_budget``).
+        notes: sentences on runs that other code has made than the rest.
         root: the results folder, for what is not in the records (predictions); None for frames
             that were not read from one.
         select: the metric whose validation value chooses (``bench.records.selection``).
@@ -63,6 +65,7 @@ class Frames:
     parts: pd.DataFrame = field(default_factory=lambda: _frame([], PART_KEYS))
     timings: pd.DataFrame = field(default_factory=lambda: _frame([], (*RUN_KEYS, *TIMINGS)))
     budgets: pd.DataFrame = field(default_factory=no_budgets)
+    notes: tuple[str, ...] = ()
     root: Path | None = None
     select: str = SELECTION_METRIC
 
@@ -89,10 +92,12 @@ def frames_of(records: Iterable[Record]) -> Frames:
     failures: list[dict[str, Any]] = []
     parts: list[dict[str, Any]] = []
     timings: list[dict[str, Any]] = []
+    made: list[tuple[str, str, str | None]] = []
     for record in records:
         if isinstance(record, FailedRun):
             failures.append(_failure(record))
             continue
+        made.append((record.config.method.name, record.config.backbone.name, record.code))
         runs.extend(_split_rows(record))
         depth.extend(_depth_rows(record))
         parts.extend(_part_rows(record))
@@ -103,6 +108,7 @@ def frames_of(records: Iterable[Record]) -> Frames:
         failures=_frame(failures, (*RUN_KEYS, "error")),
         parts=_frame(parts, PART_KEYS),
         timings=_frame(timings, (*RUN_KEYS, *TIMINGS)),
+        notes=code_notes(made),
     )
 
 

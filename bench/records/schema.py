@@ -6,6 +6,10 @@ the unit of each field. Nothing here imports torch.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
 import msgspec
@@ -41,6 +45,7 @@ Diagnostic: TypeAlias = float | list[float | list[float | None] | None] | None
 # By key of `bench.metrics.table`; null where a metric is undefined or infinite.
 Scores: TypeAlias = dict[Name, float | None]
 
+_CONFIG_DIGITS = 12
 _SLACK = 1e-6  # of metrics that are sums of rounded shares
 
 
@@ -269,6 +274,17 @@ def run_id_of(config: Config, config_id: str) -> str:
     return f"{config.dataset}-{config.method.name}-{config_id}-s{config.seed}"
 
 
+def config_id_of(config: Mapping[str, object]) -> str:
+    """Digest of a configuration as JSON values, seed apart: runs that differ in it alone share it.
+
+    Args:
+        config: as `Config`.
+    """
+    identity = {key: value for key, value in config.items() if key != "seed"}
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_CONFIG_DIGITS]
+
+
 def record_of(values: object) -> Record:
     """Check the whole schema of format ``FORMAT``.
 
@@ -284,6 +300,10 @@ def record_of(values: object) -> Record:
         raise RecordError(str(error)) from None
     if record.run_id != run_id_of(record.config, record.config_id):
         raise RecordError("run_id is not that of its configuration and seed")
+    # Ids of another form are of runs that no configuration here can have.
+    made_up = not re.fullmatch(f"[0-9a-f]{{{_CONFIG_DIGITS}}}", record.config_id)
+    if not made_up and record.config_id != config_id_of(msgspec.to_builtins(record.config)):
+        raise RecordError("config_id is not the digest of its configuration")
     if isinstance(record, FinishedRun):
         _check_metrics(record)
     return record

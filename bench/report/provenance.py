@@ -38,6 +38,7 @@ def provenance(study: Study) -> list[Group]:
     machine = Group(
         heading="Code and machine",
         facts=(
+            *(Fact(name="versions of the code", values=(note,)) for note in study.frames.notes),
             _fact("commit", (one.git_commit or "outside git" for one in environments)),
             _fact("Python", (one.python for one in environments)),
             *(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,9 +71,7 @@ class RunConfig:
     @cached_property
     def config_id(self) -> str:
         """Digest of everything but the seed: runs that differ in the seed alone share it."""
-        identity = {key: value for key, value in self.as_dict().items() if key != "seed"}
-        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return schema.config_id_of(self.as_dict())
 
     @property
     def run_id(self) -> str:

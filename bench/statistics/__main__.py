@@ -56,6 +56,7 @@ def _write(results: Path) -> None:
         written[name] = table
     warned = warnings_of(frames)
     text = summary(written["intervals"], rank_test(blocks(frames)), warned)
+    text += "".join(f"\n{note}\n" for note in frames.notes)
     atomic.write_whole(folder / "summary.md", text.encode())
     sys.stdout.write(text)
 

@@ -47,9 +47,9 @@ def _write(wanted: Sequence[str], *, results: Path, select: str, costs: str, out
     atomic.folder_to_write(out)
     for tables in makers:
         for table in tables(frames):
-            made = table
+            made = replace(table, notes=(*table.notes, *frames.notes))
             if is_paper(costs):
-                made = replace(table, stem=table.stem + SUFFIX, notes=(*table.notes, NOTE))
+                made = replace(made, stem=made.stem + SUFFIX, notes=(*made.notes, NOTE))
             for ending, render in FORMATS.items():
                 atomic.write_whole(out / f"{made.stem}.{ending}", render(made).encode())
             LOG.info("%s (%s)", out / made.stem, ", ".join(FORMATS))

@@ -185,3 +185,17 @@ def test_the_summary_file_reads_back(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "summary.md").read_text() == "text\n"
     again = pd.read_csv(io.StringIO((tmp_path / "summary.csv").read_text()))
     pd.testing.assert_frame_equal(again, runs, check_dtype=False)
+
+
+def test_runs_of_several_versions_of_the_code_are_noted() -> None:
+    def run(seed: int, code: str | None, method: str = "sae") -> FinishedRun:
+        config = {"seed": seed, "method": {"name": method, "settings": {}}}
+        return finished({"config": config, "code": code})
+
+    same = [run(seed, "a" * 64) for seed in range(2)]
+    assert frames_of([*same, run(0, "b" * 64, "standard")]).notes == ()
+    (note,) = frames_of([*same, run(2, "b" * 64), run(3, None)]).notes
+    assert note.startswith(
+        "sae on fc: its runs were made by 3 versions of the code (2 by aaaaaaaa, 1 by bbbbbbbb, "
+        "1 by code that was not recorded); "
+    )

@@ -203,6 +203,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "a corruption": ({"metrics": {"corruptions": {"../x": {"1": {}}}}}, "corruptions"),
     "a negative seed": ({"config": {"seed": -1}}, "seed"),
     "another dataset": ({"dataset": {"name": "blood"}}, "dataset.name"),
+    "settings of another id": ({"config_id": "0123456789ab"}, "not the digest of its config"),
     "a task": ({"dataset": {"task": "ranking"}}, "dataset.task"),
 }
 
