@@ -53,7 +53,8 @@ def adaptive_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     sorted_B = confidence_B[order_B]
     # Whole numbers in rows: sums over the samples of a row run twice as fast.
     times_RB = whole_rows(counts_RB.T[order_B].T, counts_RB)
-    starts_RG = np.pad(_mass_edges(times_RB, _ties(sorted_B)) + 1, ((0, 0), (1, 0)))
+    starts_RG = np.zeros((len(times_RB), N_BINS), dtype=np.intp)
+    starts_RG[:, 1:] = _mass_edges(times_RB, _ties(sorted_B)) + 1
     gaps_RG = _segment_sums(times_RB, correct_B[order_B] - sorted_B, starts_RG)
     return np.asarray(np.abs(gaps_RG).sum(axis=1) / times_RB.sum(axis=1), dtype=np.float64)
 

@@ -13,6 +13,7 @@ from bench.metrics.predictive import FloatArray, IntArray, Predictive
 from bench.metrics.weighted import counted, group_sums
 
 N_BINS = 15
+_EDGES = np.linspace(0, 1, N_BINS + 1)[1:-1]
 COVERAGE_LEVELS = np.arange(1, 10) / 10
 # T from 0.0067 to 148. A split without a single error has its optimum at T = 0 and one that is no
 # better than chance at infinity: there the bound is the answer.
@@ -23,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 def equal_width_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
     """Bin index in [0, N_BINS) of each confidence; bins are (lo, hi] and 0 joins the first."""
-    return np.searchsorted(np.linspace(0, 1, N_BINS + 1)[1:-1], confidence_B, side="left")
+    return np.searchsorted(_EDGES, confidence_B, side="left")
 
 
 def bin_gaps(

@@ -65,6 +65,7 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
     """
     task = record_of(root, run_id).dataset.task
     with _archive(root, run_id) as arrays:
+        y_B = arrays.get("ood/y")
         for name in arrays:
             if name.startswith("ood/") and name != "ood/y":
                 _, corruption, severity = name.split("/")
@@ -77,7 +78,7 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
                         mixed_BC=mixed_BC,
                         members_BMC=mixed_BC[:, None],
                         weights_M=np.ones(1),
-                        y_B=arrays["ood/y"],
+                        y_B=y_B,
                     ),
                 )
 
