@@ -9,13 +9,19 @@ import pytest
 from runs.tiny_runs import FEW_CORRUPTIONS
 
 from bench import study
+from bench.claims import __main__ as claims
 from bench.errors import UserError
 from bench.records.compact import compact
 from bench.records.frames import load_frames
 from bench.records.store import Reader, search_folder
 from bench.records.verifying import damages
+from bench.report import __main__ as report
 from bench.runs import loaded
 from bench.shift import table as corruptions
+from bench.statistics import __main__ as statistics
+from bench.statistics.influence import MEAN, of_compact
+from bench.statistics.intervals import severity_intervals
+from bench.tables import __main__ as tables
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +62,33 @@ def test_a_tiny_study_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(spent) == 20 or sum(spent) >= budget
     assert json.loads((results / study.RECORDED).read_bytes())["scale"] == 1
 
-    # Compact records give the same tables, and are sound by themselves.
+    # Compact records give the same answers, and are sound by themselves.
     small = tmp_path / "small"
-    n_runs = len(Reader(results).run_ids()) + len(Reader(search_folder(results)).run_ids())
-    assert compact(results, small) == n_runs
-    assert compact(results, small) == 0
-    assert list(damages(small)) == []
-    pd.testing.assert_frame_equal(load_frames(small).runs, load_frames(results).runs)
+    n_runs = len([*results.rglob("record.json")])
+    assert compact(results, small, of_compact) == n_runs
+    assert compact(results, small, of_compact) == 0
+    assert list(damages(small)) == list(damages(small / "ablations")) == []
+    found, kept = load_frames(small), load_frames(results)
+    pd.testing.assert_frame_equal(found.runs, kept.runs, rtol=1e-5, atol=1e-9)
+    pd.testing.assert_frame_equal(found.budgets, kept.budgets)
+    assert {*found.depth["epoch"]} == {*kept.depth["epoch"]} == {0}
+    for view in (tables, statistics, claims):
+        for folder in (results, small):
+            assert view.main(["--results", str(folder)]) == 0
+    paths = sorted(path.relative_to(results) for path in results.rglob("*.csv"))
+    answers = [path for path in paths if {"tables", "statistics", "claims.csv"} & {*path.parts}]
+    assert len(answers) > 10
+    for path in answers:
+        same_answers(small / path, results / path)
+    points = [
+        severity_intervals(frames, frames.runs["config_id"].unique(), ["nll", "accuracy"])
+        for frames in (found, kept)
+    ]
+    small_means, means = (rows[rows["corruption"] == MEAN] for rows in points)
+    pd.testing.assert_frame_equal(small_means, means, rtol=1e-3, check_exact=False)
+    (others,) = [rows[rows["corruption"] != MEAN] for rows in points[:1]]
+    assert others[["low", "high"]].isna().all(axis=None)
+    assert report.main(["--results", str(small)]) == 0
 
     before = sorted(path for path in results.rglob("record.json"))
     assert study.main(call) == 0
@@ -70,6 +96,12 @@ def test_a_tiny_study_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert study.main([*call, "--scale", "2"]) == 2
     assert "has a study of scale 1; pass that" in capsys.readouterr().err
+
+
+def same_answers(path: Path, wanted: Path) -> None:
+    """Texts and counts alike; numbers within what the rounding of single predictions moves."""
+    found, expected = pd.read_csv(path), pd.read_csv(wanted)
+    pd.testing.assert_frame_equal(found, expected, rtol=5e-3, atol=5e-4, obj=str(path))
 
 
 def test_the_plan_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

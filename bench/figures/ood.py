@@ -16,8 +16,8 @@ from bench.figures.layout import legend_below, line_handle, note_below, scale_ax
 from bench.records.frames import Frames
 from bench.records.pareto import quality_of
 from bench.records.search_budget import budget_lines
+from bench.statistics.influence import MEAN
 from bench.statistics.intervals import (
-    MEAN,
     intervals,
     severity_differences,
     severity_intervals,

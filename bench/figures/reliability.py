@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +78,9 @@ def curves(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns dataset, category, series (`CLEAN`, `SHIFT`), error (mean over seeds of the
         recorded calibration error) and those of `numbers.reliability.curve`. Without predictions
-        no rows; without corruptions no rows of that series.
+        no rows; without corruptions, or from compact records, no rows of that series.
     """
-    task = str(runs["task"].iloc[0])
+    task, dataset = str(runs["task"].iloc[0]), str(runs["dataset"].iloc[0])
     error = WORDING[task].error
     parts = []
     for category, config_id in frames.chosen(runs).itertuples(index=False):
@@ -89,9 +90,14 @@ def curves(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
             if frames.root is None or some.empty:
                 continue
             run_ids = sorted(some["run_id"].unique())
+            predictives = _predictions(frames.root, run_ids, split)
+            first = next(predictives, None)
+            if first is None:  # compact records have none under corruption
+                LOG.info("reliability: %s of %s has no predictions %s", category, dataset, series)
+                continue
             parts.append(
-                curve(tally(_predictions(frames.root, run_ids, split))).assign(
-                    dataset=str(runs["dataset"].iloc[0]),
+                curve(tally(itertools.chain([first], predictives))).assign(
+                    dataset=dataset,
                     category=category,
                     series=series,
                     error=float(some[error].mean()),

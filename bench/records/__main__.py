@@ -54,9 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--into", required=True, type=Path, metavar="RESULTS", help="the target")
     compact = commands.add_parser(
         "compact",
-        help="copy records without weights and corrupted predictions, to be committed",
-        description="Copy the runs of RESULTS that the target lacks, without weights, predictions "
-        "under corruption and most epochs; metrics, costs and configurations are kept.",
+        help="copy what views read of records, to be committed",
+        description="Copy the runs of RESULTS that the target lacks, and of the results folders "
+        "directly below it, without weights, most predictions and most epochs; metrics, costs, "
+        "configurations and what intervals are made of are kept.",
     )
     _add_folder(compact)
     compact.add_argument("--into", required=True, type=Path, metavar="TARGET", help="the target")
@@ -89,8 +90,10 @@ def _work(options: argparse.Namespace) -> int:
         return command.OK
     if options.command == "compact":
         from bench.records.compact import compact
+        from bench.statistics.influence import of_compact
 
-        _print([f"{compact(results, options.into)} runs copied to {options.into}"])
+        count = compact(results, options.into, of_compact)
+        _print([f"{count} runs copied to {options.into}"])
         return command.OK
     if options.command == "diff":
         from bench.inspection.difference import differences, side

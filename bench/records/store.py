@@ -1,6 +1,7 @@
 """The results folder: a run's folder appears whole or not at all, and exists = done.
 
     results/runs/<run_id>/record.json         what was run, on what, and what came of it
+                                              (record.json.gz in compact records)
     results/runs/<run_id>/predictions.npz     outputs of every member on val and test, OOD mixtures
     results/runs/<run_id>/weights.safetensors the trained weights
     results/set-aside/                        folders that were found damaged
@@ -13,10 +14,12 @@ what makes runs. Nothing here imports torch.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -31,6 +34,8 @@ from bench.records.schema import FILES, PREDICTIONS, FileName, FinishedRun, Reco
 _log = logging.getLogger(__name__)
 
 _RECORD = "record.json"
+_COMPRESSED = "record.json.gz"
+_MOST_BYTES = 100_000_000  # of a record's text: a bomb is damage
 
 
 def search_folder(results: Path) -> Path:
@@ -79,9 +84,7 @@ class Reader:
         """
         folder = self.folder(run_id)
         with storage_errors(self.root):
-            if regular_size(folder / _RECORD) is None:
-                raise RecordError(f"{_RECORD} is missing or no regular file")
-            record = text.read((folder / _RECORD).read_bytes(), folder)
+            record = text.read(_text(folder), folder)
             check_files(folder, record.files, self._checked)
         return record
 
@@ -112,6 +115,24 @@ class Reader:
     def finished(self) -> Iterator[FinishedRun]:
         """All intact records of finished runs, in the order of their run ids."""
         return (record for record in self.records() if isinstance(record, FinishedRun))
+
+
+def _text(folder: Path) -> bytes:
+    """The text of a run's record.
+
+    Raises:
+        RecordError: there is none, or it cannot be decompressed.
+    """
+    if regular_size(folder / _RECORD) is not None:
+        return (folder / _RECORD).read_bytes()
+    if regular_size(folder / _COMPRESSED) is None:
+        raise RecordError(f"{_RECORD} is missing or no regular file")
+    try:
+        with gzip.open(folder / _COMPRESSED) as file:
+            content = file.read(_MOST_BYTES)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise RecordError(f"{_COMPRESSED} cannot be decompressed: {error}") from None
+    return content
 
 
 class Store(Reader):
@@ -151,8 +172,15 @@ class Store(Reader):
         finally:
             lock.release()
 
-    def save(self, record: Record, files: Mapping[FileName, bytes]) -> Record:
+    def save(
+        self, record: Record, files: Mapping[FileName, bytes], *, compressed: bool = False
+    ) -> Record:
         """Write a run aside, then move it in place in one step. Hold its lock.
+
+        Args:
+            record: of the run.
+            files: beside it.
+            compressed: its text is.
 
         Returns:
             The record as it is stored, with the digests of the files.
@@ -169,7 +197,10 @@ class Store(Reader):
                 partial.mkdir()
                 for name, file in files.items():
                     write_whole(partial / name, file)
-                write_whole(partial / _RECORD, content)
+                if compressed:
+                    write_whole(partial / _COMPRESSED, gzip.compress(content, mtime=0))
+                else:
+                    write_whole(partial / _RECORD, content)
                 partial.rename(self.folder(stored.run_id))
                 _sync_folder(self._runs)
             except OSError:

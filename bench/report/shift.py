@@ -9,7 +9,7 @@ from bench.figures.ood import severities
 from bench.report.configurations import corruptions, shift_metrics
 from bench.report.rounding import compact
 from bench.report.study import Study
-from bench.statistics.intervals import MEAN
+from bench.statistics.influence import MEAN
 
 Curves = dict[str, dict[str, dict[str, dict[str, list[float]]]]]
 

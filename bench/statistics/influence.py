@@ -27,12 +27,13 @@ from bench.metrics.table import METRICS, TEMPERATURE_SUFFIX, applications, keys_
 from bench.records.schema import FinishedRun
 from bench.statistics import predictions
 from bench.statistics.cache import Arrays, cached
-from bench.statistics.predictions import record_of, shifted, stored
+from bench.statistics.predictions import kept_influences, record_of, shifted, stored
 
 Split = Literal["val", "test", "ood"]
 Part = Literal["all", "objectives", "rest"]
 _PARTS: tuple[Part, Part] = ("rest", "objectives")
 Place = tuple[str, int, str]
+MEAN = "mean"  # over corruptions
 # With 50 groups, t has 49 degrees of freedom: intervals are 2.5% wider than with every example.
 N_GROUPS = 50
 # The code that the influences depend on, besides this file.
@@ -96,12 +97,15 @@ def of_run(root: Path, run_id: str, split: Split, key: str) -> FloatArray | None
     Raises:
         UserError: there is no such run, or it has no predictions of that split.
     """
-    path = root / "runs" / run_id / "predictions.npz"
-    # Of a run that is trained anew under the same name, in a process that lives on.
-    stamp = path.stat().st_mtime_ns if path.is_file() else 0
     # Under corruption the metrics of tables are a quarter of the work.
     part = _PARTS[is_objective(key)] if split == "ood" else "all"
-    return _at(stamp, root, run_id, split, part).get(key)
+    return _at(_stamp(root, run_id), root, run_id, split, part).get(key)
+
+
+def _stamp(root: Path, run_id: str) -> int:
+    """Tells a run from one that is trained anew under its name, in a process that lives on."""
+    path = root / "runs" / run_id / "predictions.npz"
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 def is_objective(key: str) -> bool:
@@ -113,6 +117,9 @@ def is_objective(key: str) -> bool:
 
 @functools.lru_cache(maxsize=8192)
 def _at(_stamp: int, root: Path, run_id: str, split: Split, part: Part) -> Arrays:
+    kept = kept_influences(root, run_id, split)
+    if kept is not None:
+        return kept
     if split == "ood":
         return _shifted(root, run_id, "mean", part)
     record, found = record_of(root, run_id), stored(root, run_id, split)
@@ -125,8 +132,35 @@ def forget() -> None:
     _at.cache_clear()
 
 
+def of_compact(root: Path, run_id: str) -> dict[str, Arrays]:
+    """What a compact record has instead of predictions; see `bench.records.compact`.
+
+    By "test", "val" and "ood" the metrics; by "severity" those that figures show, as
+    "mean/severity/metric" (`MEAN` over corruptions).
+
+    Raises:
+        UserError: there is no such run, or it has no predictions.
+    """
+    task = record_of(root, run_id).dataset.task
+    stamp = _stamp(root, run_id)
+    ood: dict[str, list[FloatArray]] = {}
+    sets: dict[str, list[FloatArray]] = {}
+    for (_, severity, key), values_G in by_severity(root, run_id, keys_for(task)).items():
+        ood.setdefault(key, []).append(values_G)
+        if is_objective(key):
+            sets.setdefault(f"{MEAN}/{severity}/{key}", []).append(values_G)
+    return {
+        "test": _at(stamp, root, run_id, "test", "all"),
+        "val": _at(stamp, root, run_id, "val", "all"),
+        "ood": {key: np.mean(all_, axis=0) for key, all_ in ood.items()},
+        "severity": {name: np.mean(all_, axis=0) for name, all_ in sets.items()},
+    }
+
+
 def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place, FloatArray]:
     """(corruption, severity, key) -> the influences on the metric of that corrupted set, (G,).
+
+    Of a compact record those of the corruption `MEAN` alone.
 
     Raises:
         UserError: there is no such run, or it has no predictions under corruption.
@@ -142,6 +176,9 @@ def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place
 
 def _shifted(root: Path, run_id: str, what: Literal["mean", "severity"], part: Part) -> Arrays:
     """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a while."""
+    kept = kept_influences(root, run_id, "ood" if what == "mean" else what)
+    if kept is not None:
+        return kept
     record = record_of(root, run_id)
 
     def compute() -> Arrays:

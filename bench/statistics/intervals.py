@@ -19,14 +19,13 @@ from bench.statistics.configurations import (
     known_splits,
     results_folder,
 )
-from bench.statistics.influence import Split
+from bench.statistics.influence import MEAN, Split
 from bench.statistics.measured import Measured, Measurements, columns, difference
 
 COLUMNS = (
     "dataset", "config_id", "category", "label", "split", "metric", "n_seeds", "expected_seeds",
     "estimate", "low", "high",
 )  # fmt: skip
-MEAN = "mean"
 SEVERITY_COLUMNS = (*COLUMNS, "corruption", "severity")
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.errors import UserError
-from bench.metrics.predictive import Predictive
-from bench.records.schema import PREDICTIONS, FinishedRun, RecordError
+from bench.metrics.predictive import FloatArray, IntArray, Predictive
+from bench.records.schema import PREDICTIONS, FinishedRun, RecordError, Task
 from bench.records.store import Reader
+from bench.statistics.cache import Arrays
 
 Split = Literal["val", "test"]
 
@@ -33,7 +34,7 @@ def record_of(root: Path, run_id: str) -> FinishedRun:
 
 
 def stored(root: Path, run_id: str, split: Split) -> Predictive:
-    """The predictive of one split of a run: members and mixture.
+    """The predictive of one split of a run: members and mixture; of a compact record the mixture.
 
     Raises:
         UserError: there is no such run, or it has no predictions of that split.
@@ -45,13 +46,49 @@ def stored(root: Path, run_id: str, split: Split) -> Predictive:
                 f"run {run_id} in {root} has no predictions of the split {split!r}; "
                 "runs of a search have validation alone"
             )
+        mixed_BC, y_B = arrays[f"{split}/mixed"], arrays[f"{split}/y"]
+        if f"{split}/members" not in arrays:
+            scale = arrays.get(f"{split}/mixed/scale", 1.0)
+            return _alone(task, mixed_BC * np.float64(scale), y_B)
         return Predictive(
             task=task,
-            mixed_BC=arrays[f"{split}/mixed"],
+            mixed_BC=mixed_BC,
             members_BMC=arrays[f"{split}/members"],
             weights_M=arrays["weights"],
-            y_B=arrays[f"{split}/y"],
+            y_B=y_B,
         )
+
+
+def kept_influences(root: Path, run_id: str, what: str) -> Arrays | None:
+    """The influences that a compact record has instead of predictions, by metric; None: has none.
+
+    Args:
+        root: the results folder.
+        run_id: of the run.
+        what: "test", "val", "ood" or "severity" (`bench.records.compact`).
+
+    Raises:
+        UserError: there is no such run.
+    """
+    name = f"influence/{what}"
+    with _archive(root, run_id) as arrays:
+        if not any(one.startswith("influence/") for one in arrays):
+            return None
+        if name not in arrays:
+            return {}
+        values_KG = arrays[name] * arrays[f"{name}/scale"].astype(np.float64)[:, None]
+        return dict(zip(arrays[f"{name}/keys"].tolist(), values_KG, strict=True))
+
+
+def _alone(task: Task, mixed_BC: FloatArray, y_B: IntArray | FloatArray) -> Predictive:
+    """The mixture as the only member."""
+    return Predictive(
+        task=task,
+        mixed_BC=mixed_BC,
+        members_BMC=mixed_BC[:, None],
+        weights_M=np.ones(1),
+        y_B=y_B,
+    )
 
 
 def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
@@ -69,18 +106,7 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
         for name in arrays:
             if name.startswith("ood/") and name != "ood/y":
                 _, corruption, severity = name.split("/")
-                mixed_BC = arrays[name]
-                yield (
-                    corruption,
-                    int(severity),
-                    Predictive(
-                        task=task,
-                        mixed_BC=mixed_BC,
-                        members_BMC=mixed_BC[:, None],
-                        weights_M=np.ones(1),
-                        y_B=y_B,
-                    ),
-                )
+                yield corruption, int(severity), _alone(task, arrays[name], y_B)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 from bench.figures import ood, style
 from bench.records import search_budget
 from bench.records.frames import Frames, load_frames
-from bench.statistics.intervals import MEAN, severity_differences
+from bench.statistics.influence import MEAN
+from bench.statistics.intervals import severity_differences
 from figures.stored import write_study
 from figures.study import CATEGORIES, legend_labels, xy
 

@@ -19,8 +19,8 @@ from bench.records.frames import Frames, load_frames
 from bench.records.store import Store
 from bench.statistics import influence
 from bench.statistics.differences import differences
-from bench.statistics.influence import of_run
-from bench.statistics.intervals import MEAN, intervals, severity_intervals
+from bench.statistics.influence import MEAN, of_run
+from bench.statistics.intervals import intervals, severity_intervals
 from bench.statistics.predictions import shifted, stored
 
 SETS = ("blur/1", "blur/2", "noise/1", "noise/2")
