@@ -58,10 +58,13 @@ class DepthMeter:
                 weight held at their means: softmax_D(-NLL / (alpha c)), (N, D).
         """
         sums = {name: total.cpu() for name, total in self._sums.items()}
-        if not sums or not sums["steps"]:
+        if not sums:
             return {}
-        mean = {name: total / sums["steps"] for name, total in sums.items()}
-        optimum_ND = optimum(mean["nll"], mean["kl_weight"].item())
+        n_steps, kl_weight = torch.stack((sums.pop("steps"), sums.pop("kl_weight"))).tolist()
+        if n_steps == 0:
+            return {}
+        mean = {name: total / n_steps for name, total in sums.items()}
+        optimum_ND = optimum(mean["nll"], kl_weight / n_steps)
         found = {"exit_nll": mean["nll"].tolist(), "theta_optimum": optimum_ND.tolist()}
         for name in ("data", "kl"):
             norm = mean.get(name, torch.zeros(())).norm().item()

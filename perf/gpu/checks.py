@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from methods import method_names
 from methods.backbones import backbone_names
 from methods.core.dropout import AlwaysOnDropout
 from methods.core.method import Predictor
+from methods.core.schedule import Progress
 from perf.gpu.networks import Running, config, random_dataset
 from perf.gpu.report import Report
 
@@ -37,7 +39,13 @@ def measure(report: Report, device: torch.device, *, quick: bool) -> None:
     # Of convolutions, which otherwise round their factors to 10 bits.
     torch.backends.cudnn.allow_tf32 = False
     for name in names:
-        found = {backbone: _differences(name, backbone, device) for backbone in backbones}
+        found = {}
+        for backbone in backbones:
+            try:
+                found[backbone] = _differences(name, backbone, device)
+            except Exception as error:  # whatever it is, the other checks go on
+                remark = f"FAILS: {type(error).__name__}: {error}".partition("\n")[0]
+                report.add(f"{name}, {backbone}", None, "", remark)
         for check, limit in (
             ("two training steps as on the CPU", TRAINED_ALIKE),
             ("predictions as on the CPU", PREDICTED_ALIKE),
@@ -53,6 +61,41 @@ def measure(report: Report, device: torch.device, *, quick: bool) -> None:
         not_captured = [backbone for backbone, each in found.items() if not each["captured"]]
         remark = f"not: {', '.join(not_captured)}" if not_captured else "all"
         report.add(f"{name}: captured", len(found) - len(not_captured), "backbones", remark)
+    if device.type == "cuda":
+        for what, wait in (("waits", _always), ("cannot be captured", _while_captured)):
+            difference, remark = _of_a_step_that(wait, device)
+            report.add(f"a step that {what} goes on as it is", difference, "relative", remark)
+
+
+def _always() -> None:
+    torch.ones((), device="cuda").item()
+
+
+def _while_captured() -> None:
+    if torch.cuda.is_current_stream_capturing():
+        torch.cuda.synchronize()  # an error here
+
+
+def _of_a_step_that(wait: Callable[[], None], device: torch.device) -> tuple[float, str]:
+    """The difference of its outputs to those of eager steps."""
+    dataset, run = (
+        random_dataset(SHAPE, 8 * BATCH),
+        config("sae", "fc", None, {"batch_size": BATCH}),
+    )
+    eager, other = (Running(run, dataset, device, mode) for mode in ("eager", "captured"))
+    loss = other.method.loss
+
+    def waiting_loss(x_BQHW: Tensor, y_B: Tensor, progress: Progress) -> Tensor:
+        wait()
+        return loss(x_BQHW, y_B, progress)
+
+    other.method.loss = waiting_loss  # type: ignore[method-assign]
+    for each in (eager, other):
+        torch.manual_seed(1)
+        each.epoch()
+    difference = _relative(_outputs(other), _outputs(eager))
+    passes = difference <= TRAINED_ALIKE and not other.captured
+    return difference, "passes" if passes else f"FAILS; captured: {other.captured}"
 
 
 def _differences(name: str, backbone: str, device: torch.device) -> dict[str, float]:

@@ -25,7 +25,7 @@ BATCH = 128
 N_STEPS = 20  # of an epoch: so often the clock is looked at
 PROCESSES = (1, 4, 16)
 METHODS: dict[str, dict[str, Any]] = {"sae": {"n_inputs": 2, "n_exits": 2}, "standard": {}}
-WINDOW_S = 1.2
+WINDOW_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
