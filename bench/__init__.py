@@ -6,6 +6,8 @@ From Python: `compare` and `run` make runs, `load` reads a results folder (docs/
 from __future__ import annotations
 
 import importlib
+import signal
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,4 +53,12 @@ def _check_that_nothing_shadows_methods() -> None:
         )
 
 
+def _end_quietly_until_there_is_a_command() -> None:
+    """Ctrl-C while a command is still imported ends it without a traceback: nothing was begun."""
+    begins = sys.argv[:1] == ["-m"] or Path(sys.argv[0] if sys.argv else "").name == "sae-bench"
+    if begins and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+_end_quietly_until_there_is_a_command()
 _check_that_nothing_shadows_methods()

@@ -7,6 +7,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from bench import atomic
 from bench.atomic import SUFFIX
@@ -15,20 +16,28 @@ from bench.records.store import Store, search_folder, storage_errors
 
 @contextlib.contextmanager
 def in_use(results: Path) -> Iterator[None]:
-    """Hold a results folder as one of its users, after sweeping it if there is no other.
+    """Hold a results folder as one of its users; the first sweeps it, and so does the last.
 
-    The operating system frees the lock of a process that dies.
+    Workers that a signal has ended leave half-written runs too. The operating system frees the lock
+    of a process that dies.
 
     Raises:
         StorageError: the folder cannot be created or written.
     """
     store = Store(results)
     with storage_errors(results), (results / ".locks" / "in-use").open("a") as file:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            sweep(store)
+        _sweep_if_alone(store, file)
         fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+        try:
+            yield
+        finally:
+            _sweep_if_alone(store, file)
+
+
+def _sweep_if_alone(store: Store, lock: IO[str]) -> None:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        sweep(store)
 
 
 def sweep(store: Store) -> None:

@@ -54,6 +54,8 @@ def test_a_folder_that_another_process_uses_is_left_alone(tmp_path: Path, dead: 
         doomed = strew(tmp_path, dead)
         with in_use(tmp_path):
             assert all(path.exists() for path in doomed)
+        assert all(path.exists() for path in doomed)
+    assert not any(path.exists() for path in doomed if path.name != ".partial")
 
 
 def test_a_run_that_a_worker_still_writes_is_left_alone(tmp_path: Path, dead: int) -> None:

@@ -142,6 +142,7 @@ def test_a_sweep_that_is_struck_in_mid_run_goes_on_where_it_stopped(
             f"{word}: finished runs are kept; the same command goes on where this one stopped\n"
         )
         assert "Traceback" not in err
+        assert list((results / ".partial").iterdir()) == []
     assert_whole(store, run, ("standard", {}))
     # The same command, this time without a nap.
     before = store.folder(config().run_id).stat().st_mtime_ns
