@@ -30,7 +30,7 @@ _EXAMPLES = """examples:
   python -m bench.figures                                  draw the figures from results/
 
 presets:
-""" + "\n".join(f"  {name:6} {preset.says}" for name, preset in PRESETS.items())
+""" + "\n".join(f"  {name:6} {preset.description}" for name, preset in PRESETS.items())
 
 
 def _parser() -> argparse.ArgumentParser:

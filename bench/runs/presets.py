@@ -10,16 +10,16 @@ class Preset:
     """Which datasets and seeds a preset runs unless the command line says otherwise.
 
     Attributes:
-        datasets: names; one whose data can not be had is skipped.
+        datasets: names; one whose data cannot be had is skipped.
         seeds: run seeds.
         trials: points that a search tries for each method on each dataset.
-        says: one line for ``-h``.
+        description: one line for ``-h``.
     """
 
     datasets: tuple[str, ...]
     seeds: tuple[int, ...]
     trials: int
-    says: str
+    description: str
 
 
 PRESETS = {
@@ -27,18 +27,18 @@ PRESETS = {
         datasets=("digits",),
         seeds=(0,),
         trials=20,
-        says="every method, tiny: under a minute on 2 cores",
+        description="every method, tiny: about a minute on 2 cores",
     ),
     "quick": Preset(
         datasets=("digits", "pneumonia"),
         seeds=(0, 1),
         trials=48,
-        says="N x K grid and all baselines, 20 epochs: minutes on 2 cores",
+        description="N x K grid and all baselines, 20 epochs: minutes on 2 cores",
     ),
     "paper": Preset(
         datasets=("pneumonia", "blood", "retina", "tinyimagenet"),
         seeds=(0, 1, 2, 3),
         trials=150,
-        says="the four problems of the paper, full grids, 100 epochs: days on 2 cores",
+        description="the four problems of the paper, full grids, 100 epochs: days on 2 cores",
     ),
 }
