@@ -21,6 +21,8 @@ from perf.gpu.report import Report
 
 SHAPE = (16, 16, 3)
 BATCH = 32
+# All exits active: rounding would decide which of nearly equal depth logits are the largest.
+SETTINGS: dict[str, dict[str, Any]] = {"sae": {"n_exits": 4}}
 # Without random draws, of which a GPU has its own.
 WITHOUT_DRAWS: dict[str, dict[str, Any]] = {
     "mc_dropout": {"rate": 0.0},
@@ -80,7 +82,7 @@ def _of_a_step_that(wait: Callable[[], None], device: torch.device) -> tuple[flo
     """The difference of its outputs to those of eager steps."""
     dataset, run = (
         random_dataset(SHAPE, 8 * BATCH),
-        config("sae", "fc", None, {"batch_size": BATCH}),
+        config("sae", "fc", SETTINGS["sae"], {"batch_size": BATCH}),
     )
     eager, other = (Running(run, dataset, device, mode) for mode in ("eager", "captured"))
     loss = other.method.loss
@@ -104,13 +106,14 @@ def _differences(name: str, backbone: str, device: torch.device) -> dict[str, fl
     training = {"batch_size": BATCH}
     found: dict[str, float] = {}
     if name not in DRAWS_ALWAYS:
-        run = config(name, backbone, WITHOUT_DRAWS.get(name), training)
+        settings = SETTINGS.get(name, {}) | WITHOUT_DRAWS.get(name, {})
+        run = config(name, backbone, settings, training)
         two = random_dataset(SHAPE, 2 * BATCH)
         here, there = (Running(run, two, each, "numbers") for each in (_CPU, device))
         for each in (here, there):
             each.epoch()
         found["two training steps as on the CPU"] = _relative(_outputs(there), _outputs(here))
-    run = config(name, backbone, training=training)
+    run = config(name, backbone, SETTINGS.get(name), training)
     eager, captured = (Running(run, dataset, device, mode) for mode in ("eager", "captured"))
     for each in (eager, captured):
         torch.manual_seed(1)
