@@ -4,7 +4,7 @@ A block is one of
 - ``python``: executed, with the names that earlier blocks of its page have defined;
 - ``python file=NAME``: written to a file;
 - ``bash run``: each line is a command of ours and ends with exit code 0;
-- ``bash``: its commands of ours take too long or need what is not here; their options are parsed;
+- ``bash`` or none: its commands of ours take too long or need what is not here; their options are parsed;
 - ``python no-run``, ``text``: neither, for example because it needs a cluster, or is output.
 """
 
@@ -33,7 +33,7 @@ from methods.backbones import BACKBONES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-INFOS = {"python", "python no-run", "bash", "bash run", "text"}
+INFOS = {"", "python", "python no-run", "bash", "bash run", "text"}
 Block = tuple[str, str]
 
 
@@ -46,8 +46,8 @@ def blocks(page: Path) -> list[Block]:
 def commands(content: str) -> list[list[str]]:
     """The words of each command of ours, from its name on."""
     lines = content.replace("\\\n", " ").splitlines()
-    words = [shlex.split(line, comments=True) for line in lines]
-    return [line[2:] for line in words if line[:2] == ["python", "-m"]]
+    ours = [line for line in lines if line.startswith("python -m bench")]
+    return [shlex.split(line, comments=True)[2:] for line in ours]
 
 
 @pytest.fixture(autouse=True)
@@ -88,11 +88,10 @@ def run_here(words: list[str]) -> None:
 def test_every_block_has_a_kind_and_every_command_is_understood(page: Path) -> None:
     for info, content in blocks(page):
         assert info in INFOS or info.startswith("python file="), f"{info!r}: {content[:60]}"
-        for words in commands(content) if info.startswith("bash") else ():
-            if words[0].startswith("bench"):
-                with contextlib.suppress(Parsed), pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
-                    call(words)
+        for words in commands(content):
+            with contextlib.suppress(Parsed), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+                call(words)
 
 
 class Parsed(BaseException):
