@@ -4,7 +4,7 @@ A block is one of
 - ``python``: executed, with the names that earlier blocks of its page have defined;
 - ``python file=NAME``: written to a file;
 - ``bash run``: each line is a command of ours and ends with exit code 0;
-- ``bash`` or none: its commands of ours take too long or need what is not here; their options are parsed;
+- ``bash`` or none: its commands take too long or need what is not here; their options are parsed;
 - ``python no-run``, ``text``: neither, for example because it needs a cluster, or is output.
 """
 
