@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 from bench import command
 from bench.cli import run_options as shared
 from bench.data.task import Task
+from bench.executors.device import default_device, default_workers
+from bench.records.store import Reader
+from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
+from bench.runs.settings import Context
 from methods import method_names
 
 if TYPE_CHECKING:
     from bench.results import Results
     from bench.runs.config import RunConfig
-    from bench.runs.settings import Context
 
 _EXAMPLES = """examples:
   python -m bench.compare                                  digits and pneumonia, quick preset
@@ -147,7 +150,6 @@ def _compare(options: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return command.OK
     failed = _run(planned, options)
-    from bench.records.store import Reader
     from bench.runs import code
     from bench.tables.printed import summarise  # and pandas: no run waits for it
 
@@ -174,9 +176,7 @@ def _planned(options: argparse.Namespace) -> _Comparison:
     if not options.plan:
         shared.begin_workers(options)
     # torch is imported from here on: -h and bad names are answered before.
-    from bench.executors.device import default_device, default_workers
     from bench.runs.plan import Request, plan
-    from bench.runs.settings import Context
     from bench.runs.sweep import unavailable
 
     configs = plan(
@@ -207,7 +207,6 @@ def _planned(options: argparse.Namespace) -> _Comparison:
 
 def _run(planned: _Comparison, options: argparse.Namespace) -> list[str]:
     """Run what is missing; the ids of the runs that failed."""
-    from bench.runs.leftovers import in_use
     from bench.runs.sweep import run_missing
 
     with in_use(planned.context.results):

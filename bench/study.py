@@ -22,8 +22,10 @@ from typing import Any
 
 from bench import command
 from bench.cli.run_options import registered
+from bench.compare import main as compare
 from bench.errors import UserError, unknown
 from bench.records.store import Reader, search_folder, write_file
+from bench.search.__main__ import main as search
 from methods import METHODS
 
 STUDIES = Path(__file__).with_name("studies")
@@ -314,9 +316,6 @@ def _record(results: Path, scale: float, parts: Sequence[StudyPart], description
 
 
 def _run(words: Sequence[str], options: argparse.Namespace) -> int:
-    # Here: both import much that -h and --plan do without.
-    from bench.compare import main as compare
-    from bench.search.__main__ import main as search
 
     passed = ["--device", options.device]
     for name in ("data", "workers"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import command
+from bench.data.listing import listing
 from bench.data.row import DatasetRow
 from bench.data.table import choices, find
 from bench.errors import UserError, unknown
@@ -149,7 +150,6 @@ class ListDatasets(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **rest)
 
     def __call__(self, to: argparse.ArgumentParser, *rest: object) -> None:
-        from bench.data.listing import listing
 
         sys.stdout.write(listing())
         to.exit()

@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench import command
+from bench.errors import UserError
+from bench.records import merge
+from bench.records.schema import RecordError
+from bench.records.store import Reader
 
 _EXAMPLES = """examples:
   python -m bench.records list                         all runs of results/
@@ -77,10 +81,7 @@ def _add_folder(to: argparse.ArgumentParser) -> None:
 
 def _work(options: argparse.Namespace) -> int:
     # Heavy imports only once there is work to do: -h has to answer at once.
-    from bench.errors import UserError
-    from bench.records import merge, verifying
-    from bench.records.schema import RecordError
-    from bench.records.store import Reader
+    from bench.records import verifying
 
     folder: Path | None = getattr(options, "folder", None)
     named: Path = getattr(options, "results", Path())

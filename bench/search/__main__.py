@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from bench import command
 from bench.cli import run_options as shared
+from bench.executors.device import default_device, default_workers
+from bench.records.store import Reader
+from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
+from bench.runs.settings import Context
 from methods import method_names
 
 if TYPE_CHECKING:
-    from bench.runs.settings import Context
     from bench.search.searching import Found
     from bench.search.studies import Search
 
@@ -136,12 +139,8 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _search_and_test(search: Search, options: argparse.Namespace) -> int:
-    from bench.executors.device import default_device, default_workers
     from bench.records.search_budget import budget_lines, budgets
-    from bench.records.store import Reader
     from bench.runs import code
-    from bench.runs.leftovers import in_use
-    from bench.runs.settings import Context
     from bench.runs.sweep import run_missing
     from bench.search.studies import available
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import command
+from bench.deploy.export import folder
 from bench.errors import UserError
+from bench.records.schema import FILES
+from bench.records.store import Reader
 
 _EXAMPLES = """examples:
   python -m bench.export pneumonia-sae-0ae31a65cec0-s0 --out shipped
@@ -64,9 +67,7 @@ def _export(options: argparse.Namespace, command: str) -> int:
     if not (options.results / "runs").is_dir():
         raise UserError(f"--results {options.results}: there are no runs in it")
 
-    from bench.deploy.export import choosing, folder
-    from bench.records.schema import FILES
-    from bench.records.store import Reader
+    from bench.deploy.export import choosing
 
     folder.check_target(options.out, force=options.force)  # before minutes of work
     store = Reader(options.results, checked=FILES)

@@ -6,14 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench import command
+from bench.deploy.latency.threads import threads
 from bench.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.records.schema import FinishedRun
-    from bench.records.store import Reader
+from bench.executors.scratch import scratch_folder, sweep
+from bench.records.schema import FILES, FinishedRun
+from bench.records.store import Reader
 
 _EXAMPLES = """examples:
   python -m bench.latency                                  the first seed of every configuration
@@ -66,14 +65,9 @@ def _measure(options: argparse.Namespace) -> int:
         raise UserError(f"--results {options.results}: there are no runs in it")
 
     from bench.deploy.latency.selection import chosen_records
-    from bench.records.schema import FILES
-    from bench.records.store import Reader
 
     store = Reader(options.results, checked=FILES)
     records = chosen_records(store, options.runs, options.dataset, all_seeds=options.all_seeds)
-
-    from bench.deploy.latency.threads import threads
-    from bench.executors.scratch import scratch_folder, sweep
 
     sweep()
 
