@@ -11,7 +11,9 @@ in records.zip, in the compact form.
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
@@ -20,11 +22,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 # Least useful last; seconds that a part may take.
 PARTS = {"checks": 100, "steps": 160, "study": 200, "stacked": 40}
-PACKING_S = 15  # for the records at the end
+PACKING_S = 30  # for the records at the end
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,13 +131,19 @@ def _write_page(options: argparse.Namespace, ends: dict[str, str]) -> None:
 
 
 def _pack(results: Path, archive: Path) -> None:
-    """The finished runs in the compact form."""
+    """The finished runs in the compact form; computed by all cores, as the time is short."""
+    from bench.records.compact import compact
+    from bench.records.store import Reader
+    from bench.statistics.influence import of_compact
+
     if not (results / "runs").is_dir():
         return
-    from bench.records.compact import compact
-
+    runs = [record.run_id for record in Reader(results).records() if record.status == "done"]
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, max(len(runs), 1)), spawned) as pool:
+        found = dict(zip(runs, pool.map(functools.partial(of_compact, results), runs), strict=True))
     small = results.with_name("compact")
-    n_runs = compact(results, small)
+    n_runs = compact(results, small, lambda _, run_id: found[run_id])
     shutil.make_archive(str(archive.with_suffix("")), "zip", small)
     print(f"{archive}: {n_runs} runs, {archive.stat().st_size / 2**20:.1f} MiB", flush=True)
 
