@@ -10,13 +10,15 @@ import functools
 import hashlib
 import json
 import logging
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +30,17 @@ _log = logging.getLogger(__name__)
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 # What zipfile raises depends on which byte is damaged.
-DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    ValueError, KeyError, EOFError, RuntimeError, OSError, struct.error, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+
+# Where the header of a file within a ZIP archive says how long its name and its extra field are.
+_LENGTHS = 26
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def path_of(
@@ -48,12 +60,12 @@ def path_of(
 
 
 def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays of a file; made and written if it is absent, or damaged (which is logged).
+    """The arrays of a file, mapped; made and written if it is absent, or damaged (which is logged).
 
     Raises:
         OSError: they cannot be written.
     """
-    found = read(path)
+    found = read(path, mapped=True)
     if found is not None:
         return found
     made = make()
@@ -61,17 +73,46 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
-def read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
-    """The arrays of a file; None if it is absent or damaged (each array carries a CRC-32)."""
+def read(path: Path, *, mapped: bool = False) -> dict[str, npt.NDArray[Any]] | None:
+    """The arrays of a file; None if it is absent or damaged (each array carries a CRC-32).
+
+    Args:
+        path: the file.
+        mapped: map large arrays into memory, where all processes that read them share the pages;
+            what is written to them is private.
+    """
     try:
         # np.load by path would leave the file open if it is no whole archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays}
+        with path.open("rb") as file:
+            if mapped:
+                return _mapped(file)
+            with np.load(file, allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays}
     except (FileNotFoundError, NotADirectoryError):
         return None
     except DAMAGE as error:
         _log.warning("Cached arrays %s are damaged (%s); making them again.", path, error)
         return None
+
+
+def _mapped(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
+    with zipfile.ZipFile(file) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"bad CRC-32 of {damaged}")
+        members = archive.infolist()
+    return {one.filename.removesuffix(".npy"): _map(file, one) for one in members}
+
+
+def _map(file: BinaryIO, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """An array of an archive that is not compressed."""
+    file.seek(member.header_offset + _LENGTHS)
+    file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
+    shape, by_columns, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    if math.prod(shape) == 0:
+        return np.empty(shape, dtype)
+    array = np.memmap(file, dtype, "c", file.tell(), shape, "F" if by_columns else "C")
+    # Numbers of several bytes may start anywhere in an archive: those (labels) are copied.
+    return array if array.flags.aligned else np.array(array)
 
 
 def write(path: Path, arrays: Arrays) -> None:

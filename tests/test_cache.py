@@ -72,3 +72,34 @@ def test_arrays_are_made_once_and_again_if_damaged(
     assert kept(path, make)["x"].tolist() == [0, 1, 2]
     assert len(made) == 2
     assert [each.name for each in path.parent.iterdir()] == ["a.npz"]
+
+
+def test_mapped_arrays_are_those_that_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    arrays = {
+        "images": images,
+        "turned": images.T,
+        "labels": np.arange(5),
+        "none": np.empty((0, 3)),
+    }
+    cache.write(path, arrays)
+    found = read(path, mapped=True)
+    assert found is not None
+    assert isinstance(found["images"], np.memmap)
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    found["images"][0] = 0  # private: the file keeps what it has
+    assert found["images"].flags.writeable
+    np.testing.assert_array_equal(np.load(path)["images"], images)
+
+
+def test_a_mapped_file_that_is_damaged_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    cache.write(path, {"images": np.zeros(100, np.uint8)})
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:50], whole[:-30], whole.replace(bytes(100), bytes(99) + b"x")):
+        path.write_bytes(damaged)
+        assert read(path, mapped=True) is None

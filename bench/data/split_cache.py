@@ -60,7 +60,7 @@ def cached_splits(
 
 
 def _read(path: Path) -> dict[str, Split] | None:
-    found = arrays.read(path)
+    found = arrays.read(path, mapped=True)
     if found is None:
         return None
     try:
