@@ -35,7 +35,7 @@ DAMAGE = (
     zlib.error,
 )  # fmt: skip
 
-# Where the header of a file within a ZIP archive says how long its name and its extra field are.
+# Where the header of a file within a ZIP archive has the lengths of its name and its extra field.
 _LENGTHS = 26
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -105,9 +105,14 @@ def _mapped(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
 
 def _map(file: BinaryIO, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """An array of an archive that is not compressed."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{member.filename} is compressed")
     file.seek(member.header_offset + _LENGTHS)
     file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
-    shape, by_columns, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    shape, by_columns, dtype = _HEADERS[version](file)  # type: ignore[no-untyped-call]
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} has Python objects")
     if math.prod(shape) == 0:
         return np.empty(shape, dtype)
     array = np.memmap(file, dtype, "c", file.tell(), shape, "F" if by_columns else "C")

@@ -1,5 +1,6 @@
 """Arrays under a key: what changes the key, and what a damaged file does."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -103,3 +104,10 @@ def test_a_mapped_file_that_is_damaged_is_none(tmp_path: Path) -> None:
     for damaged in (b"", whole[:50], whole[:-30], whole.replace(bytes(100), bytes(99) + b"x")):
         path.write_bytes(damaged)
         assert read(path, mapped=True) is None
+
+
+@pytest.mark.parametrize("save", [np.savez_compressed, np.savez])
+def test_what_cannot_be_mapped_is_none(tmp_path: Path, save: Callable[..., None]) -> None:
+    array = np.zeros(100, np.uint8 if save is np.savez_compressed else object)
+    save(tmp_path / "a.npz", images=array)
+    assert read(tmp_path / "a.npz", mapped=True) is None

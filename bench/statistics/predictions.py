@@ -102,11 +102,13 @@ def shifted(root: Path, run_id: str) -> Iterator[tuple[str, int, Predictive]]:
     """
     task = record_of(root, run_id).dataset.task
     with _archive(root, run_id) as arrays:
-        y_B = arrays.get("ood/y")
-        for name in arrays:
-            if name.startswith("ood/") and name != "ood/y":
-                _, corruption, severity = name.split("/")
-                yield corruption, int(severity), _alone(task, arrays[name], y_B)
+        corrupted = [name for name in arrays if name.startswith("ood/") and name != "ood/y"]
+        if not corrupted:
+            return
+        y_B = arrays["ood/y"]
+        for name in corrupted:
+            _, corruption, severity = name.split("/")
+            yield corruption, int(severity), _alone(task, arrays[name], y_B)
 
 
 @contextmanager
