@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perf import search_asks, search_hypervolume
+from perf import search_hypervolume
 from perf.closed_form import Problem, branin_currin, dtlz2
 from search.spaces import SMALL
 
@@ -59,16 +59,3 @@ def test_the_hypervolume_benchmark_writes_its_files(tmp_path: Path) -> None:
     search_hypervolume.write(found, tmp_path / "new", "hypervolume")
     assert "| branin-currin | 7 | 2 |" in (tmp_path / "new" / "hypervolume.md").read_text()
     assert (tmp_path / "new" / "hypervolume.png").stat().st_size > 1000
-
-
-def test_the_asks_benchmark_writes_its_files(tmp_path: Path) -> None:
-    search_asks.main(["--out", str(tmp_path), "--quick"])
-    lines = (tmp_path / "asks.md").read_text().splitlines()
-    assert len(lines) == 2 + 4
-    assert (tmp_path / "asks.png").stat().st_size > 1000
-
-
-def test_a_ratio_is_the_library_over_ours() -> None:
-    found = {("ours", 2, 10): 0.5, ("library", 2, 10): 5.0, ("ours", 2, 20): 0.5}
-    lines = search_asks.table(found).splitlines()
-    assert lines[2:] == ["| 2 | 10 | 0.50 | 5.00 | 10 |", "| 2 | 20 | 0.50 | | |"]
