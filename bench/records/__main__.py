@@ -21,6 +21,8 @@ _EXAMPLES = """examples:
   python -m bench.records diff RUN_A RUN_B             settings, circumstances, test metrics
   python -m bench.records diff results /mnt/results    the same of two studies
   python -m bench.records merge /mnt/results --into results
+  python -m bench.records log tensorboard --to events  then: tensorboard --logdir events
+  python -m bench.records log mlflow --to sqlite:///runs.db
 """
 
 
@@ -65,6 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_folder(compact)
     compact.add_argument("--into", required=True, type=Path, metavar="TARGET", help="the target")
+    log = commands.add_parser(
+        "log",
+        help="write finished runs for MLflow or TensorBoard",
+        description="Write settings, validation per epoch, metrics and costs of finished runs that "
+        "the target lacks.",
+    )
+    log.add_argument("tracker", choices=("mlflow", "tensorboard"))
+    log.add_argument("--to", required=True, metavar="TARGET", help="MLflow's URI, or a folder")
+    command.add_results(log)
     return parser
 
 
@@ -103,6 +114,16 @@ def _work(options: argparse.Namespace) -> int:
         return command.OK
     if not any((root / "runs").is_dir() for root in (results, results / "search")):
         raise UserError(f"{results}: not a results folder (it has no folder runs/)")
+    if options.command == "log":
+        from bench.inspection.trackers import to_mlflow, to_tensorboard
+
+        finished = Reader(results).finished()
+        if options.tracker == "mlflow":
+            count = to_mlflow(finished, options.to)
+        else:
+            count = to_tensorboard(finished, Path(options.to))
+        _print([f"{count} runs written to {options.to}"])
+        return command.OK
     if options.command == "verify":
         found = list(verifying.damages(results))
         _print(f"{path}: {reason}" for path, reason in found)
