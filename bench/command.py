@@ -34,7 +34,7 @@ EXTRAS = {
     "deploy": ("onnx", "onnxruntime", "onnxscript"),
     "cluster": ("distributed", "dask"),
     "report": ("jinja2", "markupsafe"),
-    "log": ("mlflow", "tensorboard"),
+    "log": ("mlflow", "tensorboard", "alembic", "sqlalchemy"),
 }
 """Extra of pyproject.toml -> import names of what it installs."""
 

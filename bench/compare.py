@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="KEY=VALUE[,VALUE]", dest="assignments",
         help="a setting instead of the preset's, e.g. epochs=5, sae.n_exits=2,3",
     )  # fmt: skip
+    add(
+        "--log",
+        choices=("mlflow", "tensorboard"),
+        help="write the finished runs for it too, at the end (bench.records log can at any time)",
+    )
     shared.add_execution_options(parser)
     return parser
 
@@ -149,6 +154,10 @@ def _compare(options: argparse.Namespace) -> int:
         lines = forecast(planned.configs, planned.context, workers=planned.workers)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return command.OK
+    if options.log is not None:  # before the runs, which take long
+        from bench.inspection import trackers
+
+        trackers.require(options.log)
     failed = _run(planned, options)
     from bench.runs import code
     from bench.tables.printed import summarise  # and pandas: no run waits for it
@@ -163,6 +172,10 @@ def _compare(options: argparse.Namespace) -> int:
         ],
         wide=options.wide,
     )
+    if options.log is not None:
+        asked = {config.run_id for config in planned.configs}
+        runs = (run for run in Reader(options.results).finished() if run.run_id in asked)
+        sys.stdout.write(f"{trackers.log(options.log, runs, options.results)}\n")
     return command.SOME_FAILED if failed else command.OK
 
 

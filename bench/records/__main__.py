@@ -21,8 +21,8 @@ _EXAMPLES = """examples:
   python -m bench.records diff RUN_A RUN_B             settings, circumstances, test metrics
   python -m bench.records diff results /mnt/results    the same of two studies
   python -m bench.records merge /mnt/results --into results
-  python -m bench.records log tensorboard --to events  then: tensorboard --logdir events
-  python -m bench.records log mlflow --to sqlite:///runs.db
+  python -m bench.records log tensorboard              for tensorboard --logdir results/tensorboard
+  python -m bench.records log mlflow --to http://mlflow.example.org:5000
 """
 
 
@@ -70,11 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     log = commands.add_parser(
         "log",
         help="write finished runs for MLflow or TensorBoard",
-        description="Write settings, validation per epoch, metrics and costs of finished runs that "
-        "the target lacks.",
+        description="Write settings, curves, metrics and costs of the finished runs that the "
+        "target lacks.",
     )
     log.add_argument("tracker", choices=("mlflow", "tensorboard"))
-    log.add_argument("--to", required=True, metavar="TARGET", help="MLflow's URI, or a folder")
+    log.add_argument(
+        "--to",
+        metavar="TARGET",
+        help="a folder for TensorBoard (default: RESULTS/tensorboard), a URI for MLflow (default: "
+        "MLFLOW_TRACKING_URI, else sqlite:///RESULTS/mlflow.db)",
+    )
     command.add_results(log)
     return parser
 
@@ -115,14 +120,10 @@ def _work(options: argparse.Namespace) -> int:
     if not any((root / "runs").is_dir() for root in (results, results / "search")):
         raise UserError(f"{results}: not a results folder (it has no folder runs/)")
     if options.command == "log":
-        from bench.inspection.trackers import to_mlflow, to_tensorboard
+        from bench.inspection import trackers
 
         finished = Reader(results).finished()
-        if options.tracker == "mlflow":
-            count = to_mlflow(finished, options.to)
-        else:
-            count = to_tensorboard(finished, Path(options.to))
-        _print([f"{count} runs written to {options.to}"])
+        _print([trackers.log(options.tracker, finished, results, options.to)])
         return command.OK
     if options.command == "verify":
         found = list(verifying.damages(results))

@@ -98,7 +98,7 @@ def frames_of(records: Iterable[Record]) -> Frames:
             failures.append(_failure(record))
             continue
         made.append((record.config.method.name, record.config.backbone.name, record.code))
-        runs.extend(_split_rows(record))
+        runs.extend(split_rows(record))
         depth.extend(_depth_rows(record))
         parts.extend(_part_rows(record))
         timings.append({**_run(record), **msgspec.to_builtins(record.timings)})
@@ -142,7 +142,8 @@ def _facts(record: FinishedRun) -> dict[str, Any]:
     }
 
 
-def _split_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
+def split_rows(record: FinishedRun) -> Iterator[dict[str, Any]]:
+    """Rows of `Frames.runs` that are of one record."""
     facts, metrics = _facts(record), record.metrics
     yield {**facts, "split": "val", **metrics.val}
     if metrics.test is None:  # a search has validation alone

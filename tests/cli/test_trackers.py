@@ -1,4 +1,4 @@
-"""`bench.records log`: what MLflow and TensorBoard have of a run; without them, the extra's name."""
+"""`bench.records log`: what MLflow and TensorBoard read of a run; a missing extra."""
 
 from __future__ import annotations
 
@@ -18,32 +18,53 @@ RECORD = finished(
             "training": {"epochs": 2},
         },
         "history": [
-            {"epoch": 0, "progress": 0.5, "val": {"nll": 2.0, "auroc": None}},
+            {
+                "epoch": 0,
+                "progress": 0.5,
+                "val": {"nll": 2.0, "auroc": None},
+                "parts": [
+                    {"train_loss": 1.0, "gradient_norms": {}},
+                    {"train_loss": 2.0, "gradient_norms": {}},
+                ],
+                "diagnostics": {"theta": [[0.25, 0.75]]},
+            },
             {"epoch": 1, "progress": 1.0, "val": {"nll": 1.5}},
         ],
-        "metrics": {"val": {"nll": 1.5}, "test": {"nll": 1.25}},
+        "metrics": {
+            "val": {"nll": 1.5, "auroc": None},
+            "test": {"nll": 1.25, "auroc": None},
+            "corruptions": {"blur": {1: {"nll": 2.0}, 2: {"nll": 3.0}}},
+        },
     }
 )
 POINTS = [
-    (0, "epoch/val/nll", 2.0),
-    (1, "epoch/val/nll", 1.5),
+    (1, "epoch/train_loss", 1.5),
+    (1, "epoch/val/nll", 2.0),
+    (1, "epoch/theta/input_1/exit_1", 0.25),
+    (1, "epoch/theta/input_1/exit_2", 0.75),
+    (2, "epoch/val/nll", 1.5),
     (2, "val/nll", 1.5),
     (2, "test/nll", 1.25),
+    (2, "ood/nll", 2.5),
     (2, "cost/flops", 100.0),
     (2, "cost/params", 50.0),
+    (2, "cost/train_s", 1.0),
 ]
+SETTINGS = {
+    "method": "sae", "category": "Standard NN", "backbone": "fc", "seed": 0,
+    "sae.n_inputs": 2, "train.epochs": 2,
+}  # fmt: skip
 
 
 def test_what_is_written_of_a_record() -> None:
     assert list(values(RECORD)) == POINTS
-    assert settings(RECORD) == {
-        "method": "sae", "seed": 0, "sae.n_inputs": 2, "train.epochs": 2,
-    }  # fmt: skip
+    assert settings(RECORD) == SETTINGS
 
 
 def test_tensorboard_reads_the_same_and_a_run_is_written_once(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="extra log")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.metadata import parse_session_start_info_plugin_data
 
     assert to_tensorboard([RECORD], tmp_path) == 1
     assert to_tensorboard([RECORD], tmp_path) == 0
@@ -54,23 +75,40 @@ def test_tensorboard_reads_the_same_and_a_run_is_written_once(tmp_path: Path) ->
         for point in events.Scalars(name)
     ]
     assert sorted(found) == sorted(POINTS)
+    (started,) = events.PluginTagToContent("hparams").values()
+    read = parse_session_start_info_plugin_data(started).hparams
+    assert {
+        key: getattr(value, value.WhichOneof("kind")) for key, value in read.items()
+    } == SETTINGS
 
 
+@pytest.mark.filterwarnings("ignore")  # of SQLAlchemy to MLflow
 def test_mlflow_has_the_same_and_a_run_is_written_once(tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow", reason="extra log")
-    uri = (tmp_path / "mlruns").as_uri()
-    try:
-        assert to_mlflow([RECORD], uri) == 1
-    except mlflow.exceptions.MlflowException as error:
-        pytest.skip(f"no file store in this version: {error}")
-    assert to_mlflow([RECORD], uri) == 0
+    pytest.importorskip("alembic", reason="extra log")
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
     client = mlflow.MlflowClient(uri)
-    experiment = client.get_experiment_by_name("sae-bench digits").experiment_id
+    experiment = client.create_experiment("sae-bench digits")
+    client.create_run(experiment, run_name=RECORD.run_id)  # of a command that was killed
+    assert to_mlflow([RECORD], uri) == 1
+    assert to_mlflow([RECORD], uri) == 0
     (run,) = client.search_runs([experiment])
-    assert run.data.params["sae.n_inputs"] == "2"
-    assert run.data.metrics["test/nll"] == 1.25
-    history = client.get_metric_history(run.info.run_id, "epoch/val/nll")
-    assert [(point.step, point.value) for point in history] == [(0, 2.0), (1, 1.5)]
+    assert run.data.params == {key: str(value) for key, value in SETTINGS.items()}
+    found = [
+        (point.step, name, point.value)
+        for name in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, name)
+    ]
+    assert sorted(found) == sorted(POINTS)
+
+
+def test_a_target_that_mlflow_refuses_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="extra log")
+    (tmp_path / "runs").mkdir()
+    assert main(["log", "mlflow", "--to", "ftp://x", "--results", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("error: MLflow refuses ftp://x: ")
 
 
 @pytest.mark.parametrize("tracker", ["mlflow", "tensorboard"])
