@@ -121,9 +121,14 @@ def answer(
         text = explained(error)
         if text is None:
             raise
-        sys.stderr.write(f"error: {text}\n")
+        sys.stderr.write(f"error: {_one_line(text)}\n")
         return BAD_INPUT
     return code
+
+
+def _one_line(text: str) -> str:
+    """With control characters, which a file's name may have, as Python writes them."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text.strip())
 
 
 def explained(error: Exception) -> str | None:

@@ -19,6 +19,9 @@ from bench.errors import UserError
 
 Stamp = tuple[int, int]
 
+_LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")
+"""What systems leave in folders and in zip files."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileTree:
@@ -102,7 +105,7 @@ def open_tree(path: Path, *, top: str = "") -> Iterator[FileTree]:
             for info in archive.infolist()
             if not info.is_dir() and info.filename.startswith(prefix)
         )
-        found = _by_name(path, ((name, stamp) for name, stamp in members if not _hidden(name)))
+        found = _by_name(path, ((name, stamp) for name, stamp in members if not is_hidden(name)))
         yield FileTree(
             where=path,
             stamps={name: stamp for name, (_, stamp) in found.items()},
@@ -137,7 +140,7 @@ def _listed(top: Path) -> Iterator[tuple[str, Stamp]]:
             with os.scandir(top / folder) as entries:
                 for entry in entries:
                     name = f"{folder}/{entry.name}".lstrip("/")
-                    if _hidden(entry.name):
+                    if is_hidden(entry.name):
                         continue
                     state = entry.stat()
                     identity = state.st_dev, state.st_ino
@@ -154,6 +157,7 @@ def _listed(top: Path) -> Iterator[tuple[str, Stamp]]:
             raise UserError(f"{top}: cannot read {name or top}: {reason}") from error
 
 
-def _hidden(name: str) -> bool:
-    # .DS_Store and ._picture.png of a Mac are no data.
-    return any(part.startswith(".") for part in name.split("/"))
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is left out, for its own name or that of a folder above it."""
+    # .DS_Store and ._picture.png of a Mac are no data either.
+    return any(part.startswith(".") or part in _LITTER for part in name.split("/"))

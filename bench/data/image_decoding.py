@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,11 @@ MOST_PIXELS = 89_478_485  # Pillow's own limit
 _HARMLESS = "Metadata Warning|.*malformed MPO|Palette images with Transparency"
 _ORIENTATION = 0x0112  # EXIF and TIFF
 _TIFF_BITS, _TIFF_SAMPLES, _TIFF_FORMATS = 258, 277, 339
-_PNG_BITS = 24  # offset of the bit depth: IHDR is the first chunk
+_PNG_BITS, _PNG_INTERLACED = 24, 28  # offsets: IHDR is the first chunk
+_PNG_FIRST, _PNG_FRAME = 8, 12  # offset of the first chunk; bytes of one beside its content
+# First row, step, first column, step of each pass of an interlaced PNG.
+_ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2),
+          (1, 2, 0, 1))  # fmt: skip
 
 
 def decode_images(
@@ -82,8 +88,10 @@ def decode(data: bytes, *, resize: int | None = None) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: it cannot be used; the message says why. Other exceptions: it is damaged.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+    # Pillow's own reader of TIFF takes whatever lies behind a strip that is too short or missing.
+    TiffImagePlugin.READ_LIBTIFF = True
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=_HARMLESS)
@@ -96,7 +104,9 @@ def decode(data: bytes, *, resize: int | None = None) -> npt.NDArray[np.uint8]:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise ValueError(f"it has more than {MOST_PIXELS:,} pixels: shrink it first") from None
         except UnidentifiedImageError:
-            raise ValueError(f"it is none of {', '.join(FORMATS)}, or damaged") from None
+            raise ValueError(
+                f"it is none of {', '.join(FORMATS)} with 8 bits a channel, or damaged"
+            ) from None
     return np.asarray(upright if resize is None else scaled(upright, resize))
 
 
@@ -146,12 +156,39 @@ def _opaque_rgb(image: Image.Image, data: bytes) -> Image.Image:
         pixels = simplejpeg.decode_jpeg(data, space, strict=True)
         return Image.fromarray(pixels) if space == "RGB" else image.convert("RGB")
     image.load()
+    if image.format == "PNG":
+        _require_all_rows(image, data)
     # Transparent pixels have a colour of their own that nobody has ever seen.
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if np.asarray(image)[..., 3].min() < 255:
             raise ValueError("it is transparent: all pixels must be opaque")
     return image.convert("RGB")
+
+
+def _require_all_rows(image: Image.Image, data: bytes) -> None:
+    """Raise ValueError if a PNG's pixels end early: Pillow leaves the rest black."""
+    needed, inflate, at = _png_bytes(image, data), zlib.decompressobj(), _PNG_FIRST
+    while needed > 0 and at + _PNG_FRAME <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IDAT":
+            content = data[at + 8 : at + 8 + size]
+            needed -= len(inflate.decompress(content, needed))
+        at += _PNG_FRAME + size
+    if needed > 0:
+        raise ValueError(f"it is damaged: {needed} bytes of its pixels are missing")
+
+
+def _png_bytes(image: Image.Image, data: bytes) -> int:
+    """Bytes of all rows of a PNG, each with the one that names its filter (PNG 3, 7.2 and 8)."""
+    bits = data[_PNG_BITS] * len(image.getbands())
+    passes = _ADAM7 if data[_PNG_INTERLACED] else ((0, 1, 0, 1),)
+    total = 0
+    for top, down, left, across in passes:
+        width = len(range(left, image.width, across))
+        if width:
+            total += len(range(top, image.height, down)) * (1 + -(-width * bits // 8))
+    return total
 
 
 def _upright(pixels: Image.Image, image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data.dataset import SPLITS, Split
-from bench.data.file_tree import FileTree
+from bench.data.file_tree import FileTree, is_hidden
 from bench.data.image_decoding import decode_images
 from bench.data.targets import NUMBER, TARGETS, read_targets, scaled
 from bench.errors import UserError
@@ -43,7 +43,7 @@ def _folders(path: Path) -> set[str]:
     return {
         unicodedata.normalize("NFC", entry.name)
         for entry in path.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".")
+        if entry.is_dir() and not is_hidden(entry.name)
     }
 
 

@@ -20,7 +20,7 @@ from bench.errors import UserError
 
 TARGETS = "targets.csv"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_SHOWN = 40
+_SHOWN = 100
 
 
 def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str, float]:
@@ -53,7 +53,7 @@ def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str,
         file = unicodedata.normalize("NFC", row[file_at])
         name = f"{split}/{file}"
         if name not in expected:
-            raise UserError(f"{where}: there is no image {name}")
+            raise UserError(f"{where}: there is no image {_short(name)}")
         if name in targets:
             raise UserError(f"{where}: {file} has a row already")
         targets[name] = _number(row[target_at], where)
@@ -99,6 +99,9 @@ def _rows(text: str, table: str) -> Iterator[tuple[str, list[str]]]:
 def _number(text: str, where: str) -> float:
     number = float(text) if NUMBER.fullmatch(text.strip(" ")) else math.nan
     if not math.isfinite(number):
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-        raise UserError(f"{where}: target {shown!r} must be a finite number such as 3.75")
+        raise UserError(f"{where}: target {_short(text)!r} must be a finite number such as 3.75")
     return number
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -139,6 +139,7 @@ def test_closed_streams_and_poor_encodings() -> None:
         (UserError("--seeds x: must be integers"), "--seeds x: must be integers"),
         (PermissionError(errno.EACCES, "", "plots"), "plots: Permission denied; choose a folder "),
         (OSError(errno.ENOSPC, "", "a.npz"), "a.npz: No space left on device; make room there"),
+        (UserError("b\n\x1b[2J.png: no image\n"), r"b\n\x1b[2J.png: no image"),
         (OSError(errno.EMFILE, "", None), "Too many open files; raise the limit with `ulimit -n"),
         (MemoryError(), "out of memory (MemoryError); use fewer --workers"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"), "out of "),

@@ -1,6 +1,8 @@
 """Images of every format as a viewer shows them; files that must not be read as another image."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,7 +110,7 @@ def png_16(pixels: npt.NDArray[Any]) -> bytes:
         (frames("PNG"), "2 frames"),
         (frames("PNG", default_image=True), "2 frames"),
         (frames("WEBP"), "2 frames"),
-        (saved("GIF"), "it is none of JPEG, PNG, TIFF, BMP, WEBP, or damaged"),
+        (saved("GIF"), "it is none of JPEG, PNG, TIFF, BMP, WEBP with 8 bits a channel, or dam"),
         (saved("PNG", transparency=(0, 2, 4)), "it is transparent"),
         (saved("PNG", np.zeros((MOST_PIXELS // 9000 + 1, 9000), np.uint8), "1"), "89,478,485 pix"),
         (saved("PNG", np.zeros((20000, 9500), np.uint8), "1"), "89,478,485 pixels: shrink it"),
@@ -146,6 +148,69 @@ def test_no_flipped_bit_of_a_png_changes_a_pixel() -> None:
             continue
         assert found.shape == whole.shape
         assert (found == whole).all()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(
+        ">I", zlib.crc32(kind + content)
+    )  # fmt: skip
+
+
+def png_of(
+    rows: bytes, shape: tuple[int, int], *, bits: int = 8, interlaced: bool = False
+) -> bytes:
+    """A grey PNG of these rows, each with the byte in front that names its filter."""
+    header = struct.pack(">IIBBBBB", shape[1], shape[0], bits, 0, 0, 0, interlaced)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+PASSES = (np.s_[::8, ::8], np.s_[::8, 4::8], np.s_[4::8, ::4], np.s_[::4, 2::4], np.s_[2::4, ::2],
+          np.s_[::2, 1::2], np.s_[1::2])  # fmt: skip
+
+
+def interlaced_rows(pixels: npt.NDArray[Any]) -> bytes:
+    passes = (pixels[each] for each in PASSES)
+    return b"".join(b"\0" + row.tobytes() for part in passes for row in part if part.size)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (5, 9), (17, 8)])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_whose_pixels_end_early_is_refused(shape: tuple[int, int], interlaced: bool) -> None:
+    pixels = np.arange(1, 1 + shape[0] * shape[1], dtype=np.uint8).reshape(shape)
+    rows = interlaced_rows(pixels) if interlaced else b"".join(b"\0" + bytes(r) for r in pixels)
+    for more in (b"", b"surplus"):  # which viewers leave out
+        found = decode(png_of(rows + more, shape, interlaced=interlaced))
+        assert (found == pixels[..., None]).all()
+    with pytest.raises((ValueError, OSError), match=r"1 bytes of its pixels|truncated"):
+        decode(png_of(rows[:-1], shape, interlaced=interlaced))
+
+
+def test_a_png_of_two_bits_ends_early() -> None:
+    rows = b"\0\x1b\x80" * 3  # 0 1 2 3 2 in bits
+    assert decode(png_of(rows, (3, 5), bits=2))[..., 0].tolist() == [[0, 85, 170, 255, 170]] * 3
+    with pytest.raises((ValueError, OSError), match=r"4 bytes of its pixels|truncated"):
+        decode(png_of(rows[:-4], (3, 5), bits=2))
+
+
+@pytest.mark.parametrize("strip", [0, 1])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_tiff_whose_strip_is_short_or_missing_is_refused(
+    strip: int, compression: str | None
+) -> None:
+    pixels = np.arange(12 * 10, dtype=np.uint8).reshape(12, 10)
+    data = bytearray(tiff(pixels, rowsperstrip=6, compression=compression))
+    assert (decode(bytes(data)) == pixels[..., None]).all()
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        counts = file.pages.first.tags["StripByteCounts"]
+        at = counts.valueoffset + strip * {3: 2, 4: 4}[counts.dtype]
+        size = file.pages.first.databytecounts[strip]
+    for kept in (0, size // 2):
+        assert data[at] == size
+        damaged = data.copy()
+        damaged[at] = kept
+        with pytest.raises(OSError, match=r"decoder error|truncated"):
+            decode(bytes(damaged))
 
 
 def test_damage_that_libjpeg_only_warns_of_is_refused() -> None:

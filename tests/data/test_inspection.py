@@ -90,6 +90,7 @@ FAR = "{} targets in {} lie more than 10 interquartile ranges from the quartiles
             [*np.linspace(0, 1e-3, 11).tolist(), 1.0],
             [FAR.format("1 of 12", "train")],
         ),
+        ([0.0, 1e-6, 2e-6, 1.0], [FAR.format("1 of 4", "train")]),  # one squashes the others
         ([0.5] * 4 + [1.0], ["at least half of the training targets are the same"]),
     ],
 )

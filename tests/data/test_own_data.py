@@ -215,6 +215,14 @@ def test_links_that_lead_somewhere_are_followed(tmp_path: Path) -> None:
     assert levels(load(own_dataset(spec, task="classification")), "train") == [2, 1, 3]
 
 
+def test_what_systems_leave_in_folders_is_no_data(tmp_path: Path) -> None:
+    spec = class_folder(tmp_path / "own")
+    plain = own_dataset(spec, task="classification")
+    litter = ("train/a/Thumbs.db", "train/desktop.ini", "train/.DS_Store", "__MACOSX/train/._1.png")
+    write(tmp_path / "own", dict.fromkeys((*litter, "val/__MACOSX/a/1.png"), b"x"))
+    assert own_dataset(spec, task="classification") == plain
+
+
 def test_class_folder(tmp_path: Path) -> None:
     row = own_dataset(class_folder(tmp_path / "leaves"), task="classification")
     assert re.fullmatch("leaves-[0-9a-f]{10}", row.name)
@@ -341,7 +349,8 @@ def test_class_folder_refused(tmp_path: Path, files: dict[str, bytes], message: 
         ('file,target\n"a.png,1\n', "line 2: unexpected end of data"),
         ('file,target\n"a".png,1\n', "line 2: ',' expected after"),
         ("file,target\na.png\x0b,1\n", "line 2: there is no image"),
-        (f"file,target\na.png,{'1' * 5000}\n", r"target '1{40}\.\.\.' must be"),
+        (f"file,target\n{'a' * 5000},1\n", r"there is no image val/a{96}\.\.\.$"),
+        (f"file,target\na.png,{'1' * 5000}\n", r"target '1{100}\.\.\.' must be"),
         ("file,target\na.png,1e300\n", "target 1e\\+300: .* not too far from .* train, 10 to 20$"),
     ],
 )
