@@ -29,6 +29,8 @@ from bench.statistics.measured import NOTHING, Measured, Measurements, contrast
 
 SAE_CATEGORIES = ("SE NN", "EE", "MIMO", "MIMMO", "I/B")
 ENSEMBLE = "NN Ensemble"
+# Data sets that are the first classes of a problem of the paper.
+PARTS_OF = {"tinyimagenet40": "tinyimagenet"}
 
 # (dataset, config_id, split, metric) -> its values; `bench.statistics.measured.Measurements`.
 Measure = Callable[[str, str, Split, str], Measured]
@@ -37,16 +39,30 @@ Weights = Mapping[str, float]
 T = TypeVar("T")
 
 
+def of_problems(frames: Frames) -> Frames:
+    """The frames with a part of a problem under the problem's name, where the whole was not run.
+
+    The scale beside each verdict has the number of its classes.
+    """
+    names = set(frames.runs["dataset"])
+    alias = {part: whole for part, whole in PARTS_OF.items() if whole not in names}
+    runs, depth = (
+        table.assign(dataset=table["dataset"].replace(alias))
+        for table in (frames.runs, frames.depth)
+    )
+    return replace(frames, runs=runs, depth=depth)
+
+
 class Evidence:
     """The records of a study as claims read them.
 
     Args:
-        frames: read from a results folder.
+        frames: read from a results folder; see `of_problems`.
         measure: reads a metric of a configuration; None: from the folder's predictions.
     """
 
     def __init__(self, frames: Frames, measure: Measure | None = None) -> None:
-        self.frames = frames
+        self.frames = of_problems(frames)
         self._measure = measure
         self._tables: dict[tuple[str, str], pd.DataFrame] = {}
 

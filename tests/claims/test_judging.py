@@ -105,6 +105,14 @@ def test_what_lost_a_seed_is_never_chosen() -> None:
     assert trade_off.judge(fewer, ASKED).config_ids == ("a", "ens")
 
 
+def test_a_part_of_tiny_imagenet_stands_for_it_where_the_whole_was_not_run() -> None:
+    rng = np.random.default_rng(0)
+    part = planted(rng, {"tinyimagenet40": [ENSEMBLE]}, SURE).frames
+    assert {*part.runs["dataset"]} == {"tinyimagenet"}
+    both = planted(rng, {"tinyimagenet40": [ENSEMBLE], "tinyimagenet": [ENSEMBLE]}, SURE).frames
+    assert {*both.runs["dataset"]} == {"tinyimagenet40", "tinyimagenet"}
+
+
 def test_many_equal_points_are_not_the_better_for_being_many() -> None:
     """48 points at the margin, networks that differ three times as much as images allow for."""
     asked_truth = 0.8 - 0.03 - 1e-6
