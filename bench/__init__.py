@@ -6,6 +6,7 @@ From Python: `compare` and `run` make runs, `load` reads a results folder (docs/
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from importlib.util import find_spec
@@ -60,5 +61,21 @@ def _end_quietly_until_there_is_a_command() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _register_extensions() -> None:
+    """Have the rows of ``SAE_BENCH_EXTENSIONS`` before anything reads the tables.
+
+    Raises:
+        ImportError: of a file with a mistake; of `bench`, as above.
+    """
+    if os.environ.get("SAE_BENCH_EXTENSIONS"):
+        from bench import extensions
+
+        try:
+            extensions.register_all()
+        except extensions.UserError as error:
+            raise ImportError(str(error), name=__name__) from None
+
+
 _end_quietly_until_there_is_a_command()
 _check_that_nothing_shadows_methods()
+_register_extensions()

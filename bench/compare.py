@@ -92,6 +92,7 @@ def compare(
     seeds: Sequence[int] | None = None,
     preset: str = "quick",
     backbone: str | Path | None = None,
+    extend: Sequence[str | Path] = (),
     task: Task | None = None,
     results: str | Path = "results",
     data: str | Path | None = None,
@@ -113,6 +114,7 @@ def compare(
         seeds: run seeds; None: the preset's.
         preset: "smoke", "quick" or "paper".
         backbone: a name or a file; None: each dataset's own.
+        extend: files with metrics and corruptions of one's own.
         task: of data of one's own.
         results: the results folder.
         data: the data folder; None: ``SAE_BENCH_DATA``, else medmnist's own.
@@ -128,7 +130,9 @@ def compare(
         UserError: bad input; the message is that of the command.
     """
     words = ["--preset", preset, "--results", str(results), "--device", device]
-    lists = {"--datasets": datasets, "--methods": methods, "--seeds": seeds}
+    lists = {
+        "--datasets": datasets, "--methods": methods, "--seeds": seeds, "--extend": extend or None,
+    }  # fmt: skip
     for option, values in lists.items():
         words += [] if values is None else [f"{option}={','.join(map(str, values))}"]
     for option, value in (

@@ -26,6 +26,7 @@ FLOORS = (
     },
     {"bench.cost", "bench.data", "bench.executors", "bench.records"},
     {"bench.shift", "bench.training"},
+    {"bench.extensions"},
     {"bench.runs"},
     {"bench.cli"},
     {"bench.statistics"},

@@ -25,7 +25,9 @@ from typing import Any
 import pytest
 from runs.tiny_runs import FEW_CORRUPTIONS
 
+from bench import extensions
 from bench.__main__ import main
+from bench.metrics import table as metrics
 from bench.runs import loaded
 from bench.shift import table as corruptions
 from methods import METHODS
@@ -54,8 +56,10 @@ def commands(content: str) -> list[list[str]]:
 def few_corruptions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
     monkeypatch.setattr(corruptions, "CORRUPTIONS", few)
-    for registry in (METHODS, BACKBONES):
-        monkeypatch.setenv(registry.variable, "")
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
+    monkeypatch.setattr(metrics, "_ROWS", metrics._ROWS)
+    for variable in (METHODS.variable, BACKBONES.variable, extensions.VARIABLE):
+        monkeypatch.setenv(variable, "")
     loaded.load_dataset.cache_clear()
     yield
     loaded.load_dataset.cache_clear()
@@ -131,13 +135,15 @@ def test_a_page_can_be_followed(
             for words in commands(content):
                 run_here(words)
     for name in set(sys.modules) - modules:
-        if getattr(sys.modules[name], "__file__", "") and name.startswith("methods."):
+        if name.startswith(("methods.", extensions.PREFIX)):
             forget(name)
 
 
 def forget(name: str) -> None:
     package, _, stem = name.rpartition(".")
     del sys.modules[name]
+    if not package:
+        return
     with contextlib.suppress(AttributeError):
         delattr(sys.modules[package], stem)
 

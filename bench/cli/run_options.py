@@ -55,6 +55,13 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(method_names())}, or files of your own, for example ./mine.py "
         "(default: all)",
     )
+    add(
+        "--extend",
+        type=names,
+        default=[],
+        metavar="FILES",
+        help="files with metrics and corruptions of your own, for example ./mine.py",
+    )
     add("--preset", default="quick", help=f"{', '.join(PRESETS)} (default: quick)")
     add("--backbone", help=f"{', '.join(backbone_names())}, or a file (default: the dataset's own)")
 
@@ -99,10 +106,15 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
 def check_names(options: argparse.Namespace) -> None:
     """Raise UserError where a preset, dataset or method is none, or a list is empty.
 
-    Files of methods and backbones are registered, and their names take their place.
+    Files of one's own are registered, and the names of methods and backbones take their place.
     """
     if options.preset not in PRESETS:
         raise unknown("preset", options.preset, PRESETS)
+    if options.extend:
+        from bench import extensions  # and scipy
+
+        for path in options.extend:
+            extensions.add_file(Path(path))
     for option in ("datasets", "methods"):
         if getattr(options, option) == []:
             raise UserError(f"--{option}: must name at least one; leave it out for the default")

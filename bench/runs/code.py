@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench import extensions
 from bench.cache import syntax_digest
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
@@ -23,14 +24,18 @@ _PARTS = (
 _LIBRARIES = {"abc", "builtins", "torch.nn.modules.module", "typing"}
 
 
-@functools.cache
 def code_digest(method: str, backbone: str) -> str:
     """SHA-256 over the syntax trees of a method, a backbone, and all that trains and evaluates."""
+    return _digest(method, backbone, tuple(extensions.files()))
+
+
+@functools.cache
+def _digest(method: str, backbone: str, extended: tuple[Path, ...]) -> str:
     classes = [*load_method(method).__mro__, *load_backbone(backbone).__mro__]
     modules = sorted({each.__module__ for each in classes} - _LIBRARIES)
     own = [Path(str(sys.modules[module].__file__)).resolve() for module in modules]
     shared = [path for part in _PARTS for path in _python_files(_ROOT / part)]
-    return syntax_digest([*(path for path in own if path not in shared), *shared])
+    return syntax_digest([*(path for path in own if path not in shared), *shared, *extended])
 
 
 def _python_files(part: Path) -> list[Path]:

@@ -2,9 +2,12 @@
 
 import functools
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -59,7 +62,7 @@ class CorruptedSets:
     def _path(self, name: str, severity: int) -> Path:
         constants = corruptions.CORRUPTIONS[name].constants
         facts = [self.key, name, severity, constants, self.images_BHWQ.shape, self._pixels]
-        code = (augmenters, corruptions)
+        code = (augmenters, corruptions, *_from_outside(name))
         return arrays.path_of(self.cache, f"{name}-{severity}", facts, code, _LIBRARIES)
 
     @functools.cached_property
@@ -98,4 +101,11 @@ def _each_set() -> list[tuple[str, int]]:
 
 def code_identity() -> tuple[str, ...]:
     """What the pixels depend on besides the arguments; a version number could be forgotten."""
-    return arrays.code_identity((augmenters, corruptions), _LIBRARIES)
+    own = dict.fromkeys(chain.from_iterable(map(_from_outside, corruptions.CORRUPTIONS)))
+    return arrays.code_identity((augmenters, corruptions, *own), _LIBRARIES)
+
+
+def _from_outside(name: str) -> tuple[ModuleType, ...]:
+    """The module of a row's function, where it is none of this package."""
+    module = sys.modules[corruptions.CORRUPTIONS[name].build.__module__]
+    return () if module in (augmenters, corruptions) else (module,)
