@@ -2,7 +2,7 @@
 
 A training step takes and frees the same arrays over and over. glibc gives large ones back each
 time, and every page that comes anew costs a fault and is zeroed: up to half of a step of a
-convolutional network (`python -m perf.speed choices` has the ratio).
+convolutional network.
 """
 
 from __future__ import annotations

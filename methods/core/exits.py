@@ -68,7 +68,7 @@ class GlobalAverage(nn.Module):
     """The mean over pixels; its gradient has the map's own layout, channels innermost.
 
     That of ``AdaptiveAvgPool2d`` has the other one, and all layers below then differentiate across
-    the memory, which takes longer (`python -m perf.speed choices` has the ratio).
+    the memory, which takes a third longer.
     """
 
     def forward(self, x_BFHW: Tensor) -> Tensor:

@@ -1,25 +1,30 @@
-"""The figure of the record: whole jobs, the parts of a step, and how cost grows."""
+"""The figure of the record, in print size: whole jobs, share of the peak, how cost grows."""
 
 from __future__ import annotations
 
 import statistics
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from perf.speed.part import Records
+from perf.speed.whole_job import JOBS
 
-JOBS = ("pneumonia", "blood", "retina")
+STYLE = {"font.size": 7, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw(records: Records) -> Figure:
-    """Three panels; one that was not measured says so."""
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    jobs, steps, growth = figure.subplots(1, 3)
-    _jobs(jobs, {name: records[name]["data"] for name in JOBS if name in records})
-    _steps(steps, records.get("step", {}).get("data", {}))
-    _growth(growth, records.get("growth", {}).get("data", {}))
+    """Three panels of a page's width; one that was not measured is marked so."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.9, 2.4), layout="constrained")
+        jobs, steps, growth = figure.subplots(1, 3, width_ratios=(5, 3, 5))
+        _jobs(jobs, {name: records[name]["data"] for name in JOBS if name in records})
+        _steps(steps, records.get("step", {}).get("data", {}).get("shares", {}))
+        _growth(growth, records.get("growth", {}).get("data", {}).get("epoch_s", {}))
+        figure.canvas.draw()  # with these fonts
     return figure
 
 
@@ -28,62 +33,48 @@ def _jobs(axes: Axes, data: dict[str, Any]) -> None:
     sides = list(dict.fromkeys(side for each in data.values() for side in each["seconds"]))
     width = 0.8 / max(len(sides), 1)
     for index, side in enumerate(sides):
-        for place, each in enumerate(data.values()):
-            walls = each["seconds"]
-            if side in walls:
-                ratio = statistics.median(walls[side]) / statistics.median(walls[sides[0]])
-                bar = axes.bar(
-                    place + index * width, ratio, width, color=f"C{index}",
-                    label=side if place == 0 else None,
-                )  # fmt: skip
-                axes.bar_label(bar, fmt="%.1f", fontsize=6)
-    labels = [f"{name}\n{each['label']}" for name, each in data.items()]
-    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(data))], labels, fontsize=7)
-    axes.set(title="Whole job", ylabel="Time relative to ours")
+        walls = [(place, each["seconds"]) for place, each in enumerate(data.values())]
+        known = [(place, taken) for place, taken in walls if side in taken]
+        ratios = [
+            statistics.median(taken[side]) / statistics.median(taken[sides[0]])
+            for _, taken in known
+        ]
+        places = [place + (index + 0.5) * width - 0.4 for place, _ in known]
+        axes.bar_label(axes.bar(places, ratios, width, label=side), fmt="%.1f", fontsize=6)
+    axes.set_xticks(range(len(data)), [f"{name}\n{each['label']}" for name, each in data.items()])
+    axes.set_ylabel("Whole job, time relative to ours")
     _finish(axes, bool(data))
 
 
-def _steps(axes: Axes, data: dict[str, Any]) -> None:
-    """Percent of a step by part, and the share of the matmul peak above."""
-    networks = data.get("networks", {})
-    bottoms = dict.fromkeys(networks, 0.0)
-    parts = list(dict.fromkeys(part for each in networks.values() for part in each["parts"]))
-    for part in parts:
-        for name, each in networks.items():
-            share = 100 * each["parts"][part] / sum(each["parts"].values())
-            axes.bar(
-                name, share, bottom=bottoms[name], color=f"C{parts.index(part)}",
-                label=part if name == next(iter(networks)) else None,
-            )  # fmt: skip
-            bottoms[name] += share
-    for name, each in networks.items():
-        peak = 100 * each["flops"] / each["step"] / each["peak_flops"]
-        axes.text(name, 101, f"{peak:.0f}%", ha="center", fontsize=6)
-    axes.set(title="A training step (above: of the matmul peak)", ylabel="Percent of the step")
-    axes.set_ylim(0, 108)
-    _finish(axes, bool(networks))
+def _steps(axes: Axes, shares: dict[str, float]) -> None:
+    """Share of the matmul peak that a training step reaches, by network."""
+    axes.bar_label(axes.bar(list(shares), list(shares.values())), fmt="%.0f", fontsize=6)
+    axes.set_ylabel("Training step, % of the matmul peak")
+    _finish(axes, bool(shares), legend=False)
 
 
-def _growth(axes: Axes, data: dict[str, Any]) -> None:
+def _growth(axes: Axes, curves: dict[str, dict[str, float]]) -> None:
     """Seconds of an epoch relative to the smallest size."""
-    curves = data.get("epoch_s", {})
     for letter, curve in curves.items():
         sizes = [float(size) for size in curve]
         first = next(iter(curve.values()))
-        axes.plot(
-            [size / sizes[0] for size in sizes], [s / first for s in curve.values()], "o-",
-            label=letter, markersize=3,
-        )  # fmt: skip
-    axes.set(
-        title="Growth of training time", xlabel="Size, relative", ylabel="Time, relative",
-        xscale="log", yscale="log",
-    )  # fmt: skip
+        relative = [size / sizes[0] for size in sizes]
+        axes.plot(relative, [s / first for s in curve.values()], "o-", label=letter, markersize=3)
+    axes.set(xlabel="Size, relative to the smallest", ylabel="Epoch, time relative")
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_locator(NullLocator())
+    axes.set_xticks([1, 2, 4, 8])
+    axes.set_yticks([1, 2, 4])
     _finish(axes, bool(curves))
 
 
-def _finish(axes: Axes, measured: bool) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    if measured:
-        axes.legend(frameon=False, fontsize=6)
-    else:
+def _finish(axes: Axes, measured: bool, *, legend: bool = True) -> None:
+    if not measured:
         axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
+    elif legend:  # above the axes: no bar or line lies below it
+        axes.legend(
+            frameon=False, fontsize=6, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0),
+            columnspacing=1, handlelength=1.2,
+        )  # fmt: skip

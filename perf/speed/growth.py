@@ -1,29 +1,18 @@
-"""How the cost of an epoch grows, and of a job with its seeds and workers: fitted exponents."""
+"""How the cost of an epoch grows with N, K, D, W and M: fitted exponents."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
-from bench.deploy.latency.timing import interleaved
+from bench.deploy.latency.timing import Call, interleaved
 from bench.runs.execute import prepare_process
-from bench.runs.run import build
-from bench.training.inputs import Inputs, Normalise
-from bench.training.loop import train
-from perf.speed.exponents import exponent
-from perf.speed.job import Job
 from perf.speed.part import Measured
 from perf.speed.problems import configs
 from perf.speed.row import Row
-from perf.speed.step import NETWORKS, random_dataset
-from perf.speed.whole_job import OURS, run_side
-
-_log = logging.getLogger(__name__)
+from perf.speed.step import NETWORKS, epoch, random_dataset
 
 N_IMAGES = 640  # five steps of 128
 
@@ -67,50 +56,30 @@ AXES = (
 
 
 def measure(*, quick: bool) -> Measured:
-    """Epochs of one thread in turns; whole jobs by seeds and by workers."""
+    """Epochs of one thread on random images, in turns."""
     prepare_process()
     calls = {(axis.letter, size): _epoch(axis, size) for axis in AXES for size in axis.sizes}
     taken = interleaved(calls, rounds=2 if quick else 15)
-    curves: dict[str, dict[float, float]] = {}
+    curves: dict[str, dict[int, float]] = {}
     for (letter, size), seconds in taken.items():
         curves.setdefault(letter, {})[size] = float(np.median(seconds))
-    rows = [_row(f"FC training time by {letter}", curve) for letter, curve in curves.items()]
-    jobs = _jobs(quick=quick)
-    rows += [_row(f"whole job, start-up included, by {letter}", c) for letter, c in jobs.items()]
-    return Measured(rows=rows, data={"epoch_s": _plain(curves), "job_s": _plain(jobs)})
+    rows = []
+    for letter, curve in curves.items():
+        times = ", ".join(f"{size}: {seconds:.3g} s" for size, seconds in curve.items())
+        quantity = f"FC training time by {letter}: exponent"
+        rows.append(Row(quantity=quantity, value=exponent(curve), unit="", remark=times))
+    data = {letter: {str(size): s for size, s in c.items()} for letter, c in curves.items()}
+    return Measured(rows=rows, data={"epoch_s": data})
 
 
-def _epoch(axis: Axis, size: int) -> Callable[[], object]:
-    """An epoch of N_IMAGES random images in the shape of pneumonia's, validation left out."""
-    cpu = torch.device("cpu")
+def exponent(cost_by_size: Mapping[int, float]) -> float:
+    """The slope of log cost against log size by least squares: 0 is free, 1 linear, 2 quadratic."""
+    sizes, costs = np.array(list(cost_by_size)), np.array(list(cost_by_size.values()))
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
+
+
+def _epoch(axis: Axis, size: int) -> Call:
     (config,) = configs(
         "pneumonia", epochs=1, method=axis.method, assignments=axis.assignments(size)
     )
-    dataset = random_dataset(NETWORKS["FC"], N_IMAGES)
-    inputs, normalise = Inputs.of(dataset.train, cpu), Normalise(dataset, cpu)
-    method = build(config, dataset)
-    return lambda: train(method, inputs, normalise, config.training, lambda _: {"nll": 0.0})
-
-
-def _jobs(*, quick: bool) -> dict[str, dict[float, float]]:
-    """Seconds of the whole job on pneumonia by seeds (2 workers) and by workers (4 seeds)."""
-    epochs, rounds = (1, 1) if quick else (10, 2)
-    sizes = [("seeds", seeds, 2) for seeds in (2, 4, 8)] + [("workers", 4, w) for w in (1, 2)]
-    found: dict[str, dict[float, float]] = {"seeds": {}, "workers": {}}
-    for _ in range(rounds):
-        for letter, seeds, workers in sizes:
-            job = Job(problem="pneumonia", epochs=epochs, seeds=seeds)
-            wall, _ = run_side(OURS, job, workers=workers)
-            size = seeds if letter == "seeds" else workers
-            found[letter][size] = min(wall, found[letter].get(size, wall))
-            _log.info("%s %d: %.1f s", letter, size, wall)
-    return found
-
-
-def _row(quantity: str, curve: dict[float, float]) -> Row:
-    times = ", ".join(f"{size:g}: {seconds:.3g} s" for size, seconds in curve.items())
-    return Row(quantity=f"{quantity}: exponent", value=exponent(curve), unit="", remark=times)
-
-
-def _plain(curves: dict[str, dict[float, float]]) -> dict[str, Any]:
-    return {letter: {str(size): s for size, s in c.items()} for letter, c in curves.items()}
+    return epoch(config, random_dataset(NETWORKS["FC"], N_IMAGES))

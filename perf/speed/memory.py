@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -67,23 +66,13 @@ def measure(*, quick: bool) -> Measured:
         ]  # fmt: skip
         wall = seconds(command, peaks.look)
     rows = [
-        Row(quantity="pneumonia: peak memory of a worker, resident (RSS)",
-            value=max(peaks.rss.values()) / _MIB if peaks.rss else None, unit="MiB", target=900.0,
-            remark="the larger of two; looked at five times a second, shared pages counted whole",
-            binds=_binds()),
-        Row(quantity="pneumonia: peak memory of a worker, its share (PSS)",
-            value=max(peaks.pss.values()) / _MIB if peaks.pss else None, unit="MiB",
-            remark="pages that processes share are divided among them"),
+        Row(
+            quantity=f"pneumonia: peak memory of a worker, {name}", unit="MiB", remark=remark,
+            value=max(found.values()) / _MIB if found else None,
+        )
+        for name, found, remark in (
+            ("resident (RSS)", peaks.rss, "shared pages counted whole"),
+            ("its share (PSS)", peaks.pss, "shared pages divided among the processes"),
+        )
     ]  # fmt: skip
-    return Measured(rows=rows, data={"rss": peaks.rss, "pss": peaks.pss, "seconds": wall})
-
-
-def _binds() -> str:
-    """What a process weighs that has only imported the libraries."""
-    code = "import torch, bench.runs.run, imgaug, psutil; print(psutil.Process().memory_info().rss)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    if answer.returncode:
-        return "not measured"
-    return (
-        f"imports alone (torch, bench.runs.run, imgaug) weigh {int(answer.stdout) / _MIB:.0f} MiB"
-    )
+    return Measured(rows=rows, data={"seconds": wall})

@@ -13,7 +13,6 @@ class TimedProblem:
     """One problem.
 
     Attributes:
-        dataset: a name of the table.
         label: for tables and figures.
         assignments: as for ``--set``; the rest is default.
         epochs: of the whole job.
@@ -21,7 +20,6 @@ class TimedProblem:
         rounds: how often every side of the whole job is timed.
     """
 
-    dataset: str
     label: str
     assignments: tuple[str, ...]
     epochs: int
@@ -31,34 +29,19 @@ class TimedProblem:
 
 _POINT = ("sae.n_inputs=2", "sae.n_exits=2")
 PROBLEMS = {
-    problem.dataset: problem
-    for problem in (
-        TimedProblem(
-            dataset="pneumonia",
-            label="FC",
-            assignments=(*_POINT, "fc.width=128", "fc.depth=4"),
-            epochs=20,
-            seeds=4,
-            rounds=3,
-        ),
-        TimedProblem(
-            dataset="blood",
-            label="VGG",
-            assignments=(*_POINT, "vgg.width=16", "vgg.depth=4"),
-            epochs=1,
-            seeds=2,
-            rounds=1,
-        ),
-        TimedProblem(
-            dataset="retina",
-            label="ViT",
-            assignments=(*_POINT, "vit.width=64", "vit.depth=4"),
-            epochs=12,
-            seeds=2,
-            rounds=1,
-        ),
-    )
-}
+    "pneumonia": TimedProblem(
+        label="FC", assignments=(*_POINT, "fc.width=128", "fc.depth=4"),
+        epochs=20, seeds=4, rounds=3,
+    ),
+    "blood": TimedProblem(
+        label="VGG", assignments=(*_POINT, "vgg.width=16", "vgg.depth=4"),
+        epochs=1, seeds=2, rounds=1,
+    ),
+    "retina": TimedProblem(
+        label="ViT", assignments=(*_POINT, "vit.width=64", "vit.depth=4"),
+        epochs=12, seeds=2, rounds=1,
+    ),
+}  # fmt: skip
 
 
 def configs(

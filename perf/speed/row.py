@@ -1,12 +1,11 @@
-"""One quantity of the speed table: measured, wanted, and what stands between the two."""
+"""One quantity of a table of measurements."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, Self
-
-Bound = Literal["at least", "at most"]
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,37 +14,24 @@ class Row:
 
     Attributes:
         quantity: what was measured, and how, in a few words.
-        value: None if it could not be measured; then ``remark`` says why.
-        unit: of value and target ("s", "x", "%", "MiB", ...).
-        target: what the issue asks for, if it does.
-        bound: how the target is meant.
+        value: None if it could not be measured; then ``remark`` has the reason.
+        unit: of the value ("s", "x", "%", "MiB", ...).
         remark: conditions of the measurement.
-        binds: what stands between value and target, as far as a measurement shows it.
     """
 
     quantity: str
     value: float | None
     unit: str
-    target: float | None = None
-    bound: Bound = "at most"
     remark: str = ""
-    binds: str = ""
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the target is met; None without a target or a value."""
-        if self.target is None or self.value is None:
-            return None
-        return self.value >= self.target if self.bound == "at least" else self.value <= self.target
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values; ``from_dict`` is the inverse."""
-        return {**self.__dict__, "met": self.met}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read what :meth:`as_dict` wrote."""
-        return cls(**{key: value for key, value in values.items() if key != "met"})
+        return cls(**values)
 
 
 def number(value: float, unit: str) -> str:
@@ -54,16 +40,10 @@ def number(value: float, unit: str) -> str:
     return f"{round(value, digits):.{min(max(digits, 0), 6)}f} {unit}".rstrip()
 
 
-def table(rows: list[Row]) -> str:
-    """Markdown: quantity, measured, target, met; remarks are a column, what binds are lines."""
-    lines = ["| quantity | measured | target | met | remark |", "| --- | ---: | ---: | --- | --- |"]
+def table(rows: Sequence[Row]) -> str:
+    """Markdown: quantity, measured, remark."""
+    lines = ["| quantity | measured | remark |", "| --- | ---: | --- |"]
     for row in rows:
         measured = "not measured" if row.value is None else number(row.value, row.unit)
-        target = "" if row.target is None else f"{row.bound} {number(row.target, row.unit)}"
-        met = {None: "", True: "yes", False: "**no**"}[row.met]
-        lines.append(f"| {row.quantity} | {measured} | {target} | {met} | {row.remark} |")
-    missed = [row for row in rows if row.met is False]
-    if missed:
-        lines += ["", "What binds where a target is missed:", ""]
-        lines += [f"- {row.quantity}: {row.binds or 'not measured'}" for row in missed]
+        lines.append(f"| {row.quantity} | {measured} | {row.remark} |")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
-"""The speed benchmark's own logic: tables, exponents, processes, marks."""
+"""The speed benchmark's own logic: tables, exponents, processes."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -9,49 +10,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from bench.executors.local import local
 from bench.runs.run import build
-from bench.training.inputs import Inputs, Normalise
-from bench.training.loop import train
 from methods.sae import SAE
 from perf.speed import __main__ as speed
 from perf.speed import problems, processes, whole_job
-from perf.speed.exponents import exponent
+from perf.speed.drawing import draw
+from perf.speed.growth import exponent
 from perf.speed.job import Job, answer_command_line
-from perf.speed.part import Measured, Records
+from perf.speed.memory import workers_below
+from perf.speed.part import Measured
 from perf.speed.row import Row, number, table
 from perf.speed.step import NETWORKS, flops_of_step, random_dataset
-from perf.speed.step_marks import PARTS, MarkedNormalise, Marks, marked
-
-CPU = torch.device("cpu")
 
 
 def test_an_exponent_is_the_slope_of_logarithms() -> None:
     assert exponent({1: 3.0, 2: 12.0, 4: 48.0}) == pytest.approx(2.0)
     assert exponent({1: 5.0, 10: 5.0}) == pytest.approx(0.0, abs=1e-12)
-    with pytest.raises(ValueError, match="at least 2"):
-        exponent({1: 1.0})
-    with pytest.raises(ValueError, match="positive"):
-        exponent({1: 1.0, 2: 0.0})
 
 
-def test_rows_say_whether_a_target_is_met() -> None:
+def test_rows_as_a_table() -> None:
     rows = [
-        Row(quantity="a", value=12.5, unit="x", target=12.0, bound="at least"),
-        Row(quantity="b", value=0.3, unit="s", target=0.2, binds="numpy"),
-        Row(quantity="c", value=None, unit="s", target=1.0, remark="not installed"),
+        Row(quantity="c", value=None, unit="s", remark="not installed"),
         Row(quantity="d", value=1234.0, unit="MiB"),
     ]
-    assert [row.met for row in rows] == [True, False, None, None]
-    lines = table(rows).splitlines()
-    assert lines[2:6] == [
-        "| a | 12.5 x | at least 12.0 x | yes |  |",
-        "| b | 0.300 s | at most 0.200 s | **no** |  |",
-        "| c | not measured | at most 1.00 s |  | not installed |",
-        "| d | 1230 MiB |  |  |  |",
+    assert table(rows).splitlines()[2:] == [
+        "| c | not measured | not installed |",
+        "| d | 1230 MiB |  |",
     ]
-    assert lines[-1] == "- b: numpy"
     assert [Row.from_dict(json.loads(json.dumps(row.as_dict()))) for row in rows] == rows
 
 
@@ -71,9 +59,9 @@ def test_parts_write_their_files_and_keep_those_of_others(
 
     monkeypatch.setattr(speed, "PARTS", {"start": part(1.0), "memory": part(2.0)})
     speed.main(["start", "--quick", "--out", str(tmp_path)])
-    page = (tmp_path / "speed.md").read_text()
-    assert "Rough" in page
-    assert "Not measured: memory." in page
+    page = (tmp_path / "table.md").read_text()
+    assert "rough" in page
+    assert "- memory: not measured" in page
     speed.main(["memory", "--out", str(tmp_path)])
     page = capsys.readouterr().out
     assert "| t | 1.00 s |" in page
@@ -83,20 +71,28 @@ def test_parts_write_their_files_and_keep_those_of_others(
         speed.main(["nothing", "--out", str(tmp_path)])
 
 
-def test_the_figure_draws_what_was_measured(tmp_path: Path) -> None:
-    parts = dict.fromkeys(PARTS, 0.5)
+def test_no_label_of_the_figure_lies_on_another(tmp_path: Path) -> None:
+    curve = {"1": 1.0, "2": 2.0, "4": 3.9, "8": 4.5}
     data: dict[str, Any] = {
-        "pneumonia": {"label": "FC", "seconds": {"ours": [1.0], "Lightning": [9.0]}},
-        "step": {
-            "networks": {"FC": {"parts": parts, "flops": 1e9, "step": 4.0, "peak_flops": 1e9}},
+        **{
+            name: {"label": "FC", "seconds": {"ours": [1.0], "plain": [2.0], "Lightning": [9.0]}}
+            for name in ("pneumonia", "blood", "retina")
         },
-        "growth": {"epoch_s": {"N": {"1": 1.0, "2": 2.0}}},
+        "step": {"shares": {"FC": 20.0, "VGG": 40.0, "ViT": 39.0, "ResNet": 28.0}},
+        "growth": {"epoch_s": dict.fromkeys("NKDWM", curve)},
     }
     machine = {"cpu": "x", "cores": 2, "packages": {"torch": "0"}, "load": 0.0}
     rest = {"rows": [], "quick": False, "when": "now", "commit": "c", "machine": machine}
-    records: Records = {name: {"data": each, **rest} for name, each in data.items()}
-    speed.write(records, tmp_path)
-    assert (tmp_path / "speed.png").stat().st_size > 10_000
+    speed.write({name: {"data": each, **rest} for name, each in data.items()}, tmp_path)
+    figure = draw({name: {"data": each} for name, each in data.items()})
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        texts = [*axes.texts, *axes.get_xticklabels(), axes.xaxis.label]
+        legend = axes.get_legend()
+        boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        boxes += [legend.get_window_extent()] if legend else []
+        pairs = itertools.combinations(boxes, 2)
+        assert not any(one.overlaps(other) for one, other in pairs)
 
 
 def test_the_points_are_single_runs() -> None:
@@ -132,22 +128,6 @@ def test_processes_are_timed_watched_and_believed(monkeypatch: pytest.MonkeyPatc
         processes.seconds([sys.executable, "-c", "raise ValueError('so it is')"])
 
 
-def test_a_step_is_divided_into_its_parts() -> None:
-    (config,) = problems.configs("pneumonia", epochs=2)
-    dataset = random_dataset(NETWORKS["FC"], 3 * 128)
-    method, marks = build(config, dataset), Marks()
-    normalise = MarkedNormalise(Normalise(dataset, CPU), marks)
-    inputs = Inputs.of(dataset.train, CPU)
-    with marked(method, marks):
-        train(method, inputs, normalise, config.training, lambda _: {"nll": 0.0})
-    assert marks.seconds().shape == (5, len(PARTS))
-    assert (marks.seconds() > 0).all()
-    plain = build(config, dataset)
-    train(plain, inputs, Normalise(dataset, CPU), config.training, lambda _: {"nll": 0.0})
-    for one, other in zip(method.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(one, other), "the marks changed the training"
-
-
 def test_flops_of_a_step_by_hand() -> None:
     assignments = ("sae.n_inputs=2", "sae.n_exits=1", "fc.width=8", "fc.depth=1")
     (config,) = problems.configs("pneumonia", epochs=1, assignments=assignments)
@@ -159,8 +139,21 @@ def test_flops_of_a_step_by_hand() -> None:
 
 def test_quality_is_compared_in_standard_errors() -> None:
     ours = [{"accuracy": 0.9}, {"accuracy": 0.92}]
-    row = whole_job._quality("x", "other", {"ours": ours, "other": ours})
-    assert row.value == 0.0
+    assert whole_job.quality(ours, ours).endswith("0.9100, ours 0.9100: 0.0 standard errors apart")
+    # The error of the difference: sqrt((.0002 + .0002) / 2) = .01414; the means are .4 apart.
     far = [{"accuracy": 0.5}, {"accuracy": 0.52}]
-    row = whole_job._quality("x", "other", {"ours": ours, "other": far})
-    assert row.met is False
+    assert whole_job.quality(ours, far).endswith("28.3 standard errors apart")
+
+
+def test_another_framework_trains_each_seed_by_a_command(tmp_path: Path) -> None:
+    code = f"open(r'{tmp_path}/' + '{{seed}}-{{epochs}}', 'w')"
+    command = f'{sys.executable} -c "{code.replace("{{", "{").replace("}}", "}")}"'
+    assert whole_job.run_other(command, Job(problem="pneumonia", epochs=7, seeds=2)) > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0-7", "1-7"]
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_workers() -> None:
+    with local(1) as cluster:
+        worker = cluster.call(os.getpid)
+        assert [process.pid for process in workers_below(os.getpid())] == [worker]
