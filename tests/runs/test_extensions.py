@@ -15,7 +15,7 @@ from bench.records.store import Store
 from bench.runs.code import code_digest
 from bench.shift import corrupted_sets
 from bench.shift import table as corruptions
-from runs.tiny_runs import ROOT, TINY, start
+from runs.tiny_runs import FEW_CORRUPTIONS, ROOT, TINY, start
 
 IMPORTS = """
 from bench.metrics.scores import accuracy
@@ -95,7 +95,7 @@ def test_workers_record_the_metric_and_corrupt_the_images(written: Path, results
         (METRIC.replace("=accuracy", "=len"), "must be a function under @counted"),
         (METRIC.replace("=accuracy", "=accuracy, bounds=(0, 2)"), "bounds=(low, high)"),
         (METRIC.replace('"classification"', '"both"'), "task='both'; choices: classification"),
-        (CORRUPTION.replace('"inverted"', '"jpeg"'), "not be that of another"),
+        (CORRUPTION.replace('"inverted"', f'"{FEW_CORRUPTIONS[0]}"'), "not be that of another"),
         (CORRUPTION.replace("0.1, ", ""), "needs 5 constants"),
     ],
 )
