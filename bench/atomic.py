@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,10 +63,14 @@ def folder_to_write(path: Path) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the half-written files of processes that have ended."""
+    """Remove the half-written files and folders of processes that have ended."""
     for path in folder.glob(f".*{SUFFIX}"):
         writer = _BEING_WRITTEN.fullmatch(path.name)
-        if writer and path.is_file() and not _runs(int(writer[1])):
+        if not writer or _runs(int(writer[1])):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 

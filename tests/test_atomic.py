@@ -15,6 +15,7 @@ def test_what_killed_writers_have_left_is_removed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     (tmp_path / f".pareto.png.0123.{process.pid}.partial").touch()
+    (tmp_path / f".shipped.new.{process.pid}.partial" / "deep").mkdir(parents=True)
     kept = {f".pareto.png.0123.{os.getpid()}.partial", ".own.partial", "pareto.png"}
     for name in kept:
         (tmp_path / name).touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import resource
 import sys
 from collections.abc import Sequence
@@ -23,8 +24,15 @@ LEAST_SIDE = 8  # the smallest that can be corrupted
 
 
 def names(text: str) -> list[str]:
-    """The names in a list with commas, each once."""
-    return list(dict.fromkeys(name for name in text.split(",") if name))
+    """The names in a list with commas, each once; a path that is there may have commas itself."""
+    return list(dict.fromkeys(name for name in _parts(text) if name))
+
+
+def _parts(text: str) -> list[str]:
+    with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a NUL
+        if Path(text).exists():
+            return [text]
+    return text.split(",")
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:

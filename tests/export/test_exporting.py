@@ -16,6 +16,7 @@ from narrowed import on_test
 
 from bench.deploy.export import exporting, formats
 from bench.deploy.export.__main__ import main
+from bench.deploy.export.card import text
 from bench.deploy.export.check import Differs
 from bench.deploy.export.exporting import export
 from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
@@ -85,6 +86,17 @@ def test_predict_needs_no_torch(
     np.testing.assert_allclose(predicted["probabilities"].sum(1), 1, atol=1e-6)
 
 
+def test_predict_takes_no_images_of_another_shape(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((3, 1, 4, 16), np.uint8))  # as many pixels
+    command = [sys.executable, exported("sae") / "predict.py", "images.npy", "out.npz"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "invalid dimensions" in answer.stderr
+    assert not (tmp_path / "out.npz").exists()
+
+
 def test_predict_is_short(exported: Callable[[str], Path]) -> None:
     lines = (exported("sae") / "predict.py").read_text().splitlines()
     assert len(lines) <= 20
@@ -105,6 +117,16 @@ def test_the_card_says_what_is_known(
     assert "`as asked`" in card
     for heading in ("Use", "Data", "Quality", "Cost", "Checked", "Configuration", "Limits"):
         assert f"## {heading}\n" in card
+
+
+def test_a_class_name_is_no_markup(exported: Callable[[str], Path]) -> None:
+    facts = json.loads((exported("sae") / "export.json").read_text())
+    facts["dataset"]["class_names"][3] = "<img src=x> & 'y'"
+    assert "; 3 = &lt;img src=x&gt; &amp; 'y'; 4 = 4;" in text(facts)
+
+
+def test_all_files_have_the_rights_of_new_ones(exported: Callable[[str], Path]) -> None:
+    assert len({path.stat().st_mode for path in exported("sae").iterdir()}) == 1
 
 
 def test_weights_and_metadata(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.run_options import names
 from bench.compare import main
 from bench.data import medmnist_files
 from bench.runs.loaded import load_dataset
@@ -55,6 +56,15 @@ def test_bad_input_is_one_line_and_trains_nothing(
     assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
     assert trained == []
+
+
+def test_a_path_may_have_commas(tmp_path: Path) -> None:
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    assert names(str(folder)) == [str(folder)]
+    assert names("digits,,pneumonia,digits") == ["digits", "pneumonia"]
+    assert names(f"{'x' * 9999},\0") == ["x" * 9999, "\0"]
+    assert names("") == []
 
 
 @pytest.mark.parametrize("arguments", [["--workers", "two"], ["--nonsense"], ["--seeds"]])

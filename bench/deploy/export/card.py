@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from html import escape
 
 from bench.deploy.export.facts import Facts
 
@@ -45,7 +46,8 @@ def _use(facts: Facts) -> Iterator[str]:
         yield "  of the mixture of all members."
         if data["class_names"]:
             yield "- Columns, in order: " + "; ".join(
-                f"{label} = {name}" for label, name in enumerate(data["class_names"])
+                f"{label} = {escape(name, quote=False)}"
+                for label, name in enumerate(data["class_names"])
             )
         yield f"- A temperature of {facts['temperature']:.4g} was fitted on validation. It is not"
         yield "  applied: for the values `_ts` below, divide the log-probabilities by it and"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.atomic import SUFFIX, folder_to_write
 from bench.errors import UserError
 
 # Of the files of an export, the one that says so.
@@ -36,9 +37,12 @@ def whole(target: Path, *, force: bool) -> Iterator[Path]:
         UserError: see :func:`check_target`, or the folder can not be written.
     """
     check_target(target, force=force)
-    aside, old = (target.parent / f".{target.name}.{os.getpid()}.{end}" for end in ("new", "old"))
+    aside, old = (
+        target.parent / f".{target.name}.{end}.{os.getpid()}{SUFFIX}" for end in ("new", "old")
+    )
     try:
-        aside.mkdir(parents=True)
+        folder_to_write(target.parent)
+        aside.mkdir()
     except OSError as error:
         raise UserError(f"--out {target}: {error.strerror}; name another folder") from error
     try:

@@ -67,7 +67,8 @@ def write(
     state = {name: value.detach().contiguous() for name, value in program.state_dict.items()}
     if masks is not None:
         state[KEEP] = torch.from_numpy(masks)
-    safetensors.torch.save_file(state, folder / WEIGHTS, metadata=dict(metadata))
+    # Not save_file, whose files only their owner may read.
+    (folder / WEIGHTS).write_bytes(safetensors.torch.save(state, metadata=dict(metadata)))
 
 
 def to_onnx(

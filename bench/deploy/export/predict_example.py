@@ -9,8 +9,8 @@ import onnxruntime as ort
 
 ort.set_default_logger_severity(3)  # errors alone
 session = ort.InferenceSession(Path(__file__).with_name("network.onnx"))
-shape = session.get_inputs()[0].shape[1:]
-images = np.load(sys.argv[1]).reshape(-1, *shape)  # grey ones may be (B, H, W)
+images = np.load(sys.argv[1])
+images = images[..., None] if images.ndim == 3 else images  # grey ones may be (B, H, W)
 names = [output.name for output in session.get_outputs()]
 predictions = session.run(names, {"images": images})
 classes = session.get_modelmeta().custom_metadata_map.get("class_names", "[]")  # by column
