@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bench.data.dataset import Dataset, Split
 from bench.data.folder import DATA_VARIABLE, folder_and_origin
+from bench.data.medmnist_npz import flat_labels
 from bench.data.ready_shift import cifar_c
 from bench.data.row import DatasetRow
 from bench.data.stratified import stratified_rows
@@ -95,13 +96,17 @@ def _split(top: Path, pixels_BX: npt.NDArray[np.uint8], y_B: npt.NDArray[np.int6
 
 def _batch(path: Path, layout: _Layout) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     pixels_BX, labels = _read(path, "data", layout.labels)
+    try:
+        y_B = flat_labels(np.asarray(labels), "classification")
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
     if (
         not isinstance(pixels_BX, np.ndarray)
         or pixels_BX.dtype != np.uint8
-        or pixels_BX.shape != (len(labels), 3072)
+        or pixels_BX.shape != (len(y_B), 3072)
     ):
-        raise UserError(f"{path}: data must be uint8 of shape ({len(labels)}, 3072)")
-    return pixels_BX, np.array(labels, np.int64)
+        raise UserError(f"{path}: data must be uint8 of shape ({len(y_B)}, 3072)")
+    return pixels_BX, y_B.astype(np.int64)
 
 
 def _read(path: Path, *keys: str) -> list[Any]:

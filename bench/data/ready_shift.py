@@ -6,6 +6,7 @@ Hendrycks and Dietterich, ICLR 2019, arXiv 1903.12261. Their constants are not t
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.data.file_tree import FileTree, open_tree
+from bench.data.file_tree import FileTree, is_hidden, open_tree
 from bench.data.image_decoding import decode_images
 from bench.errors import UserError
 
 SEVERITIES = (1, 2, 3, 4, 5)
 LABELS = "labels"
+_NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # what a record can have
 
 Rows = npt.NDArray[np.int64]
 
@@ -51,7 +53,7 @@ def cifar_c(folder: Path, test_y_B: npt.NDArray[np.int64]) -> ReadyShift:
     Raises:
         UserError: a file is unreadable or of another shape, or the labels are not those of test.
     """
-    files = {path.stem: path for path in sorted(folder.glob("*.npy"))}
+    files = {path.stem: path for path in sorted(folder.glob("*.npy")) if not is_hidden(path.name)}
     labels = _array(files.pop(LABELS, folder / f"{LABELS}.npy"))
     n = len(test_y_B)
     if not np.array_equal(labels, np.tile(test_y_B, len(SEVERITIES))):
@@ -110,6 +112,9 @@ def _shift(
 ) -> ReadyShift:
     if not sizes:
         raise UserError(f"{folder} has no corrupted images")
+    for name in sizes:
+        if not _NAME.fullmatch(name):
+            raise UserError(f"{folder}: {name!a} is no name of a corruption: {_NAME.pattern}")
     digest = hashlib.sha256(json.dumps(sorted(sizes.items())).encode()).hexdigest()
     return ReadyShift(
         names=tuple(sorted(sizes)), y_B=y_B, read=read,

@@ -5,6 +5,7 @@ Module level imports are the standard library only: see `bench.data.table`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Loader = Callable[["DatasetRow", Path | None, Path | None], "Dataset"]
 """Turns a row, the data folder (`--data`) and the cache folder into a Dataset."""
+
+_CLASS_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,299}")  # what a record can have
 
 DEDUPLICATED = "-dedup"
 """Ends the name of a dataset without the duplicates of its test images."""
@@ -78,6 +81,9 @@ class DatasetRow:
 
         if self.class_names and len(self.class_names) != self.n_classes:
             raise ValueError(f"{len(self.class_names)} class names for {self.n_classes} classes")
+        for name in self.class_names:
+            if not _CLASS_NAME.fullmatch(name):
+                raise ValueError(f"class name {name!a}: must be one line of at most 299 letters")
 
     @property
     def base(self) -> DatasetRow:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,15 @@ def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("test_batch", pickle.dumps({"labels": [1]}, 2), "test_batch: lacks 'data'"),
         ("test_batch", pickle.dumps({"data": "x", "labels": [1]}, 2), r"shape \(1, 3072\)"),
         ("test_batch", batch([1], [10]), "split 'test': label 10 is out of range"),
+        ("test_batch", pickle.dumps({"data": "x", "labels": [1.5]}, 2), "test_batch: .* float64"),
+        ("test_batch", pickle.dumps({"data": "x", "labels": [None]}, 2), "test_batch: .* object"),
+        ("test_batch", pickle.dumps({"data": "x", "labels": 3}, 2), r"test_batch: .* shape \(\)"),
+        ("test_batch", pickle.dumps({"data": "x", "labels": [[], [1]]}, 2), "test_batch: .*shape"),
+        (
+            "batches.meta",
+            pickle.dumps({"label_names": ["a\nb", *range(9)]}, 2),
+            r"class name 'a\\nb': must be one line",
+        ),
         ("data_batch_3", batch([1, 2], [1]), r"data_batch_3: data must be uint8 of shape \(1, 30"),
     ):
         write(tmp_path, cifar_10() | {f"{top}/{name}": content})
@@ -164,6 +174,12 @@ def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not (tmp_path / "bombed").exists()
     write(tmp_path, cifar_10())
     cifar_10_c(tmp_path / "CIFAR-10-C")
+    (tmp_path / "CIFAR-10-C/._fog.npy").write_bytes(b"what a Mac leaves")
+    load("cifar10", data=tmp_path)
+    shutil.copy(tmp_path / "CIFAR-10-C/fog.npy", tmp_path / "CIFAR-10-C/thick fog.npy")
+    with pytest.raises(UserError, match="CIFAR-10-C: 'thick fog' is no name of a corruption"):
+        load("cifar10", data=tmp_path)
+    (tmp_path / "CIFAR-10-C/thick fog.npy").unlink()
     np.save(tmp_path / "CIFAR-10-C/snow.npy", np.zeros((3, 32, 32, 3), np.uint8))
     with pytest.raises(UserError, match=r"snow.npy is uint8 of shape \(3, 32, 32, 3\): .*\(15, 32"):
         load("cifar10", data=tmp_path)
