@@ -15,21 +15,19 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_is_that_of_the_reference_study() -> None:
+def test_the_numbers_of_the_answer_are_those_of_the_committed_table() -> None:
     reference = (ROOT / "results" / "reference" / "summary.md").read_text().splitlines()
     head, _, *rows = [cells(line) for line in reference if line.startswith("|")]
-    lines = README.partition("## What you get")[2].splitlines()
-    shown, _, *found = [cells(line) for line in lines if line.startswith("|")]
-    columns = [head.index(name) for name in shown]
-    assert len(found) > 5
-    assert found == [[row[column] for column in columns] for row in rows]
-    # The numbers of the first screen are cells of it.
     answer = README.partition("## ")[0]
     by_method = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     for method in ("MIMO", "NN Ensemble", "Standard NN"):
         assert by_method[method]["NLL"] in answer
     for method in ("MIMO", "NN Ensemble"):
         assert re.findall(r"\((.*?)\)", by_method[method]["FLOPs"])[0] in answer
+
+
+def test_it_is_read_in_five_minutes() -> None:
+    assert len(README.split()) <= 900
 
 
 def test_the_pictures_and_pages_are_there() -> None:
