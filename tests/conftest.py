@@ -10,10 +10,12 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch or NumPy is imported
 
-# A shell starts what runs in its background deaf to Ctrl-C, and commands that tests start inherit
-# it; what Ctrl-C does to them is tested.
+# A shell starts what runs in its background deaf to Ctrl-C, `nohup` deaf to a hang-up, and commands
+# that tests start inherit it; what these signals do to them is tested.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _HERE = Path(__file__).parent
 # Their numbers come from kernels that PyTorch chooses by the CPU's instruction set.
