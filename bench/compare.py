@@ -17,7 +17,7 @@ from bench.executors.device import default_device, default_workers
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from methods import method_names
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 @dataclass(frozen=True, kw_only=True)
 class _Comparison:
     configs: Sequence[RunConfig]
-    context: Context
+    context: SweepSettings
     workers: int
     skipped: Mapping[str, str]
 
@@ -206,7 +206,7 @@ def _planned(options: argparse.Namespace) -> _Comparison:
             assignments=options.assignments,
         )
     )
-    context = Context(
+    context = SweepSettings(
         results=options.results,
         data=options.data,
         device=default_device(options.device, elsewhere=options.scheduler is not None),

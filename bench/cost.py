@@ -1,6 +1,6 @@
 """What a method costs: fused multiply-adds (by fvcore) and parameters.
 
-Counted twice: on the network that is shipped (``Method.deployed()``: BatchNorm folded, the N stem
+Counted twice: on the network that is exported (``Method.deployed()``: BatchNorm folded, the N stem
 slices of the repeated image summed, heads merged), and on its layers as the paper counts them
 (``Method.pruned()``).
 """

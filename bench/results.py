@@ -103,7 +103,7 @@ class Results:
         Raises:
             UserError: there is no such run, or the data are not those that it was trained on.
         """
-        from bench.deploy.export.shipped import Shipped
+        from bench.deploy.export.exported import Exported
         from bench.deploy.export.trained import Trained
 
         trained = Trained.load(
@@ -112,7 +112,7 @@ class Results:
             data=self.data,
             own=None if own is None else str(own),
         )
-        return Shipped.of(trained, trained.method.deployed(), draws=True)
+        return Exported.of(trained, trained.method.deployed(), draws=True)
 
     def predictions(self, run_id: str, split: Split = "test") -> Predictive:
         """The stored predictions of a run: members, weights, mixture and targets.

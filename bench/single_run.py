@@ -17,7 +17,7 @@ from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.leftovers import in_use
 from bench.runs.plan import groups_of, overrides
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from bench.runs.sweep import run_missing, unavailable
 from methods import METHODS
 from methods.backbones import BACKBONES
@@ -74,7 +74,7 @@ def run(
         )  # fmt: skip
     except ValueError as error:
         raise UserError(str(error)) from error
-    context = Context(
+    context = SweepSettings(
         results=Path(results),
         data=None if data is None else Path(data),
         device=default_device(device),

@@ -9,9 +9,10 @@ import contextlib
 import functools
 import logging
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from bench.errors import UserError
 from bench.executors.allocator import keep_freed_memory
@@ -21,14 +22,30 @@ from bench.executors.local import local
 from bench.executors.workers import WorkerDied, Workers, waiting_threads
 from bench.records.schema import FileName
 from bench.runs.config import RunConfig
-from bench.runs.outcome import Outcome, Run
-from bench.runs.settings import Context
-
-__all__ = ["Context", "Engine", "Outcome", "engine", "execute"]
+from bench.runs.settings import SweepSettings
 
 _log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """What became of a run.
+
+    Attributes:
+        run_id: of the run.
+        status: "done" or "failed" (recorded), or "busy" (another process has it).
+        unmeasured: why its speed could not be measured, where a search wants it.
+    """
+
+    run_id: str
+    status: Literal["done", "failed", "busy"]
+    unmeasured: str | None = None
+
+
+# Makes a run that is missing, as `run_and_store` does.
+Run = Callable[..., RunStatus]
 
 
 class Slots(Protocol):
@@ -49,7 +66,9 @@ class Engine:
         workers: what a run waits for.
     """
 
-    def __init__(self, run: Run, context: Context, executor: Executor, workers: Slots) -> None:
+    def __init__(
+        self, run: Run, context: SweepSettings, executor: Executor, workers: Slots
+    ) -> None:
         self._run, self._context, self._executor, self._workers = run, context, executor, workers
 
     @property
@@ -57,7 +76,7 @@ class Engine:
         """How many runs can be in progress at once, at least 1; grows as workers join a cluster."""
         return max(1, self._workers.slots)
 
-    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[RunStatus]:
         """Run what the store does not have yet; more than ``slots`` runs wait in line.
 
         Args:
@@ -76,7 +95,7 @@ class Engine:
 
 @contextlib.contextmanager
 def engine(
-    context: Context, *, workers: int, scheduler: str | None = None, run: Run | None = None
+    context: SweepSettings, *, workers: int, scheduler: str | None = None, run: Run | None = None
 ) -> Iterator[Engine]:
     """Where runs execute; at the end of the block, those in progress are dropped.
 
@@ -100,7 +119,7 @@ def engine(
 
 
 def _workers(
-    context: Context, workers: int, scheduler: str | None
+    context: SweepSettings, workers: int, scheduler: str | None
 ) -> contextlib.AbstractContextManager[Workers]:
     if scheduler is None:
         return local(workers, gpus(context.device))
@@ -112,11 +131,11 @@ def _workers(
 
 def execute(
     configs: Sequence[RunConfig],
-    context: Context,
+    context: SweepSettings,
     *,
     workers: int,
     scheduler: str | None = None,
-) -> Generator[Outcome, None, None]:
+) -> Generator[RunStatus, None, None]:
     """Run what the store does not have yet; yields an outcome as each run ends.
 
     Runs that another process is busy with come last: then this one waits for it.
@@ -147,9 +166,9 @@ def execute(
 
 def _sweep(
     configs: Sequence[RunConfig], chosen: Engine, *, wait_for_others: bool
-) -> Iterator[Outcome]:
+) -> Iterator[RunStatus]:
     todo = deque(configs)
-    running: set[Future[Outcome]] = set()
+    running: set[Future[RunStatus]] = set()
     while todo or running:
         # No more than can run: after an error of the user's, none is started.
         while todo and len(running) < chosen.slots:
@@ -159,7 +178,7 @@ def _sweep(
             yield future.result()
 
 
-def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+def run_and_store(config: RunConfig, context: SweepSettings, *, wait_for_others: bool) -> RunStatus:
     """One run under its lock, unless the store has it by now; a failure is recorded."""
     # Imported here, with scipy and fvcore: a command whose workers run need not wait for them.
     from bench.runs.run import failure, run_one
@@ -167,7 +186,7 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
     store = context.store
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:
-            return Outcome(run_id=config.run_id, status="busy")
+            return RunStatus(run_id=config.run_id, status="busy")
         record = store.claim(config.run_id)
         if record is None:
             files: dict[FileName, bytes] = {}
@@ -188,12 +207,17 @@ def run_and_store(config: RunConfig, context: Context, *, wait_for_others: bool)
             except Exception as error:  # whatever it is, the sweep goes on
                 record = failure(config, error)
             store.save(record, files)
-        return Outcome(run_id=config.run_id, status=record.status)
+        return RunStatus(run_id=config.run_id, status=record.status)
 
 
 def _run_on(
-    workers: Workers, config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None
-) -> Outcome:
+    workers: Workers,
+    config: RunConfig,
+    context: SweepSettings,
+    *,
+    wait_for_others: bool,
+    run: Run | None,
+) -> RunStatus:
     """One run in a worker; a death of two workers is recorded as the run's failure."""
     try:
         task = functools.partial(run_in_worker, run=run)
@@ -203,14 +227,14 @@ def _run_on(
 
 
 def run_in_worker(
-    config: RunConfig, context: Context, *, wait_for_others: bool, run: Run | None = None
-) -> Outcome:
+    config: RunConfig, context: SweepSettings, *, wait_for_others: bool, run: Run | None = None
+) -> RunStatus:
     """Prepare the worker's thread, to which flushing of denormals is bound, and run."""
     prepare_process()
     return (run or run_and_store)(config, context, wait_for_others=wait_for_others)
 
 
-def _record_death(config: RunConfig, context: Context, death: Exception) -> Outcome:
+def _record_death(config: RunConfig, context: SweepSettings, death: Exception) -> RunStatus:
     from bench.runs.run import failure
 
     store = context.store
@@ -219,7 +243,7 @@ def _record_death(config: RunConfig, context: Context, death: Exception) -> Outc
         if record is None:
             record = failure(config, death)
             store.save(record, {})
-    return Outcome(run_id=config.run_id, status=record.status)
+    return RunStatus(run_id=config.run_id, status=record.status)
 
 
 def prepare_process() -> None:

@@ -18,7 +18,7 @@ from bench.runs.config import RunConfig
 from bench.runs.execute import prepare_process
 from bench.runs.loaded import load_dataset
 from bench.runs.run import build
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from bench.shift import table as corruptions
 from bench.training.inputs import Inputs, Normalise
 from bench.training.loop import train
@@ -44,7 +44,9 @@ class Needs:
     n_bytes: float
 
 
-def forecast(configs: Sequence[RunConfig], context: Context, *, workers: int) -> Iterator[str]:
+def forecast(
+    configs: Sequence[RunConfig], context: SweepSettings, *, workers: int
+) -> Iterator[str]:
     """The lines of a plan.
 
     Args:
@@ -78,7 +80,7 @@ def forecast(configs: Sequence[RunConfig], context: Context, *, workers: int) ->
 
 
 def _of_dataset(
-    name: str, configs: Sequence[RunConfig], there: set[str], context: Context
+    name: str, configs: Sequence[RunConfig], there: set[str], context: SweepSettings
 ) -> Iterator[str]:
     dataset = load_dataset(context.row(name), context.data, context.cache)
     sizes = ", ".join(f"{len(split.y_B)} {part}" for part, split in dataset.splits.items())
@@ -106,12 +108,12 @@ def _of_record(config: RunConfig, store: Reader) -> Needs | None:
     return None
 
 
-def mean_needs(configs: Sequence[RunConfig], context: Context) -> Needs:
+def mean_needs(configs: Sequence[RunConfig], context: SweepSettings) -> Needs:
     """What a run takes in the mean over configurations, by a probe of each."""
     return _mean(list(_probes(configs, context).values()))
 
 
-def _probes(configs: Sequence[RunConfig], context: Context) -> dict[str, Needs]:
+def _probes(configs: Sequence[RunConfig], context: SweepSettings) -> dict[str, Needs]:
     """The needs of each configuration, by its id; of each method some before its others."""
     by_id = {config.config_id: config for config in configs}
     places: Counter[str] = Counter()
@@ -138,7 +140,7 @@ def _mean(needs: Sequence[Needs]) -> Needs:
     )
 
 
-def _probe(config: RunConfig, context: Context) -> Needs:
+def _probe(config: RunConfig, context: SweepSettings) -> Needs:
     dataset = load_dataset(context.row(config.dataset), context.data, context.cache)
     device = torch.device(context.device)
     method, normalise = build(config, dataset).to(device), Normalise(dataset, device)

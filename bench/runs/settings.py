@@ -14,7 +14,7 @@ from bench.records.store import Reader, Store, search_folder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class SweepSettings:
     """Folders, device, datasets and stage of a sweep; picklable.
 
     Attributes:

@@ -15,15 +15,16 @@ from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader, Store
 from bench.runs.code import made_by_other_code
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, execute
+from bench.runs.execute import execute
 from bench.runs.loaded import load_dataset, prepare_corrupted_tests
+from bench.runs.settings import SweepSettings
 from methods.core.backbone import ImageShape
 
 _log = logging.getLogger(__name__)
 
 
 def unavailable(
-    configs: Sequence[RunConfig], context: Context, *, required: bool
+    configs: Sequence[RunConfig], context: SweepSettings, *, required: bool
 ) -> dict[str, str]:
     """The datasets that can not be had, with the reason.
 
@@ -83,7 +84,7 @@ def require_same_data(store: Reader, dataset: Dataset) -> None:
 
 def run_missing(
     configs: Sequence[RunConfig],
-    context: Context,
+    context: SweepSettings,
     workers: int,
     *,
     retry_failed: bool,
@@ -146,7 +147,9 @@ def _without_failure(store: Store, run_id: str) -> Record | None:
         return record
 
 
-def _prepare_corruptions(missing: Sequence[RunConfig], context: Context, processes: int) -> None:
+def _prepare_corruptions(
+    missing: Sequence[RunConfig], context: SweepSettings, processes: int
+) -> None:
     """Once, here, rather than by every worker at the same time."""
     for name in dict.fromkeys(config.dataset for config in missing):
         dataset = load_dataset(context.row(name), context.data, context.cache)

@@ -14,7 +14,7 @@ from bench.executors.device import default_device, default_workers
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from methods import method_names
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     from bench.runs.sweep import run_missing
     from bench.search.studies import available
 
-    final = Context(
+    final = SweepSettings(
         results=options.results,
         data=options.data,
         device=default_device(options.device, elsewhere=options.scheduler is not None),
@@ -181,7 +181,9 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     return command.SOME_FAILED if failed or found.notes else command.OK
 
 
-def _search(search: Search, context: Context, workers: int, options: argparse.Namespace) -> Found:
+def _search(
+    search: Search, context: SweepSettings, workers: int, options: argparse.Namespace
+) -> Found:
     from bench.runs.execute import engine
     from bench.search.searching import run_studies
     from bench.search.studies import studies

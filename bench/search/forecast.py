@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from bench.progress import duration
 from bench.runs.config import RunConfig
 from bench.runs.forecast import mean_needs
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from bench.search.studies import Search, Study, studies
 
 _PROBED = 2  # first points of each study
 
 
-def forecast(search: Search, context: Context, *, workers: int) -> Iterator[str]:
+def forecast(search: Search, context: SweepSettings, *, workers: int) -> Iterator[str]:
     """The lines of a plan; runs and writes nothing.
 
     Args:

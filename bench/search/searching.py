@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.progress import Progress
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, Engine, prepare_process
+from bench.runs.execute import Engine, prepare_process
+from bench.runs.settings import SweepSettings
 from bench.search.history import open_history
 from bench.search.selection import contenders, finalists
 from bench.search.studies import Search, Study
@@ -39,7 +40,7 @@ class Found:
 
 def run_studies(
     studies: Sequence[Study],
-    context: Context,
+    context: SweepSettings,
     engine: Engine,
     search: Search,
 ) -> Found:
@@ -72,7 +73,11 @@ def run_studies(
 
 
 def _finalists(
-    study: Study, trials: Sequence[FrozenTrial], context: Context, engine: Engine, search: Search
+    study: Study,
+    trials: Sequence[FrozenTrial],
+    context: SweepSettings,
+    engine: Engine,
+    search: Search,
 ) -> list[FrozenTrial]:
     """Train the contenders on the second search seed, and choose."""
     plan, store = study.plan, context.store
@@ -95,7 +100,7 @@ def _finalists(
 
 
 def _run_study(
-    study: Study, context: Context, engine: Engine, storage: str | None, bar: Progress
+    study: Study, context: SweepSettings, engine: Engine, storage: str | None, bar: Progress
 ) -> list[FrozenTrial]:
     plan = study.plan
     bar.name(f"{study.facts['method']} on {study.facts['dataset']}")

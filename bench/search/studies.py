@@ -15,10 +15,10 @@ from bench.data.table import DatasetRow, find
 from bench.errors import DataUnavailable, UserError
 from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
-from bench.runs.execute import Context
 from bench.runs.loaded import load_dataset
 from bench.runs.plan import Request, plan
 from bench.runs.processor import processor
+from bench.runs.settings import SweepSettings
 from bench.runs.sweep import require_same_data
 from bench.search.constraints import Constraints
 from bench.search.design import first_design
@@ -122,7 +122,7 @@ class Study:
     facts: dict[str, Any]
 
 
-def studies(search: Search, context: Context) -> list[Study]:
+def studies(search: Search, context: SweepSettings) -> list[Study]:
     """A study for each dataset and method.
 
     Raises:
@@ -135,7 +135,9 @@ def studies(search: Search, context: Context) -> list[Study]:
     ]
 
 
-def available(search: Search, context: Context, *, required: bool) -> tuple[Search, list[str]]:
+def available(
+    search: Search, context: SweepSettings, *, required: bool
+) -> tuple[Search, list[str]]:
     """The search on the datasets that can be had, and a note on each of the others.
 
     Raises:
@@ -156,7 +158,7 @@ def available(search: Search, context: Context, *, required: bool) -> tuple[Sear
     return dataclasses.replace(search, request=request), skipped
 
 
-def _study(search: Search, context: Context, row: DatasetRow, method: str) -> Study:
+def _study(search: Search, context: SweepSettings, row: DatasetRow, method: str) -> Study:
     request = search.request
     space = search_space(
         row,

@@ -17,16 +17,15 @@ from bench.records import measurements
 from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
-from bench.runs.execute import run_and_store
+from bench.runs.execute import RunStatus, run_and_store
 from bench.runs.loaded import load_dataset
-from bench.runs.outcome import Outcome
 from bench.runs.processor import processor
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 
 _log = logging.getLogger(__name__)
 
 
-def run_timed(config: RunConfig, context: Context, *, wait_for_others: bool) -> Outcome:
+def run_timed(config: RunConfig, context: SweepSettings, *, wait_for_others: bool) -> RunStatus:
     """One run as `run_and_store` makes it, and its times, unless this machine has taken them.
 
     What can not be measured is a failed trial of the search, and no failed run.
@@ -45,7 +44,7 @@ def run_timed(config: RunConfig, context: Context, *, wait_for_others: bool) -> 
             raise  # of the data or the store, not of this network
         except Exception as error:
             _log.warning("%s could not be measured", config.run_id, exc_info=True)
-            return Outcome(
+            return RunStatus(
                 run_id=config.run_id, status="done", unmeasured=f"{type(error).__name__}: {error}"
             )
     return outcome
@@ -74,7 +73,7 @@ def _is_known(store: Store, run_id: str) -> bool:
     return found is not None and found["machine"]["cpu"] == processor()
 
 
-def _measure(store: Store, record: FinishedRun, context: Context) -> None:
+def _measure(store: Store, record: FinishedRun, context: SweepSettings) -> None:
     # Here, because torch and its exporters take seconds and `-h` reads this file too.
     from bench.deploy.export.trained import Trained
     from bench.deploy.latency.objective import measured_at_once

@@ -19,7 +19,7 @@ from bench.records.costs import COSTS
 from bench.records.measurements import measured_values
 from bench.records.schema import FailedRun, Record
 from bench.records.store import Store
-from bench.runs.execute import Engine, Outcome
+from bench.runs.execute import Engine, RunStatus
 from bench.search.history import CORE_SECONDS, OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
 from bench.search.proposals import propose
@@ -76,7 +76,7 @@ def run_trials(
     """
     batches = _batches(plan)
     tried: list[list[Params]] = []
-    running: list[list[Future[Outcome]]] = []
+    running: list[list[Future[RunStatus]]] = []
     n_written = 0
     for index, numbers in enumerate(batches):
         if index >= 2:
@@ -166,7 +166,7 @@ def _write(
     store: Store,
     numbers: range,
     points: Sequence[Params],
-    futures: Sequence[Future[Outcome]],
+    futures: Sequence[Future[RunStatus]],
 ) -> None:
     """Wait for a batch, and write those of its trials that the history does not have."""
     n_written = len(history.trials()) - numbers.start
@@ -179,7 +179,7 @@ def _write(
 
 
 def result_of(
-    record: Record, objectives: Sequence[Objective], store: Store, outcome: Outcome
+    record: Record, objectives: Sequence[Objective], store: Store, outcome: RunStatus
 ) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
     """The values of a run and what is kept beside them; None where one is not to be had."""
     facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}

@@ -1,4 +1,4 @@
-"""What is shipped against what the paper counts; where the FLOPs of a network are."""
+"""What is exported against what the paper counts; where the FLOPs of a network are."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dropout that stays on, and the same with its masks given instead of drawn.
 
-A shipped network must not depend on the random generator of the library that runs it. So its masks
-are an input: whoever runs it draws them, or takes default ones.
+An exported network must not depend on the random generator of the library that runs it. So its
+masks are an input: whoever runs it draws them, or takes default ones.
 
 Letters besides the notation's: R rows that the layers see (MC Dropout: pass s of image b is row
 s * B + b), T entries of all masks of a row, layer after layer in the order of their calls.

@@ -1,4 +1,4 @@
-"""The same predictions with less work: what training needs and a shipped network does not.
+"""The same predictions with less work: what training needs and an exported network does not.
 
 Both functions change a network in place and are exact up to rounding: sums of products are taken
 in another order.

@@ -41,7 +41,7 @@ class ParameterGroup:
 
 
 class Predictor(nn.Module, ABC):
-    """What is shipped: images in, the outputs of M predictors and their weights out."""
+    """What is exported: images in, the outputs of M predictors and their weights out."""
 
     likelihood: Likelihood
 
@@ -131,7 +131,7 @@ class Method(Predictor, Generic[SettingsT]):
         yield self.pruned()
 
     def deployed(self) -> Predictor:
-        """The one network that is shipped: pruned, then fused.
+        """The one network that is exported: pruned, then fused.
 
         It predicts as the full model, up to rounding. Evaluation, costs, latency and export are of
         this network.

@@ -20,11 +20,11 @@ def run(job: Job) -> Answer:
     fork_server.start()  # imports in the order of bench.compare
     from bench.records.schema import FinishedRun
     from bench.runs.execute import execute
-    from bench.runs.settings import Context
+    from bench.runs.settings import SweepSettings
     from perf.speed.problems import configs
 
     with tempfile.TemporaryDirectory() as folder:
-        context = Context(results=Path(folder), data=None, device="cpu", stage="search")
+        context = SweepSettings(results=Path(folder), data=None, device="cpu", stage="search")
         runs = configs(job.problem, epochs=job.epochs, seeds=job.seeds)
         outcomes = list(execute(runs, context, workers=job.workers))
         assert [outcome.status for outcome in outcomes] == ["done"] * len(runs)

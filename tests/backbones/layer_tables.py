@@ -58,7 +58,7 @@ class Table(NamedTuple):
     # To the last digit, for 5 classes: as in test_vgg.py, test_resnet.py and test_vit.py.
     flops: int
     params: int
-    fused: tuple[int, int]  # the same of the network that is shipped
+    fused: tuple[int, int]  # the same of the network that is exported
 
     def head(self, n_outputs: int) -> Part:
         return Part([Layer(self.last, n_outputs, bias=True)])

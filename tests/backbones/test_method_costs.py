@@ -1,7 +1,7 @@
 """Every method on every backbone, for both tasks, costs what its layers add up to.
 
 Layers are those of layer_tables.py; each method changes the sum by a rule of its own. Both counts:
-of the network that is shipped, and of its layers as the paper counts them.
+of the network that is exported, and of its layers as the paper counts them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def costs_of(
 
 
 def pairs(method: Method[Any], problem: Problem) -> tuple[Pair, Pair]:
-    """FLOPs and parameters, shipped and as the paper counts; none outside the network's parts."""
+    """FLOPs and parameters, exported and as the paper counts; none outside the network's parts."""
     costs = cost.costs_of(method.pruned(), problem.shape)
     for one in (costs.shipped, costs.paper):
         assert sum(one.flops_by_part.values()) == one.flops
@@ -51,7 +51,7 @@ def layers_of(parts: list[Part]) -> list[Layer]:
 
 
 def both(parts: list[Part]) -> tuple[list[Part], list[Part]]:
-    """The parts as they are shipped, and as the paper counts them."""
+    """The parts as they are exported, and as the paper counts them."""
     return [part.fused() for part in parts], parts
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from narrowed import on_test
 
 from bench.deploy.export.check import Differs, Outputs, agreement, difference, outputs_on_test
+from bench.deploy.export.exported import Exported, default_masks, masks_shape
 from bench.deploy.export.runtimes import Run, torch_run
-from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
 from bench.deploy.export.trained import Trained
 
 Load = Callable[[str], Trained]
@@ -19,7 +19,7 @@ METHODS = ("standard", "ensemble", "mc_dropout", "batch_ensemble", "sae")
 
 
 def outputs_of(trained: Trained, *, redraw: bool = True) -> Outputs:
-    runs = {"net": torch_run(Shipped.of(trained, trained.method.deployed()))}
+    runs = {"net": torch_run(Exported.of(trained, trained.method.deployed()))}
     return outputs_on_test(trained, runs, redraw=redraw)["net"]
 
 
@@ -70,7 +70,7 @@ def test_other_metrics_are_found(trained: Load, results: Path) -> None:
 def test_other_masks_are_other_predictions(trained: Load, results: Path) -> None:
     """So that a check which would not give back the run's own masks could not pass."""
     one = trained("mc_dropout")
-    run = torch_run(Shipped.of(one, one.method.deployed()))
+    run = torch_run(Exported.of(one, one.method.deployed()))
     shape = masks_shape(one.method.deployed(), one.shape)
     assert shape is not None
     masks = default_masks(*shape, 0.1)

@@ -11,7 +11,7 @@ from torch.fx import Node
 
 from bench import cost
 from bench.deploy.export import formats
-from bench.deploy.export.shipped import Shipped, masks_shape
+from bench.deploy.export.exported import Exported, masks_shape
 from bench.training.inputs import Normalise
 from export.conftest import SHAPE, a_method
 from methods import method_names
@@ -61,9 +61,9 @@ def test_costs_are_those_of_the_exported_graph(name: str, backbone: str) -> None
 
     method = a_method(name, backbone)
     normalise = Normalise(Data(), torch.device("cpu"))  # type: ignore[arg-type]
-    shipped = Shipped(method.deployed(), normalise).eval()
+    exported = Exported(method.deployed(), normalise).eval()
     image = (SHAPE.height, SHAPE.width, SHAPE.channels)
-    program = formats.to_program(shipped, image, masks_shape(method.deployed(), SHAPE))
+    program = formats.to_program(exported, image, masks_shape(method.deployed(), SHAPE))
     costs = cost.costs_of(method.pruned(), SHAPE)
     assert counted(program) == costs.shipped.flops
     assert sum(values.numel() for values in program.parameters()) == costs.shipped.params

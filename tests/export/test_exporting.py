@@ -18,9 +18,9 @@ from bench.deploy.export import exporting, formats
 from bench.deploy.export.__main__ import main
 from bench.deploy.export.card import text
 from bench.deploy.export.check import Differs
+from bench.deploy.export.exported import Exported, default_masks, masks_shape
 from bench.deploy.export.exporting import export
 from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
-from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
 from bench.deploy.export.trained import Trained
 from bench.records.schema import FinishedRun
 from bench.training.inputs import Normalise
@@ -79,7 +79,7 @@ def test_predict_needs_no_torch(
     )
     assert (answer.returncode, answer.stderr) == (0, "")
     predicted = np.load(tmp_path / "out.npz")
-    expected = torch_run(Shipped.of(one, one.method.deployed()))(images_BHWQ, None)
+    expected = torch_run(Exported.of(one, one.method.deployed()))(images_BHWQ, None)
     assert set(predicted) == {"probabilities", "log_probabilities", "class_names"}
     assert predicted["class_names"].tolist() == list("0123456789")
     np.testing.assert_allclose(predicted["probabilities"], expected["probabilities"], atol=1e-6)
@@ -197,19 +197,19 @@ def test_exported_predicts_as_torch_for_batches_of_any_size(
 
     deployed = a_method(method, backbone, task).deployed()
     normalise = Normalise(Data(), torch.device("cpu"))  # type: ignore[arg-type]
-    shipped = Shipped(deployed, normalise, (0.0, 4.0)).eval()
+    exported = Exported(deployed, normalise, (0.0, 4.0)).eval()
     image, shape = (SHAPE.height, SHAPE.width, SHAPE.channels), masks_shape(deployed, SHAPE)
     masks = None if shape is None else default_masks(*shape, 0.1)
     blank = np.zeros((1, *image), np.uint8)
-    names = list(torch_run(shipped)(blank, masks))
-    program = formats.to_program(shipped, image, shape)
+    names = list(torch_run(exported)(blank, masks))
+    program = formats.to_program(exported, image, shape)
     formats.write(tmp_path, program, output_names=names, masks=masks, metadata={})
     rng = np.random.default_rng(0)
     for n_images in (1, 2, 5):
         images = rng.integers(0, 256, (n_images, *image), dtype=np.uint8)
         each = None if shape is None else rng.random((n_images, *shape)) < 0.9
         for keep in (masks, each):
-            expected = torch_run(shipped)(images, keep)
+            expected = torch_run(exported)(images, keep)
             for run in (pt2_run(tmp_path), onnx_run(tmp_path)):
                 found = run(images, keep)
                 assert list(found) == names

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.deploy.export.shipped import default_masks, masks_shape
+from bench.deploy.export.exported import default_masks, masks_shape
 from export.conftest import SHAPE, a_method
 from methods.core.dropout import Drawn, Given, rate_of
 

@@ -1,4 +1,4 @@
-"""Which predictors of SAE are active, how they are weighted, and what is shipped."""
+"""Which predictors of SAE are active, how they are weighted, and what is exported."""
 
 import math
 from typing import Any

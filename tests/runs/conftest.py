@@ -12,8 +12,9 @@ from bench.records.schema import FileName, FinishedRun, Record
 from bench.records.store import Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, prepare_process
+from bench.runs.execute import prepare_process
 from bench.runs.run import run_one
+from bench.runs.settings import SweepSettings
 from bench.shift import table as corruptions
 from runs.stored_files import FILES, a_record
 from runs.tiny_runs import FEW_CORRUPTIONS, TINY, Cli, Run, config
@@ -40,8 +41,8 @@ def results(tmp_path: Path, cache: Path) -> Path:
 
 
 @pytest.fixture
-def context(results: Path) -> Context:
-    return Context(results=results, data=None, device="cpu")
+def context(results: Path) -> SweepSettings:
+    return SweepSettings(results=results, data=None, device="cpu")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 
 from bench.compare import main
 from bench.runs import sweep
-from bench.runs.execute import Outcome
+from bench.runs.execute import RunStatus
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def spy(configs: Any, context: Any, **options: Any) -> Any:
         calls.append({**options, "device": context.device})
-        return (Outcome(run_id=config.run_id, status="done") for config in configs)
+        return (RunStatus(run_id=config.run_id, status="done") for config in configs)
 
     monkeypatch.setattr(sweep, "execute", spy)
     monkeypatch.setattr(sweep, "_prepare_corruptions", lambda *_: None)

@@ -19,14 +19,15 @@ from bench.records.store import StorageError, Store
 from bench.runs import execute as execute_module
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
+from bench.runs.execute import RunStatus, engine, execute, run_and_store
+from bench.runs.settings import SweepSettings
 from runs.tiny_runs import ROOT, Run, config
 
 PATIENCE_S = 120.0
 
 
 def test_in_this_process_a_submitted_run_is_done_at_once(
-    context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with engine(context, workers=0) as here:
         assert here.slots == 1
@@ -46,8 +47,10 @@ def test_in_this_process_dask_is_not_imported() -> None:
     code = (
         "import sys, bench.runs.sweep\n"
         "from pathlib import Path\n"
-        "from bench.runs.execute import Context, engine\n"
-        "with engine(Context(results=Path(sys.argv[1]), data=None, device='cpu'), workers=0):\n"
+        "from bench.runs.execute import engine\n"
+        "from bench.runs.settings import SweepSettings\n"
+        "sweep = SweepSettings(results=Path(sys.argv[1]), data=None, device='cpu')\n"
+        "with engine(sweep, workers=0):\n"
         "    print([name for name in ('dask', 'distributed', 'tornado') if name in sys.modules])\n"
     )
     done = subprocess.run(
@@ -62,10 +65,12 @@ class FakeCluster:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.at_once, self.most_at_once = 0, 0
-        self.contexts: list[Context] = []
+        self.contexts: list[SweepSettings] = []
         self.counting, self.closed = threading.Lock(), threading.Event()
 
-    def call(self, _task: Any, chosen: RunConfig, context: Context, **options: Any) -> Outcome:
+    def call(
+        self, _task: Any, chosen: RunConfig, context: SweepSettings, **options: Any
+    ) -> RunStatus:
         with self.counting:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -98,7 +103,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, run: Run) -> FakeCluster:
 
 
 def test_a_run_whose_worker_died_is_recorded_and_the_others_are_done(
-    context: Context, store: Store, cluster: FakeCluster
+    context: SweepSettings, store: Store, cluster: FakeCluster
 ) -> None:
     configs = [config(), config("sae"), config(seed=1)]
     found = {o.run_id: o.status for o in execute(configs, context, workers=2)}
@@ -109,7 +114,7 @@ def test_a_run_whose_worker_died_is_recorded_and_the_others_are_done(
 
 
 def test_no_more_runs_are_submitted_than_there_are_slots(
-    context: Context, store: Store, cluster: FakeCluster
+    context: SweepSettings, store: Store, cluster: FakeCluster
 ) -> None:
     # After an error of the user's, what is in line would still be run.
     configs = [config(seed=seed) for seed in range(6)]
@@ -119,7 +124,7 @@ def test_no_more_runs_are_submitted_than_there_are_slots(
     assert len(list(store.records())) == 6
 
 
-def test_slots_grow_as_workers_join(context: Context, cluster: FakeCluster) -> None:
+def test_slots_grow_as_workers_join(context: SweepSettings, cluster: FakeCluster) -> None:
     cluster.slots = 0
     with engine(context, workers=2) as found:
         assert found.slots == 1  # a run can be submitted; it waits for a worker
@@ -128,7 +133,7 @@ def test_slots_grow_as_workers_join(context: Context, cluster: FakeCluster) -> N
 
 
 def test_a_sweep_sees_workers_that_join(
-    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first run ends with the block; the other one is submitted for the second worker.
     monkeypatch.setattr(execute_module, "_LOOK_AGAIN_S", 0.05)
@@ -139,7 +144,9 @@ def test_a_sweep_sees_workers_that_join(
     sweep.close()
 
 
-def test_at_the_end_of_the_block_no_run_goes_on(context: Context, cluster: FakeCluster) -> None:
+def test_at_the_end_of_the_block_no_run_goes_on(
+    context: SweepSettings, cluster: FakeCluster
+) -> None:
     before = threading.active_count()
     with engine(context, workers=2) as chosen:
         endless = chosen.submit(config("ensemble"))
@@ -151,7 +158,7 @@ def test_at_the_end_of_the_block_no_run_goes_on(context: Context, cluster: FakeC
 
 
 def test_workers_get_absolute_folders(
-    context: Context, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(context.results.parent)
     relative = dataclasses.replace(context, results=Path("results"), data=Path("somewhere"))
@@ -164,7 +171,7 @@ def test_workers_get_absolute_folders(
 
 
 def test_an_error_of_the_user_stops_the_workers_too(
-    context: Context, store: Store, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise StorageError("full")
@@ -178,8 +185,8 @@ def test_an_error_of_the_user_stops_the_workers_too(
     assert cluster.closed.is_set()
 
 
-def test_a_death_is_not_recorded_over_a_finished_run(context: Context, store: Store) -> None:
+def test_a_death_is_not_recorded_over_a_finished_run(context: SweepSettings, store: Store) -> None:
     # Done by another process, or by a worker whose neighbour broke the pool before it could say so.
     store.save(made(fields(config())), {})
     outcome = execute_module._record_death(config(), context, WorkerDied())
-    assert outcome == Outcome(run_id=config().run_id, status="done")
+    assert outcome == RunStatus(run_id=config().run_id, status="done")

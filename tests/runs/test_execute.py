@@ -15,12 +15,15 @@ from bench.errors import UserError
 from bench.records.store import StorageError, Store
 from bench.runs import run as run_module
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, Outcome, engine, execute, run_and_store
+from bench.runs.execute import RunStatus, engine, execute, run_and_store
 from bench.runs.run import failure, run_one
+from bench.runs.settings import SweepSettings
 from runs.tiny_runs import Run, config, folder_bytes, without_circumstances
 
 
-def outcomes(configs: Sequence[RunConfig], context: Context, workers: int = 0) -> list[Outcome]:
+def outcomes(
+    configs: Sequence[RunConfig], context: SweepSettings, workers: int = 0
+) -> list[RunStatus]:
     return list(execute(configs, context, workers=workers))
 
 
@@ -35,11 +38,13 @@ def failing_for(broken: str, error: BaseException) -> Any:
     return run
 
 
-def test_a_sweep_stores_what_a_single_run_gives(run: Run, context: Context, store: Store) -> None:
+def test_a_sweep_stores_what_a_single_run_gives(
+    run: Run, context: SweepSettings, store: Store
+) -> None:
     options: dict[str, Any] = {"rate": 0.3}
     configs = [config(), config("mc_dropout", **options)]
     done = outcomes(configs, context)
-    assert done == [Outcome(run_id=c.run_id, status="done") for c in configs]
+    assert done == [RunStatus(run_id=c.run_id, status="done") for c in configs]
     for chosen, (record, files) in zip(configs, [run(), run("mc_dropout", **options)], strict=True):
         stored = store.load(chosen.run_id)
         assert stored is not None
@@ -51,7 +56,7 @@ def test_a_sweep_stores_what_a_single_run_gives(run: Run, context: Context, stor
 
 
 def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
-    context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = failing_for("mc_dropout", ZeroDivisionError("no luck"))
     monkeypatch.setattr(run_module, "run_one", run)
@@ -64,7 +69,7 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
 
 
 def test_a_recorded_run_is_not_run_again_done_or_failed(
-    context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran"))
     store.save(failure(config(), ZeroDivisionError()), {})
@@ -75,7 +80,7 @@ def test_a_recorded_run_is_not_run_again_done_or_failed(
 
 @pytest.mark.parametrize("error", [UserError("no data"), StorageError("full"), KeyboardInterrupt()])
 def test_what_is_not_the_runs_fault_stops_the_sweep(
-    context: Context, store: Store, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     monkeypatch.setattr(run_module, "run_one", failing_for("mc_dropout", error))
     sweep = execute([config(), config("mc_dropout"), config(seed=1)], context, workers=0)
@@ -89,22 +94,22 @@ def test_what_is_not_the_runs_fault_stops_the_sweep(
 
 
 def test_a_busy_run_comes_last(
-    context: Context, store: Store, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy, free = config(), config(seed=1)
     sweep = execute([busy, free], context, workers=0)
     with store.lock(busy.run_id, wait=False) as held:
         assert held
         assert run_and_store(busy, context, wait_for_others=False).status == "busy"
-        assert next(sweep) == Outcome(run_id=free.run_id, status="done")
+        assert next(sweep) == RunStatus(run_id=free.run_id, status="done")
         # The other process finishes it.
         store.save(finished(fields(busy)), {})
     monkeypatch.setattr(run_module, "run_one", lambda *_, **__: pytest.fail("it ran twice"))
-    assert list(sweep) == [Outcome(run_id=busy.run_id, status="done")]
+    assert list(sweep) == [RunStatus(run_id=busy.run_id, status="done")]
 
 
 def test_a_search_has_a_store_of_its_own_and_says_so_to_the_run(
-    context: Context, store: Store, results: Path, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, store: Store, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages = []
 
@@ -123,7 +128,7 @@ def test_a_search_has_a_store_of_its_own_and_says_so_to_the_run(
     assert stages == ["search", "final"]
 
 
-def test_this_process_gets_one_thread_and_no_denormals(context: Context) -> None:
+def test_this_process_gets_one_thread_and_no_denormals(context: SweepSettings) -> None:
     torch.set_flush_denormal(False)
     with engine(context, workers=0):
         pass
@@ -131,7 +136,7 @@ def test_this_process_gets_one_thread_and_no_denormals(context: Context) -> None
     assert float(torch.tensor([1e-39]) * 1.0) == 0.0
 
 
-def test_a_run_on_a_bad_device_is_a_recorded_failure(context: Context, store: Store) -> None:
+def test_a_run_on_a_bad_device_is_a_recorded_failure(context: SweepSettings, store: Store) -> None:
     bad = dataclasses.replace(context, device="nonsense")
     assert [o.status for o in outcomes([config()], bad)] == ["failed"]
     assert error_of(next(store.records())).type == "RuntimeError"

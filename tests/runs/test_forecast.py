@@ -8,7 +8,7 @@ import pytest
 
 from bench.runs import forecast as forecast_module
 from bench.runs.forecast import forecast
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from runs.tiny_runs import Cli, config
 
 
@@ -44,7 +44,7 @@ def test_what_is_there_is_no_part_of_it(cli: Cli, results: Path) -> None:
 
 
 def test_sizes_are_those_of_the_runs_and_other_seeds_give_the_time(
-    cli: Cli, results: Path, context: Context
+    cli: Cli, results: Path, context: SweepSettings
 ) -> None:
     many = [config(seed=seed) for seed in range(50)]
     _, by_probe = total(list(forecast(many, context, workers=1)))
@@ -60,7 +60,7 @@ def test_sizes_are_those_of_the_runs_and_other_seeds_give_the_time(
 
 
 def test_what_is_beyond_the_time_for_probes_takes_the_mean(
-    context: Context, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forecast_module, "LONGEST_PROBE_S", 0.0)
     probed = []

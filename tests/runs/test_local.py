@@ -22,7 +22,7 @@ from bench.executors.local import LocalWorkers, environments, local
 from bench.executors.workers import WorkerDied, call_each
 from bench.runs import execute as execute_module
 from bench.runs.execute import run_in_worker
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from runs.tiny_runs import config
 
 PATIENCE_S = 120.0
@@ -90,7 +90,7 @@ def found_by_a_run() -> Any:
     torch.set_flush_denormal(False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execute_module, "run_and_store", body)
-        context = Context(results=Path("unused"), data=None, device="cpu")
+        context = SweepSettings(results=Path("unused"), data=None, device="cpu")
         return run_in_worker(config(), context, wait_for_others=False)
 
 

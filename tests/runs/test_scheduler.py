@@ -17,7 +17,7 @@ from bench.executors.cluster import remote
 from bench.records.store import Store
 from bench.runs.execute import engine, execute
 from bench.runs.run import run_one
-from bench.runs.settings import Context
+from bench.runs.settings import SweepSettings
 from runs.tiny_runs import config, folder_bytes, without_circumstances
 
 PATIENCE_S = 120.0
@@ -47,14 +47,14 @@ def address() -> Iterator[str]:
 def test_a_running_scheduler_is_used_and_left_running(
     address: str, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = Context(results=Path("results"), data=None, device="cuda", stage="search")
+    context = SweepSettings(results=Path("results"), data=None, device="cuda", stage="search")
     monkeypatch.chdir(results.parent)
     chosen = config("sae", n_inputs=2, n_exits=2)
     # No worker has a GPU: what counts here is that the run was made there, and recorded.
     with engine(context, workers=0, scheduler=address) as there:
         assert there.slots == 1
         assert there.submit(chosen).result(PATIENCE_S).status == "failed"
-    on_cpu = Context(results=Path("results"), data=None, device="cpu", stage="search")
+    on_cpu = SweepSettings(results=Path("results"), data=None, device="cpu", stage="search")
     (store := Store(results / "search")).remove(chosen.run_id)
     found = list(execute([chosen], on_cpu, workers=0, scheduler=address))
     assert [outcome.status for outcome in found] == ["done"]

@@ -15,7 +15,8 @@ from bench.data.table import DATASETS
 from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, Engine, Outcome
+from bench.runs.execute import Engine, RunStatus
+from bench.runs.settings import SweepSettings
 from bench.search.design import first_design
 from bench.search.history import History
 from bench.search.objectives import Objective
@@ -70,7 +71,7 @@ class ClosedFormEngine(Engine):
         self.store, self.fails, self.stop_after = store, fails, stop_after
         self.taken: list[str] = []
 
-    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[RunStatus]:
         if len(self.taken) >= self.stop_after:
             raise KeyboardInterrupt
         self.taken.append(config.run_id)
@@ -80,9 +81,9 @@ class ClosedFormEngine(Engine):
                 self.store.save(failed({**fields(config), "error": error}), {})
             else:
                 self.store.save(closed_form_record(config), {})
-        future: Future[Outcome] = Future()
+        future: Future[RunStatus] = Future()
         status = "failed" if self.fails(config) else "done"
-        future.set_result(Outcome(run_id=config.run_id, status=status))  # type: ignore[arg-type]
+        future.set_result(RunStatus(run_id=config.run_id, status=status))  # type: ignore[arg-type]
         return future
 
 
@@ -120,4 +121,4 @@ def points(trials: Sequence[FrozenTrial]) -> list[tuple[Any, ...]]:
 
 
 def a_store(folder: Path) -> Store:
-    return Context(results=folder, data=None, device="cpu", stage="search").store
+    return SweepSettings(results=folder, data=None, device="cpu", stage="search").store

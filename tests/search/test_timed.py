@@ -16,7 +16,8 @@ from bench.records import measurements
 from bench.records.costs import COSTS
 from bench.records.store import Store, search_folder
 from bench.runs.config import RunConfig
-from bench.runs.execute import Context, Outcome
+from bench.runs.execute import RunStatus
+from bench.runs.settings import SweepSettings
 from bench.search import timed
 from bench.search.history import OTHER_COSTS, History, open_history
 from bench.search.objectives import Bounds, Objective, costs_of, objectives_for, values_of
@@ -73,13 +74,13 @@ class TimedEngine(ClosedFormEngine):
     measured = 0
     unmeasurable: Callable[[RunConfig], bool] = staticmethod(lambda _: False)
 
-    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[RunStatus]:
         done = super().submit(config)
         if measurements.load(self.store.root, config.run_id) is not None:
             return done
         if self.unmeasurable(config):
-            future: Future[Outcome] = Future()
-            reason = Outcome(run_id=config.run_id, status="done", unmeasured="E: too wide")
+            future: Future[RunStatus] = Future()
+            reason = RunStatus(run_id=config.run_id, status="done", unmeasured="E: too wide")
             future.set_result(reason)
             return future
         TimedEngine.measured += 1
@@ -155,19 +156,21 @@ CONFIG = RunConfig.from_dict(
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    return Context(results=tmp_path_factory.mktemp("r"), data=None, device="cpu", stage="search")
+def context(tmp_path_factory: pytest.TempPathFactory) -> SweepSettings:
+    return SweepSettings(
+        results=tmp_path_factory.mktemp("r"), data=None, device="cpu", stage="search"
+    )
 
 
-def run(context: Context) -> Outcome:
+def run(context: SweepSettings) -> RunStatus:
     return run_timed(CONFIG, context, wait_for_others=True)
 
 
 def test_a_run_is_measured_beside_its_record_and_once(
-    context: Context, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(search_folder(context.results))
-    assert run(context) == Outcome(run_id=CONFIG.run_id, status="done")
+    assert run(context) == RunStatus(run_id=CONFIG.run_id, status="done")
     record = (store.folder(CONFIG.run_id) / "record.json").read_bytes()
     found = measurements.load(store.root, CONFIG.run_id)
     assert found is not None
@@ -193,7 +196,7 @@ def test_a_run_is_measured_beside_its_record_and_once(
 
 
 def test_what_can_not_be_measured_is_said_and_a_users_error_is_raised(
-    context: Context, monkeypatch: pytest.MonkeyPatch
+    context: SweepSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(context)
     store = Store(search_folder(context.results))

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from bench.records.store import Store
 from bench.runs.config import RunConfig
-from bench.runs.execute import Outcome
+from bench.runs.execute import RunStatus
 from bench.search import proposals
 from bench.search import trials as trials_module
 from bench.search.history import History, open_history
@@ -123,25 +123,25 @@ class OutOfOrder(ClosedFormEngine):
     def __init__(self, store: Store, seed: int) -> None:
         super().__init__(store)
         self.chance = random.Random(seed)
-        self.waiting: list[tuple[RunConfig, Future[Outcome]]] = []
+        self.waiting: list[tuple[RunConfig, Future[RunStatus]]] = []
 
-    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[Outcome]:
+    def submit(self, config: RunConfig, *, wait_for_others: bool = True) -> Future[RunStatus]:
         future = Later(self)
         self.waiting.append((config, future))
         return future
 
-    def until(self, future: Future[Outcome]) -> None:
+    def until(self, future: Future[RunStatus]) -> None:
         while not future.done():
             config, ended = self.waiting.pop(self.chance.randrange(len(self.waiting)))
             ended.set_result(super().submit(config).result())
 
 
-class Later(Future[Outcome]):
+class Later(Future[RunStatus]):
     def __init__(self, engine: OutOfOrder) -> None:
         super().__init__()
         self.engine = engine
 
-    def result(self, timeout: float | None = None) -> Outcome:
+    def result(self, timeout: float | None = None) -> RunStatus:
         self.engine.until(self)
         return super().result(timeout)
 

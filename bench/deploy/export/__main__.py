@@ -16,9 +16,9 @@ from bench.records.schema import FILES
 from bench.records.store import Reader
 
 _EXAMPLES = """examples:
-  python -m bench.export pneumonia-sae-0ae31a65cec0-s0 --out shipped
-  python -m bench.export --best nll --max-flops 1e6 --dataset pneumonia --out shipped
-  python -m bench.export --best ece --method sae --dataset blood --out shipped
+  python -m bench.export pneumonia-sae-0ae31a65cec0-s0 --out exported
+  python -m bench.export --best nll --max-flops 1e6 --dataset pneumonia --out exported
+  python -m bench.export --best ece --method sae --dataset blood --out exported
 
 The folder has network.onnx, network.pt2, weights.safetensors, predict.py, model_card.md and
 export.json. It appears only after every file has passed its check on the whole test set.

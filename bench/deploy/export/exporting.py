@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from bench.deploy.export import card, folder, formats
 from bench.deploy.export.check import Agreement, Outputs, agreement, outputs_on_test
+from bench.deploy.export.exported import Exported, default_masks, masks_shape
 from bench.deploy.export.facts import Facts, gather
 from bench.deploy.export.runtimes import onnx_run, pt2_run, torch_run
-from bench.deploy.export.shipped import Shipped, default_masks, masks_shape
 from bench.deploy.export.trained import Trained
 from methods.core.method import Predictor
 
@@ -28,21 +28,21 @@ class Network:
     """One network, as a module and as the files that were made of it.
 
     Attributes:
-        predictor: what is shipped (``method.deployed()``).
-        shipped: the module around it that was traced.
+        predictor: what is exported (``method.deployed()``).
+        exported: the module around it that was traced.
         masks: its default masks (1, S, T), or None where it takes none.
     """
 
     predictor: Predictor
-    shipped: Shipped
+    exported: Exported
     masks: npt.NDArray[np.bool_] | None
 
 
 def write_network(trained: Trained, target: Path) -> Network:
     """Write a run's deployed network in all formats into ``target``, which exists; unchecked."""
     predictor = trained.method.deployed()
-    shipped = Shipped.of(trained, predictor)
-    shape, rate = masks_shape(predictor, trained.shape), shipped.dropout_rate
+    exported = Exported.of(trained, predictor)
+    shape, rate = masks_shape(predictor, trained.shape), exported.dropout_rate
     metadata = {"run_id": trained.record.run_id, "task": trained.dataset.task}
     if trained.dataset.class_names:
         metadata["class_names"] = json.dumps(trained.dataset.class_names, ensure_ascii=False)
@@ -54,12 +54,12 @@ def write_network(trained: Trained, target: Path) -> Network:
     blank = np.zeros((1, *image), dtype=np.uint8)
     formats.write(
         target,
-        formats.to_program(shipped, image, shape),
-        output_names=list(torch_run(shipped)(blank, masks)),
+        formats.to_program(exported, image, shape),
+        output_names=list(torch_run(exported)(blank, masks)),
         masks=masks,
         metadata=metadata,
     )
-    return Network(predictor=predictor, shipped=shipped, masks=masks)
+    return Network(predictor=predictor, exported=exported, masks=masks)
 
 
 def export(
@@ -100,7 +100,7 @@ def _check(
     """How far every form is from the record; and what the default masks give, if there are any."""
     # The trained network itself comes first: if it differs, the export is not to blame.
     runs = {
-        "trained network": torch_run(Shipped.of(trained, trained.method)),
+        "trained network": torch_run(Exported.of(trained, trained.method)),
         formats.PT2: pt2_run(aside),
         formats.ONNX: onnx_run(aside),
     }

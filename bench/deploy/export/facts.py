@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bench import cost
 from bench.deploy.export.check import TOLERANCE, Agreement, Outputs, mixture_metrics
-from bench.deploy.export.shipped import DEFAULT_SEED
+from bench.deploy.export.exported import DEFAULT_SEED
 from bench.deploy.export.trained import Trained
 from bench.metrics.table import label_of
 from bench.records.frames import frames_of

@@ -14,7 +14,7 @@ import torch
 from onnx import numpy_helper
 from torch.export import Dim, ExportedProgram
 
-from bench.deploy.export.shipped import Shipped
+from bench.deploy.export.exported import Exported
 
 PT2, ONNX, WEIGHTS = "network.pt2", "network.onnx", "weights.safetensors"
 
@@ -26,22 +26,22 @@ _EXAMPLES = 3
 
 
 def to_program(
-    shipped: Shipped, image: tuple[int, int, int], masks: tuple[int, int] | None
+    exported: Exported, image: tuple[int, int, int], masks: tuple[int, int] | None
 ) -> ExportedProgram:
     """Trace a network for batches of any size.
 
     Args:
-        shipped: the network.
+        exported: the network.
         image: (H, W, Q).
-        masks: (S, T) where it takes masks, see `bench.deploy.export.shipped.masks_shape`.
+        masks: (S, T) where it takes masks, see `bench.deploy.export.exported.masks_shape`.
     """
     arguments = [torch.zeros(_EXAMPLES, *image, dtype=torch.uint8)]
     sizes = [{0: Dim("batch", min=1)}]
     if masks is not None:
-        # As many as images, so that both ways to give masks are in the trace: see Shipped.
+        # As many as images, so that both ways to give masks are in the trace: see Exported.
         arguments.append(torch.ones(_EXAMPLES - 1, *masks, dtype=torch.bool))
         sizes.append({0: Dim("masks", min=1)})
-    return torch.export.export(shipped, tuple(arguments), dynamic_shapes=tuple(sizes))
+    return torch.export.export(exported, tuple(arguments), dynamic_shapes=tuple(sizes))
 
 
 def write(

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.deploy.export.exported import Exported
 from bench.deploy.export.exporting import Network, write_network
 from bench.deploy.export.formats import ONNX, PT2, WEIGHTS
 from bench.deploy.export.runtimes import Run, onnx_run, pt2_run, torch_run
-from bench.deploy.export.shipped import Shipped
 from bench.deploy.export.trained import Trained
 
 _SIZES = {"onnx_mib": ONNX, "pt2_mib": PT2, "weights_mib": WEIGHTS}
@@ -65,8 +65,8 @@ def prepare(trained: Trained, folder: Path, *, threads: int) -> Candidate:
     folder.mkdir()
     network = write_network(trained, folder)
     runs = {
-        "full": torch_run(Shipped.of(trained, trained.method, draws=True)),
-        "eager": torch_run(network.shipped),
+        "full": torch_run(Exported.of(trained, trained.method, draws=True)),
+        "eager": torch_run(network.exported),
         "pt2": pt2_run(folder),
         "onnx": onnx_run(folder, threads=threads),
     }

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import numpy as np
 
 from bench.data.dataset import Dataset
+from bench.deploy.export.exported import Exported
 from bench.deploy.export.runtimes import torch_run
-from bench.deploy.export.shipped import Shipped
 from bench.deploy.export.trained import Trained
 from bench.deploy.latency.machine import machine
 from bench.deploy.latency.measuring import Protocol
@@ -51,7 +51,7 @@ def eager_times(
     """Milliseconds an image, alone and in a batch, by torch.
 
     Args:
-        predictor: what is shipped, that is ``method.deployed()``; it is left as it is. Where it
+        predictor: what is exported, that is ``method.deployed()``; it is left as it is. Where it
             drops, drawing the masks is part of its time.
         normalise: of the data.
         dataset: what it predicts.
@@ -60,7 +60,7 @@ def eager_times(
     Returns:
         ``latency_ms`` and ``image_ms``, see `bench.records.measurements`.
     """
-    run = torch_run(Shipped(predictor, normalise, dataset.target_range, draws=True).eval())
+    run = torch_run(Exported(predictor, normalise, dataset.target_range, draws=True).eval())
     batches = {"latency_ms": 1, "image_ms": protocol.batch}
 
     def call(n_images: int) -> Callable[[], object]:

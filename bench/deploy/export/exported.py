@@ -21,7 +21,7 @@ from methods.core.method import Predictor
 DEFAULT_SEED = 0
 
 
-class Shipped(nn.Module):
+class Exported(nn.Module):
     """uint8 images (B, H, W, Q) in, the mixture's predictive out, by name.
 
     Normalisation, the members and their mixing are inside. Where the predictor drops (MC Dropout),
@@ -77,8 +77,8 @@ class Shipped(nn.Module):
         # In double precision, as the run was evaluated: in float32 the log-probability of a class
         # of 0.9999999 and more is 0, and their order is lost.
         mixed_BC = self._likelihood.mix(outputs_BMC.double(), self.weights_M)
-        shipped = self._likelihood.shipped(mixed_BC, self._target_range)
-        return {name: values.float() for name, values in shipped.items()}
+        exported = self._likelihood.shipped(mixed_BC, self._target_range)
+        return {name: values.float() for name, values in exported.items()}
 
 
 def masks_shape(predictor: Predictor, shape: ImageShape) -> tuple[int, int] | None:
