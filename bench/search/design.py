@@ -52,10 +52,7 @@ def first_design(
 
     Raises:
         UserError: no cell has a feasible point.
-        ValueError: a cell fixes an unknown parameter or a value outside its distribution.
     """
-    for cell in cells:
-        _check(cell, distributions)
     rng = np.random.default_rng(seed)
     rule = remembered(feasible)
     every_cell = list(cells) or [{}]
@@ -120,18 +117,3 @@ def _new(drawn: Iterable[Point], taken: set[frozenset[tuple[str, object]]]) -> P
         if count >= REPEATS:
             break
     return repeated
-
-
-def _check(cell: Params, distributions: Mapping[str, BaseDistribution]) -> None:
-    for name, value in cell.items():
-        if name not in distributions:
-            raise ValueError(
-                f"cell {dict(cell)}: {name!r} is no parameter; choices: {', '.join(distributions)}"
-            )
-        distribution = distributions[name]
-        try:
-            inside = distribution._contains(distribution.to_internal_repr(value))
-        except ValueError:  # a category that is no choice
-            inside = False
-        if not inside:
-            raise ValueError(f"cell {dict(cell)}: {name}={value!r} is outside {distribution}")

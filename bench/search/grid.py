@@ -1,4 +1,4 @@
-"""Grid search as an Optuna sampler: each point of a coarse product once, in a shuffled order.
+"""Grid search: each point of a coarse product once, in a shuffled order.
 
 Optuna's own GridSampler holds the whole product in memory (ten parameters of five levels are ten
 million points) and marks what it has visited on its own trials, which a rebuilt history lacks.
@@ -18,21 +18,13 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler
-from optuna.study import Study
-from optuna.trial import FrozenTrial
 
-from bench.search.rejection import Rule
-from bench.search.unit_cube import Point, identity
+from bench.search.unit_cube import Point
 
 # The same for every batch: a later batch has to go on in the order that the earlier ones followed.
 ORDER_SEED = 0
 MOST_INTS = 8
 INT_LEVELS = 5
-
-
-class GridExhausted(Exception):  # noqa: N818 - the end of a sequence, not an error
-    """Every feasible point of the grid has been proposed."""
 
 
 def levels(distribution: BaseDistribution) -> list[Any]:
@@ -89,42 +81,3 @@ def _shuffled(size: int) -> Iterator[int]:
         other = rng.randrange(index, size)
         yield moved.get(other, other)
         moved[other] = moved.pop(index, index)
-
-
-class GridOrderSampler(BaseSampler):
-    """Proposes the feasible points of the grid that are no trial of the study yet.
-
-    Raises:
-        GridExhausted: asked for more points than there are.
-    """
-
-    def __init__(self, distributions: Mapping[str, BaseDistribution], feasible: Rule) -> None:
-        self._left = (point for point in grid(distributions) if feasible(point))
-        self._point: Point = {}
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        visited = {identity(other.params) for other in study.get_trials(deepcopy=False)}
-        for point in self._left:
-            if identity(point) not in visited:
-                self._point = point
-                return
-        raise GridExhausted
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self._point[param_name]

@@ -7,20 +7,19 @@ history is never half-written, and an interrupted search has the beginning of an
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import filelock
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import UserError
@@ -37,24 +36,14 @@ CORE_SECONDS = "core_seconds"
 
 
 class History:
-    """The ended trials of one search.
+    """The ended trials of one search, in an Optuna study."""
 
-    Args:
-        study: Optuna's.
-        anew: makes an empty study in its place; None where it has no place.
-    """
-
-    def __init__(self, study: optuna.Study, anew: Callable[[], optuna.Study] | None = None) -> None:
-        self._study, self._anew = study, anew
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
 
     def trials(self) -> list[FrozenTrial]:
         """All of them, by number."""
         return self._study.get_trials(deepcopy=False)
-
-    def forget(self) -> None:
-        """Begin again without trials; what made them is in the records."""
-        if self._anew is not None and self.trials():
-            self._study = self._anew()
 
     def append(
         self,
@@ -101,6 +90,7 @@ def open_history(
     directions: Sequence[Direction],
     storage: str | None,
     facts: Mapping[str, Any],
+    is_right: Callable[[Sequence[FrozenTrial]], bool] = lambda _: True,
 ) -> Iterator[History]:
     """The history of a search, held for this process.
 
@@ -110,14 +100,15 @@ def open_history(
         directions: of the objectives.
         storage: URL of a database; None: a journal file in ``folder``.
         facts: written beside the study, for readers.
+        is_right: whether stored trials are those of the search; if not, it begins without trials:
+            what made them is in the records.
 
     Raises:
-        UserError: another process has the search, or its storage can not be opened.
+        UserError: another process has the search, or its storage cannot be opened.
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / f".{name}.lock")
-    with storage_errors(folder):
+        lock = filelock.FileLock(folder / f".{name}.lock")
         try:
             lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -125,15 +116,17 @@ def open_history(
                 f"search {name} in {folder}: another process is at it; wait for it, or pass "
                 "another --results FOLDER"
             ) from None
-    try:
-        # Its notes on studies it creates or finds are not the user's.
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with storage_errors(folder):
-            opened = _storage(folder, storage)
-            make = functools.partial(_create, opened, name, directions, facts)
-            yield History(_found(opened, name, directions, facts) or make(), make)
-    finally:
-        lock.release()
+        try:
+            # Its notes on studies it creates or finds are not the user's.
+            optuna.logging.set_verbosity(optuna.logging.WARNING)
+            opened = open_journal(folder) if storage is None else _database(storage)
+            found = _found(opened, name, directions, facts)
+            if found is not None and not is_right(found.get_trials(deepcopy=False)):
+                _log.warning("search %s: its trials are read again from the records", name)
+                found = None
+            yield History(found or _create(opened, name, directions, facts))
+        finally:
+            lock.release()
 
 
 def _found(
@@ -159,18 +152,20 @@ def _create(
     return study
 
 
-def _storage(folder: Path, url: str | None) -> BaseStorage:
-    if url is not None:
-        try:
-            return RDBStorage(url)
-        except Exception as error:  # each database has errors of its own
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(
-                f"--storage {url}: can not be opened ({reason}); a URL of SQLAlchemy, for example "
-                "sqlite:///search.db"
-            ) from error
+def _database(url: str) -> BaseStorage:
+    try:
+        return RDBStorage(url)
+    except Exception as error:  # each database has errors of its own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"--storage {url}: cannot be opened ({reason}); a URL of SQLAlchemy, for example "
+            "sqlite:///search.db"
+        ) from error
+
+
+def open_journal(folder: Path) -> BaseStorage:
+    """The journal of a folder's searches; a damaged one is set aside, with a warning."""
     path = folder / JOURNAL
-    _drop_torn_line(path)
     try:
         return _journal(path)
     except OSError:
@@ -186,55 +181,17 @@ def _storage(folder: Path, url: str | None) -> BaseStorage:
 
 
 def _journal(path: Path) -> BaseStorage:
+    lock = JournalFileOpenLock(str(path))
+    lock.acquire()
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        if not content.endswith(b"\n"):  # torn by a kill: what is written next would be added to it
+            path.write_bytes(content[: content.rfind(b"\n") + 1])
+    finally:
+        lock.release()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = JournalStorage(
-            JournalFileBackend(str(path), lock_obj=cast("Any", _ProcessLock(path)))
-        )
+        storage = JournalStorage(JournalFileBackend(str(path), lock))
     for study in optuna.get_all_study_summaries(storage):  # a damaged trial shows here
         optuna.load_study(study_name=study.study_name, storage=storage).get_trials()
     return storage
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Remove a last line that is no JSON: what a killed process left, to which one would add."""
-    with _file_lock(path):
-        if not path.exists():
-            return
-        with path.open("r+b") as file:
-            content = file.read()
-            whole = content.rfind(b"\n") + 1
-            start = content.rfind(b"\n", 0, max(whole - 1, 0)) + 1
-            if not _is_json(content[start:whole]):
-                whole = start
-            if whole < len(content):
-                file.truncate(whole)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def _file_lock(path: Path) -> filelock.BaseFileLock:
-    return filelock.FileLock(path.with_name(f".{path.name}.lock"))
-
-
-class _ProcessLock:
-    """Optuna's own lock is a link that outlives a killed process; this one the system frees.
-
-    It has the methods of Optuna's base class, which is private.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = _file_lock(path)
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()

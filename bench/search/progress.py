@@ -7,7 +7,7 @@ records beside it. Validation alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,14 @@ import moocore
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from bench.metrics.predictive import FloatArray
 from bench.records.frames import load_frames
 from bench.records.search_progress import COLUMNS, write_progress
 from bench.records.store import Reader, search_folder
-from bench.search.history import JOURNAL
+from bench.search.history import JOURNAL, open_journal
 from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
 from bench.search.verification import agree
 
@@ -57,61 +55,37 @@ def progress(results: Path) -> pd.DataFrame:
         was searched.
     """
     folder = search_folder(results)
-    searches = list(_studies(folder / JOURNAL))
+    searches = _studies(folder)
     if not searches:
         return pd.DataFrame(columns=list(COLUMNS))
     records = load_frames(folder)
     timings = records.timings.set_index("run_id")
     seconds = timings["train_cpu_s"] + timings["evaluate_cpu_s"]
-    tasks = records.runs.groupby("dataset")["task"].first() if len(records.runs) else pd.Series()
+    tasks = dict(zip(records.runs["dataset"], records.runs["task"], strict=True))
+    groups: dict[tuple[str, tuple[str, ...]], list[Study]] = {}
+    for study in searches:
+        groups.setdefault((str(study.user_attrs["dataset"]), _cost_keys(study)), []).append(study)
     parts = []
-    for dataset in sorted({str(one.user_attrs["dataset"]) for one in searches} & set(tasks.index)):
-        of_dataset = [one for one in searches if one.user_attrs["dataset"] == dataset]
-        for costs in sorted({_cost_keys(one) for one in of_dataset}):
-            objectives = objectives_for(str(tasks[dataset]), costs)
-            alike = [one for one in of_dataset if _cost_keys(one) == costs]
-            if kept := [one for one in alike if _has(one, objectives)]:
+    for (dataset, costs), alike in sorted(groups.items()):
+        if dataset in tasks:
+            objectives = objectives_for(tasks[dataset], costs)
+            if kept := [one for one in alike if _is_whole(one, objectives, Reader(folder))]:
                 parts += _of_dataset(kept, objectives, seconds)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
-def _studies(journal: Path) -> Iterator[Study]:
-    """The studies that have trials, by name; those that differ from the records are left out."""
-    if not journal.is_file():
-        return
-    runs = Reader(journal.parent)
-    try:
-        storage = JournalStorage(JournalFileBackend(str(journal)))
-        names = sorted(optuna.get_all_study_names(storage))
-        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-        trials = [study.get_trials(deepcopy=False) for study in studies]
-    except OSError:
-        raise
-    except Exception as damage:
-        LOG.warning("search_progress: %s is damaged (%r) and left out", journal, damage)
-        return
-    for study, of_study in zip(studies, trials, strict=True):
-        if of_study and _is_whole(study, of_study, runs):
-            yield study
-
-
-def _is_whole(study: Study, trials: Sequence[FrozenTrial], runs: Reader) -> bool:
-    """Whether the trials are those of the records."""
-    keys = study.user_attrs.get("objectives")
-    directions = [direction.name.lower() for direction in study.directions]
-    if not isinstance(keys, list) or len(keys) != len(directions):
-        return False
-    objectives = [
-        Objective(key=key, direction=direction, is_cost=key in CHOICES)  # type: ignore[arg-type]
-        for key, direction in zip(keys, directions, strict=True)
+def _studies(folder: Path) -> list[Study]:
+    """The studies of the journal that have trials, by name."""
+    if not (folder / JOURNAL).is_file():
+        return []
+    storage = open_journal(folder)
+    names = sorted(optuna.get_all_study_names(storage))
+    studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+    return [
+        study
+        for study in studies
+        if {"dataset", "objectives"} <= study.user_attrs.keys() and study.get_trials(deepcopy=False)
     ]
-    if agree(trials, objectives, runs):
-        return True
-    LOG.warning(
-        "search_progress: %s differs from its records and is left out; search again to read them",
-        study.study_name,
-    )
-    return False
 
 
 def _cost_keys(study: Study) -> tuple[str, ...]:
@@ -119,11 +93,19 @@ def _cost_keys(study: Study) -> tuple[str, ...]:
     return tuple(key for key in study.user_attrs["objectives"] if key in CHOICES)
 
 
-def _has(study: Study, objectives: Sequence[Objective]) -> bool:
-    """Whether the study's values are those of today's table of metrics."""
-    if study.user_attrs["objectives"] == [objective.key for objective in objectives]:
+def _is_whole(study: Study, objectives: Sequence[Objective], runs: Reader) -> bool:
+    """Whether the trials are those of the records, and of today's table of metrics."""
+    if study.user_attrs["objectives"] != [objective.key for objective in objectives]:
+        LOG.warning("search_progress: %s had other objectives and is left out", study.study_name)
+        return False
+    directions = [direction.name.lower() for direction in study.directions]
+    trials = study.get_trials(deepcopy=False)
+    if directions == [one.direction for one in objectives] and agree(trials, objectives, runs):
         return True
-    LOG.warning("search_progress: %s had other objectives and is left out", study.study_name)
+    LOG.warning(
+        "search_progress: %s differs from its records and is left out; search again to read them",
+        study.study_name,
+    )
     return False
 
 

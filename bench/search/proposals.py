@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-from bench.search.grid import GridExhausted
+from bench.search.grid import grid
+from bench.search.history import trial
+from bench.search.objectives import Direction
 from bench.search.rejection import (
     TRIES,
     Rule,
@@ -21,11 +23,9 @@ from bench.search.rejection import (
     random_points,
     remembered,
 )
-from bench.search.samplers import SAMPLERS, check_sampler
+from bench.search.samplers import GRID, check_sampler, make_sampler
 from bench.search.space import Params
 from bench.search.unit_cube import Point, identity
-
-Direction = Literal["minimize", "maximize"]
 
 # Samplers that do not know of the rule propose again this often; then a random point serves.
 MISSES = 100
@@ -62,12 +62,14 @@ def propose(
 
     Raises:
         UserError: an unknown sampler, or no feasible point was found.
-        ValueError: a trial with other distributions or another number of values.
     """
     check_sampler(sampler)
-    _check(history, distributions, directions)
-    failed = {identity(trial.params) for trial in history if trial.state == TrialState.FAIL}
     rule = remembered(feasible)
+    if sampler == GRID:
+        tried = {identity(one.params) for one in history}
+        left = (point for point in grid(distributions) if identity(point) not in tried)
+        return list(itertools.islice(filter(rule, left), n))
+    failed = {identity(one.params) for one in history if one.state == TrialState.FAIL}
 
     def wanted(params: Params) -> bool:
         return identity(params) not in failed and rule(params)
@@ -79,19 +81,16 @@ def propose(
     with _quiet_optuna():
         study = optuna.create_study(
             directions=list(directions),
-            sampler=SAMPLERS[sampler](distributions, wanted, sampler_seed),
+            sampler=make_sampler(sampler, distributions, wanted, sampler_seed),
         )
         study.add_trials(history)
         for _ in range(n):
-            try:
-                point = _ask(study, distributions, wanted)
-            except GridExhausted:
-                break
+            point = _ask(study, distributions, wanted)
             if point is None:
                 point = next(random_points(distributions, rule, rng), None)
                 if point is None:
                     raise nothing_feasible(feasible, TRIES)
-                study.add_trial(_pending(point, distributions))
+                study.add_trial(trial(point, distributions, TrialState.RUNNING))
             points.append(point)
     return points
 
@@ -99,39 +98,11 @@ def propose(
 def _ask(study: Study, distributions: Mapping[str, BaseDistribution], wanted: Rule) -> Point | None:
     """The sampler's next point that is wanted, now a running trial of the study, or None."""
     for _ in range(MISSES):
-        trial = study.ask(dict(distributions))
-        if wanted(trial.params):
-            return trial.params
-        study.tell(trial, state=TrialState.FAIL)
+        asked = study.ask(dict(distributions))
+        if wanted(asked.params):
+            return asked.params
+        study.tell(asked, state=TrialState.FAIL)
     return None
-
-
-def _pending(params: Params, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    return create_trial(
-        state=TrialState.RUNNING, params=dict(params), distributions=dict(distributions)
-    )
-
-
-def _check(
-    history: Sequence[FrozenTrial],
-    distributions: Mapping[str, BaseDistribution],
-    directions: Sequence[Direction],
-) -> None:
-    # Optuna would leave a parameter whose distributions differ out of the model, silently.
-    for trial in history:
-        if trial.distributions != distributions:
-            raise ValueError(
-                f"trial {trial.number} has the distributions {trial.distributions}, but the rule "
-                f"is those of the search: {dict(distributions)}"
-            )
-        if trial.state != TrialState.COMPLETE:
-            continue
-        values: list[Any] = trial.values
-        if len(values) != len(directions) or not np.isfinite(values).all():
-            raise ValueError(
-                f"trial {trial.number} has the values {values}, but the rule is a finite number "
-                f"for each of the {len(directions)} objectives"
-            )
 
 
 @contextmanager

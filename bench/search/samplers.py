@@ -1,10 +1,9 @@
-"""The table of samplers: from what they know to the next point, each an Optuna sampler."""
+"""Samplers: from what they know to the next point, each an Optuna sampler."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
@@ -13,15 +12,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import UserError
-from bench.search.grid import GridOrderSampler
 from bench.search.rejection import Rule
+
+DEFAULT, GRID = "botorch", "grid"
+# The grid is proposed by `bench.search.proposals` itself.
+SAMPLERS = (DEFAULT, "tpe", "nsgaii", "random", GRID)
 
 # Optuna's 50 would leave a search of 60 trials almost no generation but the random first one.
 POPULATION_SIZE = 16
-
-# Makes a sampler for one batch from the distributions, the rule of feasible points and a seed
-# below 2**32. Samplers that do not look at the rule propose points that are then rejected.
-Factory = Callable[[Mapping[str, BaseDistribution], Rule, int], BaseSampler]
 
 
 class RebuiltNSGAIISampler(NSGAIISampler):
@@ -43,16 +41,30 @@ def _complete(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _botorch(
-    distributions: Mapping[str, BaseDistribution], feasible: Rule, seed: int
+def make_sampler(
+    name: str, distributions: Mapping[str, BaseDistribution], feasible: Rule, seed: int
 ) -> BaseSampler:
-    if all(distribution.single() for distribution in distributions.values()):
-        return RandomSampler(seed=seed)  # there is nothing to model
+    """The sampler of one batch.
+
+    Args:
+        name: of `SAMPLERS`, the grid apart.
+        distributions: what is varied.
+        feasible: which points may be proposed; only "botorch" reads it, points of the others are
+            rejected afterwards.
+        seed: below 2**32.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
+        if name == "nsgaii":
+            return RebuiltNSGAIISampler(population_size=POPULATION_SIZE, seed=seed)
+        if name == "tpe":
+            return TPESampler(multivariate=True, constant_liar=True, seed=seed)
+        # Without a free parameter there is nothing to model.
+        if name == "random" or all(one.single() for one in distributions.values()):
+            return RandomSampler(seed=seed)
         # BoTorch's linear_operator scripts functions when it is imported.
         warnings.filterwarnings("ignore", message="`torch.jit.script`")
-        # Here, because it takes seconds and this table is read by ``-h`` too.
+        # Here, because it takes seconds and this module is read by ``-h`` too.
         from optuna_integration import BoTorchSampler
 
         from bench.search.parego import PoolCandidates
@@ -63,35 +75,7 @@ def _botorch(
             consider_running_trials=True,
             seed=seed,
         )
-    return sampler
-
-
-def _tpe(_distributions: Mapping[str, BaseDistribution], _feasible: Rule, seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
-
-
-def _nsgaii(
-    _distributions: Mapping[str, BaseDistribution], _feasible: Rule, seed: int
-) -> BaseSampler:
-    return RebuiltNSGAIISampler(population_size=POPULATION_SIZE, seed=seed)
-
-
-def _random(
-    _distributions: Mapping[str, BaseDistribution], _feasible: Rule, seed: int
-) -> BaseSampler:
-    return RandomSampler(seed=seed)
-
-
-def _grid(distributions: Mapping[str, BaseDistribution], feasible: Rule, _seed: int) -> BaseSampler:
-    return GridOrderSampler(distributions, feasible)
-
-
-DEFAULT = "botorch"
-SAMPLERS: Mapping[str, Factory] = MappingProxyType(
-    {DEFAULT: _botorch, "tpe": _tpe, "nsgaii": _nsgaii, "random": _random, "grid": _grid}
-)
+        return sampler
 
 
 def check_sampler(name: str) -> None:

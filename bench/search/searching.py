@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,8 @@ from bench.runs.settings import SweepSettings
 from bench.search.history import open_history
 from bench.search.selection import contenders, finalists
 from bench.search.studies import Search, Study
-from bench.search.trials import result_of, run_trials, within_budget
+from bench.search.trials import awaited, run_trials, within_budget
 from bench.search.verification import follow
-
-_log = logging.getLogger(__name__)
 
 # Contenders for each place of a finalist.
 CONTENDERS = 2
@@ -88,10 +85,7 @@ def _finalists(
     ]
     agreed, second = [], []
     for trial, future in zip(fit, futures, strict=True):
-        outcome = future.result()
-        record = store.load(outcome.run_id)
-        assert record is not None, "an outcome stands for a record"
-        values, _ = result_of(record, plan.objectives, store, outcome)
+        values, _ = awaited(future, plan.objectives, store)
         if values is not None:
             agreed.append(trial)
             second.append(values)
@@ -102,19 +96,17 @@ def _finalists(
 def _run_study(
     study: Study, context: SweepSettings, engine: Engine, storage: str | None, bar: Progress
 ) -> list[FrozenTrial]:
-    plan = study.plan
+    plan, store = study.plan, context.store
     bar.name(f"{study.facts['method']} on {study.facts['dataset']}")
     with open_history(
-        context.store.root,
+        store.root,
         study.name,
         directions=[objective.direction for objective in plan.objectives],
         storage=storage,
         facts=study.facts,
+        is_right=lambda trials: follow(plan, trials, Reader(store.root)),
     ) as history:
-        if not follow(plan, history.trials(), Reader(context.store.root)):
-            _log.warning("search %s: its trials are read again from the records", study.name)
-            history.forget()
-        run_trials(plan, history, engine, context.store, bar.update)
+        run_trials(plan, history, engine, store, bar.update)
         return within_budget(plan, history)
 
 

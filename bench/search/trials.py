@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -171,17 +172,33 @@ def _write(
     """Wait for a batch, and write those of its trials that the history does not have."""
     n_written = len(history.trials()) - numbers.start
     for params, future in zip(points[max(0, n_written) :], futures, strict=True):
-        outcome = future.result()
-        record = store.load(outcome.run_id)
-        assert record is not None, "an outcome stands for a record"
-        values, facts = result_of(record, plan.objectives, store, outcome)
+        values, facts = awaited(future, plan.objectives, store)
         history.append(params, plan.space.distributions, values=values, facts=facts)
 
 
+Result = tuple[tuple[float, ...] | None, dict[str, Any]]
+"""The values of a run, None where one is not to be had; and what is kept beside them."""
+
+
+def awaited(future: Future[RunStatus], objectives: Sequence[Objective], store: Store) -> Result:
+    """The result of a run in progress."""
+    status = future.result()
+    record = store.load(status.run_id)
+    assert record is not None, "a status stands for a record"
+    return result_of(record, objectives, store.root, status.unmeasured)
+
+
 def result_of(
-    record: Record, objectives: Sequence[Objective], store: Store, outcome: RunStatus
-) -> tuple[tuple[float, ...] | None, dict[str, Any]]:
-    """The values of a run and what is kept beside them; None where one is not to be had."""
+    record: Record, objectives: Sequence[Objective], root: Path, unmeasured: str | None = None
+) -> Result:
+    """The result of a recorded run.
+
+    Args:
+        record: of the run.
+        objectives: of the search.
+        root: the search's folder, with measurements.
+        unmeasured: why there is none of this run.
+    """
     facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}
     if isinstance(record, FailedRun):
         return None, {**facts, "failed": record.error.message}
@@ -191,8 +208,8 @@ def result_of(
         facts[OTHER_COSTS] = {key: getattr(record.cost, key) for key in sorted(others)}
     measured = None
     if any(objective.is_measured for objective in objectives):
-        measured = measured_values(store.root, record.run_id)
+        measured = measured_values(root, record.run_id)
         if measured is None:
-            return None, {**facts, "failed": f"not measured: {outcome.unmeasured or 'no reason'}"}
+            return None, {**facts, "failed": f"not measured: {unmeasured or 'no reason'}"}
     values = values_of(record, objectives, measured)
     return values, facts if values else {**facts, "failed": "an objective is not finite"}

@@ -120,16 +120,3 @@ def test_a_small_space_is_covered_before_anything_repeats() -> None:
         points = first_design(space, [{"c": "a"}, {"c": "b"}], n=6, seed=seed)
         assert len(set(keys(points))) == 6
     assert len(first_design(space, [], n=9, seed=0)) == 9
-
-
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
-        ({"sae.n": 1}, "'sae.n' is no parameter"),
-        ({"sae.n_inputs": 5}, "sae.n_inputs=5 is outside"),
-        ({"train.optimiser": "adamw"}, "'adamw' is outside"),
-    ],
-)
-def test_a_cell_has_to_lie_in_the_space(cell: Params, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        first_design(MIXED, [cell], n=1, seed=0)

@@ -216,7 +216,7 @@ def test_a_search_that_measures(cli: Cli, tmp_path: Path) -> None:
             "feasible under the rule 'at most 10 parameters'",
         ),
         (("--methods", "svm"), "unknown method 'svm'"),
-        (("--storage", "nonsense"), "--storage nonsense: can not be opened"),
+        (("--storage", "nonsense"), "--storage nonsense: cannot be opened"),
         (("--set", "sae.n_inputs=0"), "sae.n_inputs=0: must be >= 1"),
     ],
 )

@@ -18,7 +18,10 @@ DIRECTIONS = [objective.direction for objective in OBJECTIVES]
 
 @contextmanager
 def opened(folder: Path) -> Iterator[History]:
-    with open_history(folder, "a", directions=DIRECTIONS, storage=None, facts={"n": 20}) as history:
+    with open_history(
+        folder, "a", directions=DIRECTIONS, storage=None, facts={"n": 20},
+        is_right=lambda trials: follow(PLAN, trials, Reader(folder)),
+    ) as history:  # fmt: skip
         yield history
 
 
@@ -27,8 +30,6 @@ def resumed(folder: Path) -> tuple[list[tuple[object, ...]], list[str]]:
     store = a_store(folder)
     engine, known = ClosedFormEngine(store), set(store.run_ids())
     with opened(store.root) as history:
-        if not follow(PLAN, history.trials(), Reader(store.root)):
-            history.forget()
         found = points(searched(PLAN, engine, history))
     return found, [run_id for run_id in engine.taken if run_id not in known]
 
