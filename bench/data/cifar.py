@@ -49,7 +49,7 @@ _LAYOUTS = {
 }  # fmt: skip
 
 
-def load_cifar(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
+def load(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
     """Load the folder; the shifts are CIFAR-10-C's or CIFAR-100-C's where their folder is there.
 
     Raises:

@@ -8,17 +8,12 @@ from bench.errors import UserError
 DATA_VARIABLE = "SAE_BENCH_DATA"
 
 
-def resolve_folder(data: Path | None) -> Path:
-    """Return the data folder: `data` (`--data`), else SAE_BENCH_DATA, else medmnist's default root.
+def folder_and_origin(data: Path | None) -> tuple[Path, str]:
+    """Return the data folder, and who named it for messages.
 
     Raises:
         UserError: none of them is usable (the default root cannot be made).
     """
-    return folder_and_origin(data)[0]
-
-
-def folder_and_origin(data: Path | None) -> tuple[Path, str]:
-    """Return the data folder and who named it, for messages. Raises as `resolve_folder`."""
     variable = os.environ.get(DATA_VARIABLE)
     if data is not None:
         return data.expanduser(), "--data"

@@ -25,7 +25,7 @@ DOWNLOAD_SILENCE_S = 30.0
 _log = logging.getLogger(__name__)
 
 
-def load_medmnist(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
+def load(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
     """Load an official MedMNIST file from the data folder; download it when absent.
 
     Raises:

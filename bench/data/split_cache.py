@@ -1,6 +1,5 @@
 """Decoded splits, kept on disk: decoding tens of thousands of small files takes a while."""
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +14,6 @@ from bench.errors import UserError
 
 _LIBRARIES = ("pillow", "scikit-learn", "simplejpeg")
 
-_log = logging.getLogger(__name__)
-
 
 def cached_splits(
     decode: Callable[[], dict[str, Split]],
@@ -28,9 +25,7 @@ def cached_splits(
 ) -> dict[str, Split]:
     """Read decoded splits from the cache; decode and keep them when they are not there.
 
-    The file is in MedMNIST's layout: {train,val,test}_{images,labels}. It is found again only if
-    the source, the code and the libraries are the same; a damaged one (each array carries a CRC-32)
-    is logged and replaced; several processes may share the folder.
+    They are found again only if the source, the code and the libraries are the same.
 
     Args:
         decode: makes the splits.
@@ -40,41 +35,27 @@ def cached_splits(
         code: modules, besides this one's imports, that the splits depend on.
 
     Raises:
-        UserError: the cache can not be written.
+        UserError: the cache cannot be written.
     """
     if cache is None:
         return decode()
+
+    def make() -> arrays.Arrays:
+        kept: dict[str, npt.NDArray[Any]] = {}
+        for split, found in decode().items():
+            kept |= {f"{split}_images": found.images_BHWQ, f"{split}_labels": found.y_B}
+        return kept
+
     modules = (dataset, file_tree, image_decoding, stratified, *code)
     path = arrays.path_of(cache, name, list(source), modules, _LIBRARIES)
-    splits = _read(path)
-    if splits is None:
-        splits = decode()
-        try:
-            _write(path, splits)
-        except OSError as error:
-            raise UserError(
-                f"decoded images can not be kept in {cache}: {error.strerror or error}; make room "
-                "or rights there, or pass --results FOLDER"
-            ) from error
-    return splits
-
-
-def _read(path: Path) -> dict[str, Split] | None:
-    found = arrays.read(path, mapped=True)
-    if found is None:
-        return None
     try:
-        return {
-            split: Split(images_BHWQ=found[f"{split}_images"], y_B=found[f"{split}_labels"])
-            for split in SPLITS
-        }
-    except (KeyError, ValueError) as error:  # whole, but no splits
-        _log.warning("Cached images %s are damaged (%s); decoding them again.", path, error)
-        return None
-
-
-def _write(path: Path, splits: dict[str, Split]) -> None:
-    kept: dict[str, npt.NDArray[Any]] = {}
-    for name, split in splits.items():
-        kept |= {f"{name}_images": split.images_BHWQ, f"{name}_labels": split.y_B}
-    arrays.write(path, kept)
+        found = arrays.kept(path, make)
+    except OSError as error:
+        raise UserError(
+            f"decoded images cannot be kept in {cache}: {error.strerror or error}; make room "
+            "or rights there, or pass --results FOLDER"
+        ) from error
+    return {
+        split: Split(images_BHWQ=found[f"{split}_images"], y_B=found[f"{split}_labels"])
+        for split in SPLITS
+    }

@@ -7,10 +7,11 @@ medmnist or scikit-learn. So a loader is imported when it is called.
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.data.folder import resolve_folder
 from bench.data.medmnist_rows import MULTI_LABEL, SIZES, info_table, medmnist_names, medmnist_rows
 from bench.data.row import DEDUPLICATED, DatasetRow
 from bench.data.task import Task
@@ -19,10 +20,7 @@ from bench.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
 
-__all__ = ["DATASETS", "DatasetRow", "find", "load", "resolve_folder"]
-
 DIGITS_SPLIT_SEED = 0
-TINY_IMAGENET_CLASSES = 200
 
 
 def find(spec: str, *, task: Task | None = None, resize: int | None = None) -> DatasetRow:
@@ -76,8 +74,8 @@ def load(
 
     Args:
         dataset: a key of `DATASETS`, or a row that `find` returned.
-        data: the data folder of `--data`; None: see `resolve_folder`. Embedded and own data ignore
-            it.
+        data: the data folder of `--data`; None: see `bench.data.folder`. Embedded and own data
+            ignore it.
         cache: folder that keeps what was decoded from single image files; None decodes afresh.
 
     Raises:
@@ -93,32 +91,15 @@ def load(
     return without_duplicates(loaded, name=row.name)
 
 
-def load_medmnist(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
-    """Load a MedMNIST file; see `bench.data.medmnist_files`."""
-    from bench.data import medmnist_files
+@dataclass(frozen=True)
+class LoaderOf:
+    """The function ``load`` of a module, which is imported when it is called."""
 
-    return medmnist_files.load_medmnist(row, data, cache)
+    module: str
 
-
-def load_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
-    """Load the folder or archive; see `bench.data.tiny_imagenet`."""
-    from bench.data import tiny_imagenet
-
-    return tiny_imagenet.load_tiny_imagenet(row, data, cache)
-
-
-def load_part_of_tiny_imagenet(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
-    """Load the first classes of the folder or archive, in ascending order of their wnids."""
-    from bench.data import tiny_imagenet
-
-    return tiny_imagenet.load_tiny_imagenet(row, data, cache, of=TINY_IMAGENET_CLASSES)
-
-
-def load_cifar(row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
-    """Load the folder of CIFAR-10 or CIFAR-100; see `bench.data.cifar`."""
-    from bench.data import cifar
-
-    return cifar.load_cifar(row, data, cache)
+    def __call__(self, row: DatasetRow, data: Path | None, cache: Path | None) -> Dataset:
+        loaded: Dataset = importlib.import_module(self.module).load(row, data, cache)
+        return loaded
 
 
 def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
@@ -175,7 +156,7 @@ _ROWS = (
         # in 20 core-seconds for all methods, the same.
         smoke=("train.epochs=30",),
     ),
-    *medmnist_rows(load_medmnist),
+    *medmnist_rows(LoaderOf("bench.data.medmnist_files")),
     *(
         DatasetRow(
             name=name,
@@ -184,7 +165,7 @@ _ROWS = (
             backbone="resnet",
             source="tiny-imagenet-200.zip",
             citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
-            loader=loader,
+            loader=LoaderOf("bench.data.tiny_imagenet"),
             augment="crop_flip",
             # 80 corrupted sets of 10,000 images would be 9.8 GB, and take longer than training.
             shift_images=400,
@@ -192,10 +173,7 @@ _ROWS = (
             smoke=_RESNET_SMOKE,
             quick=_RESNET_QUICK,
         )
-        for name, n_classes, loader in (
-            ("tinyimagenet", TINY_IMAGENET_CLASSES, load_tiny_imagenet),
-            ("tinyimagenet40", 40, load_part_of_tiny_imagenet),
-        )
+        for name, n_classes in (("tinyimagenet", 200), ("tinyimagenet40", 40))
     ),
     *(
         DatasetRow(
@@ -205,7 +183,7 @@ _ROWS = (
             backbone="resnet",
             source=folder,
             citation="research use; Krizhevsky, Learning Multiple Layers of Features, 2009",
-            loader=load_cifar,
+            loader=LoaderOf("bench.data.cifar"),
             augment="crop_flip",
             shift_images=1000,
             size=32,

@@ -180,13 +180,27 @@ def open_journal(folder: Path) -> BaseStorage:
         return _journal(path)
 
 
+def _drop_torn_lines(path: Path) -> None:
+    """Remove what a killed process left at the end: the next line would be added to it."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    while lines and not _is_whole(lines[-1]):
+        lines.pop()
+        path.write_bytes(b"".join(lines))
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return line.endswith(b"\n")
+
+
 def _journal(path: Path) -> BaseStorage:
     lock = JournalFileOpenLock(str(path))
     lock.acquire()
     try:
-        content = path.read_bytes() if path.exists() else b""
-        if not content.endswith(b"\n"):  # torn by a kill: what is written next would be added to it
-            path.write_bytes(content[: content.rfind(b"\n") + 1])
+        _drop_torn_lines(path)
     finally:
         lock.release()
     with warnings.catch_warnings():

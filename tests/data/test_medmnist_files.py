@@ -14,7 +14,7 @@ from medmnist_arrays import arrays
 from medmnist_server import Server
 
 from bench.data import medmnist_files
-from bench.data.folder import resolve_folder
+from bench.data.folder import folder_and_origin
 from bench.data.medmnist_rows import info_table
 from bench.data.table import load
 from bench.errors import DataUnavailable, UserError
@@ -23,19 +23,19 @@ from bench.errors import DataUnavailable, UserError
 def test_folder_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAE_BENCH_DATA", str(tmp_path / "variable"))
-    assert resolve_folder(tmp_path / "argument") == tmp_path / "argument"
-    assert resolve_folder(None) == tmp_path / "variable"
+    assert folder_and_origin(tmp_path / "argument")[0] == tmp_path / "argument"
+    assert folder_and_origin(None)[0] == tmp_path / "variable"
     assert not (tmp_path / "home").exists()
     monkeypatch.setenv("SAE_BENCH_DATA", "")
-    assert resolve_folder(None) == tmp_path / "home/.medmnist"
+    assert folder_and_origin(None)[0] == tmp_path / "home/.medmnist"
     monkeypatch.delenv("SAE_BENCH_DATA")
-    assert resolve_folder(None) == tmp_path / "home/.medmnist"
+    assert folder_and_origin(None)[0] == tmp_path / "home/.medmnist"
     assert (tmp_path / "home/.medmnist").is_dir()
-    assert resolve_folder(Path("~/data")) == tmp_path / "home/data"
+    assert folder_and_origin(Path("~/data"))[0] == tmp_path / "home/data"
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match="pass --data FOLDER or set SAE_BENCH_DATA"):
-        resolve_folder(None)
+        folder_and_origin(None)
 
 
 @pytest.fixture

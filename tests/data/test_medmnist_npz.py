@@ -9,9 +9,9 @@ import pytest
 from medmnist_arrays import arrays
 
 from bench.data.dataset import Dataset
-from bench.data.medmnist_files import load_medmnist
 from bench.data.medmnist_npz import read_medmnist_npz
 from bench.data.row import DatasetRow
+from bench.data.table import load_digits
 from bench.errors import UserError
 
 
@@ -23,7 +23,7 @@ def npz(folder: Path, **changes: Any) -> Path:
 
 def read(path: Path, **changes: Any) -> Dataset:
     options: dict[str, Any] = {"name": "own", "task": "classification", "n_classes": 2}
-    options |= {"backbone": "fc", "source": "", "citation": "", "loader": load_medmnist}
+    options |= {"backbone": "fc", "source": "", "citation": "", "loader": load_digits}
     return read_medmnist_npz(path, DatasetRow(**(options | changes)))
 
 

