@@ -12,7 +12,6 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.formatting import cells, rendering
-from bench.inspection.listing import named
 from bench.metrics.table import keys_for
 from bench.records.frames import Frames, frames_of
 from bench.records.schema import FinishedRun, Record
@@ -49,7 +48,7 @@ def side(name: str, results: Path) -> Side:
         return _finished(name, folder, Reader(folder).records())
     if not (results / "runs").is_dir():
         raise UserError(f"{name}: is no results folder, and --results {results} is none either")
-    return _finished(name, results, [named(Reader(results), name)])
+    return _finished(name, results, [Reader(results).named(name)])
 
 
 def _finished(name: str, root: Path, records: Iterable[Record]) -> Side:

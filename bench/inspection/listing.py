@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.errors import UserError
 from bench.formatting import cells, rendering
 from bench.records.pareto import quality_of
 from bench.records.schema import FailedRun, FinishedRun, Record, Scores
@@ -52,21 +50,6 @@ def failures(reader: Reader, *, tracebacks: bool) -> Iterator[str]:
             yield record.error.traceback
     count = len(reader.run_ids())
     yield f"{len(found)} of {count} runs failed" if found else f"none of {count} runs failed"
-
-
-def named(reader: Reader, run_id: str) -> Record:
-    """The record of a run.
-
-    Raises:
-        UserError: there is none of that id; names near ones.
-        RecordError: it is damaged.
-    """
-    known = reader.run_ids()
-    if run_id not in known:
-        near = difflib.get_close_matches(run_id, known, n=3) or known[:3]
-        choices = f"near are: {', '.join(near)}" if near else "there are no runs"
-        raise UserError(f"no run {run_id!r} in {reader.root}; {choices}")
-    return reader.read(run_id)
 
 
 def shown(record: Record, folder: Path) -> Iterator[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from bench import command
 from bench.errors import UserError
 from bench.records import merge
-from bench.records.schema import RecordError
 from bench.records.store import Reader
 
 _EXAMPLES = """examples:
@@ -139,11 +138,7 @@ def _work(options: argparse.Namespace) -> int:
     elif options.command == "failures":
         _print(listing.failures(reader, tracebacks=options.tracebacks))
     else:
-        try:
-            record = listing.named(reader, options.run)
-        except RecordError as damage:
-            raise UserError(f"run {options.run} in {results} is damaged: {damage}") from None
-        _print(listing.shown(record, reader.folder(options.run)))
+        _print(listing.shown(reader.named(options.run), reader.folder(options.run)))
     return command.OK
 
 

@@ -14,6 +14,7 @@ what makes runs. Nothing here imports torch.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import gzip
 import logging
 import os
@@ -104,6 +105,22 @@ class Reader:
                 self._named.add(run_id)
                 _log.warning("run %s in %s is damaged and left out: %s", run_id, self.root, damage)
             return None
+
+    def named(self, run_id: str) -> Record:
+        """The record of a run that a user names.
+
+        Raises:
+            UserError: there is none of that id, or it is damaged.
+        """
+        known = self.run_ids()
+        if run_id not in known:
+            near = difflib.get_close_matches(run_id, known, n=5, cutoff=0.5) or known[:5]
+            choices = f"near are: {', '.join(near)}" if near else "there are no runs"
+            raise UserError(f"no run {run_id!r} in {self.root}; {choices}")
+        try:
+            return self.read(run_id)
+        except RecordError as damage:
+            raise UserError(f"run {run_id} in {self.root} is damaged: {damage}") from None
 
     def records(self) -> Iterator[Record]:
         """All intact records, in the order of their run ids."""

@@ -12,7 +12,7 @@ from bench.data.table import DATASETS
 from bench.deploy.export.runtimes import torch_run
 from bench.deploy.export.trained import Trained
 from bench.deploy.latency.measuring import Protocol
-from bench.deploy.latency.objective import eager_times, measured_at_once
+from bench.deploy.latency.objective import measured_at_once
 from bench.records import measurements
 from bench.training.inputs import Normalise
 
@@ -43,26 +43,22 @@ def test_both_times_of_the_deployed_network(name: str, monkeypatch: pytest.Monke
         return noted
 
     monkeypatch.setattr("bench.deploy.latency.objective.torch_run", spy)
-    deployed = a_method(name, "fc").deployed()
-    before = {key: values.clone() for key, values in deployed.state_dict().items()}
-    normalise = Normalise(a_dataset(), torch.device("cpu"))
-    found = eager_times(deployed, normalise, a_dataset(), Protocol(batch=5, rounds=2))
-    assert set(found) == {"latency_ms", "image_ms"}
-    assert all(median > 0 for median, _, _ in found.values())
-    assert set(ran) == {(1, 8, 12, 3), (5, 8, 12, 3)}
-    assert all(torch.equal(before[key], v) for key, v in deployed.state_dict().items())
-
-
-def test_a_measurement_has_what_a_search_can_minimise_and_no_more() -> None:
+    method = a_method(name, "fc")
+    before = {key: values.clone() for key, values in method.state_dict().items()}
     trained = Trained(
         record=finished({}),
-        method=a_method("sae", "fc"),
+        method=method,
         dataset=a_dataset(),
         row=DATASETS["digits"],
         normalise=Normalise(a_dataset(), torch.device("cpu")),
     )
-    found = measured_at_once(trained, Protocol(batch=2, rounds=9, memory=False))
+    found = measured_at_once(trained, Protocol(batch=5, rounds=9, memory=False))
+    times = found["timings"]["eager"]
+    assert set(times) == {"latency_ms", "image_ms"}
+    assert all(median > 0 for median, _, _ in times.values())
+    assert set(ran) == {(1, 8, 12, 3), (5, 8, 12, 3)}
+    assert all(torch.equal(before[key], v) for key, v in method.state_dict().items())
     measured = {key for key in measurements.flat(found) if key in measurements.MEASURES}
     assert measured == set(measurements.AT_ONCE)
     assert (found["run_id"], found["machine"]["threads"]) == ("digits-standard-0123-s0", 1)
-    assert found["protocol"] == {"threads": 1, "batch": 2, "rounds": 9, "memory": False}
+    assert found["protocol"] == {"threads": 1, "batch": 5, "rounds": 9, "memory": False}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import pandas as pd
@@ -38,14 +37,9 @@ def named(store: Reader, run_id: str) -> FinishedRun:
     """The record of a finished run.
 
     Raises:
-        UserError: there is none of that id, or it failed.
+        UserError: there is none of that id, it is damaged, or it failed.
     """
-    record = store.load(run_id) if run_id in store.run_ids() else None
-    if record is None:
-        known = store.run_ids()
-        near = difflib.get_close_matches(run_id, known, n=5, cutoff=0.5) or known[:5]
-        choices = f"; near are: {', '.join(near)}" if near else "; there are no runs"
-        raise UserError(f"no run {run_id!r} in {store.root}{choices}")
+    record = store.named(run_id)
     if isinstance(record, FailedRun):
         error = record.error
         raise UserError(

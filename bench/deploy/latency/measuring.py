@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from bench.deploy.latency.candidate import Candidate
 from bench.deploy.latency.energy import Meter, meter
 from bench.deploy.latency.machine import machine
 from bench.deploy.latency.memory import LOADERS, peak_mib
-from bench.deploy.latency.timing import Call, interleaved, median_interval
+from bench.deploy.latency.timing import Call, Key, interleaved, median_interval
 from bench.records.measurements import Measurement
+
+# By kind of batch: [median, low, high], see `median_interval`.
+Times = dict[str, tuple[float, float | None, float | None]]
 
 LOG = logging.getLogger(__name__)
 
@@ -49,41 +51,57 @@ def measure(candidates: Sequence[Candidate], protocol: Protocol) -> list[Measure
     Returns:
         One measurement a candidate, as `bench.records.measurements` keeps it.
     """
-    described = machine(protocol.threads)
     LOG.info("timing %d runs, %d rounds", len(candidates), protocol.rounds)
-    times = _times(candidates, protocol)
+    keys = [(each, runtime) for each in range(len(candidates)) for runtime in candidates[each].runs]
+    found = times(lambda key, n: candidates[key[0]].call(key[1], n), keys, protocol)
     energy = meter()
     LOG.info("memory%s", "" if energy is None else " and energy")
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return [
-        {
-            "run_id": candidate.run_id,
-            "measured_at": now,
-            "machine": described,
-            "protocol": asdict(protocol),
-            "timings": times[candidate.run_id],
-            "network": candidate.facts(),
-            "memory_mib": dict(_memory(candidate, protocol)) if protocol.memory else {},
-            "image_mj": {} if energy is None else dict(_energy(candidate, protocol, energy)),
-        }
-        for candidate in candidates
+        measurement(
+            candidate.run_id,
+            protocol,
+            {runtime: found[index, runtime] for runtime in candidate.runs},
+            network=candidate.facts(),
+            memory_mib=dict(_memory(candidate, protocol)) if protocol.memory else {},
+            image_mj={} if energy is None else dict(_energy(candidate, protocol, energy)),
+        )
+        for index, candidate in enumerate(candidates)
     ]
 
 
-def _times(candidates: Sequence[Candidate], protocol: Protocol) -> dict[str, Any]:
-    """[median, low, high] in milliseconds an image, by run, runtime and kind of batch."""
+def times(
+    call: Callable[[Key, int], Call], keys: Iterable[Key], protocol: Protocol
+) -> dict[Key, Times]:
+    """Milliseconds per image, alone and in a batch, of calls that are measured in turns.
+
+    Args:
+        call: makes the call that predicts so many images.
+        keys: what is measured.
+        protocol: batch and rounds.
+    """
     batches = {"latency_ms": 1, "image_ms": protocol.batch}
-    calls: dict[tuple[str, str, str], Call] = {
-        (candidate.run_id, runtime, kind): candidate.call(runtime, n_images)
-        for candidate in candidates
-        for runtime in candidate.runs
-        for kind, n_images in batches.items()
-    }
-    found: dict[str, Any] = {}
-    for (run_id, runtime, kind), seconds in interleaved(calls, rounds=protocol.rounds).items():
-        triple = median_interval(1000 * seconds / batches[kind])
-        found.setdefault(run_id, {}).setdefault(runtime, {})[kind] = triple
+    calls = {(key, kind): call(key, n) for key in keys for kind, n in batches.items()}
+    found: dict[Key, Times] = {}
+    for (key, kind), seconds in interleaved(calls, rounds=protocol.rounds).items():
+        found.setdefault(key, {})[kind] = median_interval(1000 * seconds / batches[kind])
     return found
+
+
+def measurement(
+    run_id: str, protocol: Protocol, timings: Mapping[str, Times], **more: dict[str, float]
+) -> Measurement:
+    """What `bench.records.measurements` keeps of a run, made now on this machine."""
+    return {
+        "run_id": run_id,
+        "measured_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": machine(protocol.threads),
+        "protocol": asdict(protocol),
+        "timings": dict(timings),
+        "network": {},
+        "memory_mib": {},
+        "image_mj": {},
+        **more,
+    }
 
 
 def _memory(candidate: Candidate, protocol: Protocol) -> Iterator[tuple[str, float]]:
