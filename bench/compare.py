@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING
 from bench import command
 from bench.cli import run_options as shared
 from bench.data.task import Task
-from bench.executors.device import default_device, default_workers
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
-from bench.runs.settings import SweepSettings
-from methods import method_names
 
 if TYPE_CHECKING:
     from bench.results import Results
@@ -78,9 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Comparison:
+    asked: shared.Asked
     configs: Sequence[RunConfig]
-    context: SweepSettings
-    workers: int
     skipped: Mapping[str, str]
 
 
@@ -155,7 +151,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.plan:
         from bench.runs.forecast import forecast
 
-        lines = forecast(planned.configs, planned.context, workers=planned.workers)
+        lines = forecast(planned.configs, planned.asked.sweep, workers=planned.asked.workers)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return command.OK
     if options.log is not None:  # before the runs, which take long
@@ -184,53 +180,27 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _planned(options: argparse.Namespace) -> _Comparison:
-    shared.check_names(options)
-    preset = PRESETS[options.preset]
-    seeds = shared.seeds(options.seeds) if options.seeds is not None else preset.seeds
-    shared.check_workers(options.workers, options.scheduler)
-    rows = shared.dataset_rows(options, preset.datasets)
-
-    if not options.plan:
-        shared.begin_workers(options)
+    asked = shared.read(options)
     # torch is imported from here on: -h and bad names are answered before.
-    from bench.runs.plan import Request, plan
+    from bench.runs.plan import plan
     from bench.runs.sweep import unavailable
 
-    configs = plan(
-        Request(
-            datasets=rows,
-            methods=options.methods or method_names(),
-            seeds=seeds,
-            preset=options.preset,
-            backbone=options.backbone,
-            assignments=options.assignments,
-        )
-    )
-    context = SweepSettings(
-        results=options.results,
-        data=options.data,
-        device=default_device(options.device, elsewhere=options.scheduler is not None),
-        rows={row.name: row for row in rows},
-    )
+    configs = plan(shared.request(options, asked))
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
-    skipped = unavailable(configs, context, required=options.datasets is not None)
-    return _Comparison(
-        configs=[config for config in configs if config.dataset not in skipped],
-        context=context,
-        workers=default_workers(context.device) if options.workers is None else options.workers,
-        skipped=skipped,
-    )
+    skipped = unavailable(configs, asked.sweep, required=options.datasets is not None)
+    kept = [config for config in configs if config.dataset not in skipped]
+    return _Comparison(asked=asked, configs=kept, skipped=skipped)
 
 
 def _run(planned: _Comparison, options: argparse.Namespace) -> list[str]:
     """Run what is missing; the ids of the runs that failed."""
     from bench.runs.sweep import run_missing
 
-    with in_use(planned.context.results):
+    with in_use(options.results):
         return run_missing(
             planned.configs,
-            planned.context,
-            planned.workers,
+            planned.asked.sweep,
+            planned.asked.workers,
             retry_failed=options.retry_failed,
             rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bench.cli.run_options import registered
 from bench.data.table import find
@@ -14,9 +13,8 @@ from bench.errors import UserError
 from bench.executors.device import default_device
 from bench.records.schema import FILES, FinishedRun
 from bench.records.store import Reader
-from bench.runs.config import RunConfig
 from bench.runs.leftovers import in_use
-from bench.runs.plan import groups_of, overrides
+from bench.runs.plan import Request, plan
 from bench.runs.settings import SweepSettings
 from bench.runs.sweep import run_missing, unavailable
 from methods import METHODS
@@ -55,32 +53,25 @@ def run(
         UserError: bad input, or a run that fails.
     """
     row = find(str(dataset), task=task)
-    name = registered(METHODS, str(method))
-    body = row.backbone if backbone is None else registered(BACKBONES, str(backbone))
-    assignments = [f"{key}={value}" for key, value in (settings or {}).items()]
-    asked = overrides(assignments, [name], [body])
-    for (owner, key), values in asked.items():
-        if len(values) != 1:
-            raise UserError(f"{owner}.{key}={values}: one run has one value; see bench.compare")
-
-    def group(owner: str) -> Any:
-        values = {key: found for (mine, key), (found,) in asked.items() if mine == owner}
-        return groups_of([name], [body])[owner](**values)
-
-    try:
-        config = RunConfig(
-            dataset=row.name, method=name, settings=group(name), backbone=body,
-            backbone_settings=group(body), training=group("train"), seed=seed,
-        )  # fmt: skip
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    context = SweepSettings(
+    configs = plan(
+        Request(
+            datasets=[row],
+            methods=[registered(METHODS, str(method))],
+            seeds=[seed],
+            preset=None,
+            backbone=None if backbone is None else registered(BACKBONES, str(backbone)),
+            assignments=[f"{key}={value}" for key, value in (settings or {}).items()],
+        )
+    )
+    if len(configs) != 1:
+        raise UserError(f"settings={settings}: one run has one value of each; see bench.compare")
+    sweep = SweepSettings(
         results=Path(results),
         data=None if data is None else Path(data),
         device=default_device(device),
         rows={row.name: row},
     )
-    unavailable([config], context, required=True)
-    with in_use(context.results):
-        run_missing([config], context, 0, retry_failed=True)
-    return choosing.named(Reader(context.results, checked=FILES), config.run_id)
+    unavailable(configs, sweep, required=True)
+    with in_use(sweep.results):
+        run_missing(configs, sweep, 0, retry_failed=True)
+    return choosing.named(Reader(sweep.results, checked=FILES), configs[0].run_id)

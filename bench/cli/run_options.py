@@ -7,18 +7,24 @@ import contextlib
 import resource
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import command
 from bench.data.listing import listing
 from bench.data.row import DatasetRow
 from bench.data.table import choices, find
 from bench.errors import UserError, unknown
+from bench.executors.device import default_device, default_workers
 from bench.runs.presets import PRESETS
+from bench.runs.settings import SweepSettings
 from methods import METHODS, method_names
 from methods.backbones import BACKBONES, backbone_names
 from methods.core.registry import Registry
+
+if TYPE_CHECKING:
+    from bench.runs.plan import Request
 
 LEAST_SIDE = 8  # the smallest that can be corrupted
 
@@ -132,6 +138,56 @@ def check_names(options: argparse.Namespace) -> None:
         options.backbone = registered(BACKBONES, options.backbone)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the options of a command that makes runs ask for."""
+
+    seeds: Sequence[int]
+    sweep: SweepSettings
+    workers: int
+
+
+def read(options: argparse.Namespace) -> Asked:
+    """Check the options, and have workers import what runs need while this process plans.
+
+    Args:
+        options: of `add_request_options` and `add_execution_options`, and ``--seeds``.
+
+    Raises:
+        UserError: bad input.
+    """
+    check_names(options)
+    preset = PRESETS[options.preset]
+    seeds = preset.seeds if options.seeds is None else read_seeds(options.seeds)
+    check_workers(options.workers, options.scheduler)
+    rows = dataset_rows(options, preset.datasets)
+    if not options.plan:
+        begin_workers(options)
+    device = default_device(options.device, elsewhere=options.scheduler is not None)
+    sweep = SweepSettings(
+        results=options.results,
+        data=options.data,
+        device=device,
+        rows={row.name: row for row in rows},
+    )
+    workers = default_workers(device) if options.workers is None else options.workers
+    return Asked(seeds=seeds, sweep=sweep, workers=workers)
+
+
+def request(options: argparse.Namespace, asked: Asked) -> Request:
+    """What is to be planned."""
+    from bench.runs.plan import Request  # and torch: not for -h
+
+    return Request(
+        datasets=list(asked.sweep.rows.values()),
+        methods=options.methods or method_names(),
+        seeds=asked.seeds,
+        preset=options.preset,
+        backbone=options.backbone,
+        assignments=options.assignments,
+    )
+
+
 def registered(registry: Registry, text: str) -> str:
     """The name of a method or backbone, which is registered where ``text`` is a file.
 
@@ -190,7 +246,7 @@ class StoreOnce(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def seeds(text: str) -> list[int]:
+def read_seeds(text: str) -> list[int]:
     """Read ``--seeds``.
 
     Raises:

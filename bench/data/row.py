@@ -95,9 +95,9 @@ class DatasetRow:
         """The row without those images of train and val that occur in test."""
         return replace(self, name=f"{self.base.name}{DEDUPLICATED}", drop_duplicates=True)
 
-    def preset_settings(self, preset: str) -> tuple[str, ...]:
+    def preset_settings(self, preset: str | None) -> tuple[str, ...]:
         """What a preset sets on this dataset instead of its own grid."""
-        return {"smoke": self.smoke, "quick": self.quick}.get(preset, ())
+        return {"smoke": self.smoke, "quick": self.quick}.get(preset or "", ())
 
     def dataset(self, splits: Mapping[str, Split]) -> Dataset:
         """Return the dataset of this row that has these splits.

@@ -37,7 +37,7 @@ class Request:
         datasets: names of the table, or rows (of one's own data).
         methods: names.
         seeds: run seeds.
-        preset: whose grids the settings take.
+        preset: whose grids the settings take; None: every setting has its default.
         backbone: instead of each dataset's own, or None.
         assignments: ``key=value`` texts; see :func:`overrides`.
     """
@@ -45,7 +45,7 @@ class Request:
     datasets: Sequence[str | DatasetRow]
     methods: Sequence[str]
     seeds: Sequence[int]
-    preset: str
+    preset: str | None
     backbone: str | None = None
     assignments: Sequence[str] = ()
 
@@ -56,7 +56,8 @@ def plan(request: Request) -> list[RunConfig]:
     Raises:
         UserError: an unknown name, key or value, or settings that do not fit each other.
     """
-    _check_choice("preset", request.preset, PRESETS)
+    if request.preset is not None and request.preset not in PRESETS:
+        raise unknown("preset", request.preset, PRESETS)
     rows = [find(dataset) if isinstance(dataset, str) else dataset for dataset in request.datasets]
     try:
         backbones = {row.name: request.backbone or row.backbone for row in rows}
@@ -79,7 +80,7 @@ def plan(request: Request) -> list[RunConfig]:
 
 
 def _grid(
-    method: str, backbone: str, preset: str, asked: Overrides, row_grid: Overrides
+    method: str, backbone: str, preset: str | None, asked: Overrides, row_grid: Overrides
 ) -> Iterator[dict[str, Any]]:
     """The settings of every run of one method on one backbone.
 
@@ -121,14 +122,14 @@ def _grid(
 
 
 def _points(
-    kind: type[Any], owner: str, preset: str, asked: Overrides, frozen: Iterable[str] = ()
+    kind: type[Any], owner: str, preset: str | None, asked: Overrides, frozen: Iterable[str] = ()
 ) -> list[Any]:
     """The grid of one settings class: its preset's values, what was asked for instead."""
     defaults: Settings | BackboneSettings = kind()
     columns = []
     for name, space in spaces(kind).items():
         default = (getattr(defaults, name),)
-        grid = default if name in frozen else space.grids.get(preset, default)
+        grid = default if name in frozen else space.grids.get(preset or "", default)
         columns.append(asked.get((owner, name), grid))
     return [
         kind(**dict(zip(spaces(kind), values, strict=True)))
@@ -209,14 +210,9 @@ def groups_of(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, typ
 
 
 def row_grid(
-    row: DatasetRow, preset: str, methods: Sequence[str], backbone: str
+    row: DatasetRow, preset: str | None, methods: Sequence[str], backbone: str
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
     """What a dataset's row sets in a preset, as far as it concerns these methods and backbone."""
     groups = groups_of(methods, [backbone])
     mine = [text for text in row.preset_settings(preset) if text.partition(".")[0] in groups]
     return overrides(mine, methods, [backbone])
-
-
-def _check_choice(what: str, name: str, choices: Iterable[str]) -> None:
-    if name not in choices:
-        raise unknown(what, name, choices)

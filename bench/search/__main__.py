@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 
 from bench import command
 from bench.cli import run_options as shared
-from bench.executors.device import default_device, default_workers
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
-from bench.runs.settings import SweepSettings
-from methods import method_names
 
 if TYPE_CHECKING:
     from bench.search.searching import Found
@@ -97,74 +94,57 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    shared.check_names(options)
-    seeds = shared.seeds(options.seeds)
-    shared.check_workers(options.workers, options.scheduler)
-    preset = PRESETS[options.preset]
-    rows = shared.dataset_rows(options, preset.datasets)
-
-    if not options.plan:
-        shared.begin_workers(options)
+    asked = shared.read(options)
     # torch is imported from here on: -h and bad names are answered before.
-    from bench.runs.plan import Request
     from bench.search.objectives import Bounds, costs_of
     from bench.search.samplers import check_sampler
-    from bench.search.studies import Search
+    from bench.search.studies import Search, available
     from bench.search.timed import check_alone
 
     check_sampler(options.sampler)
     costs = costs_of(options.costs)
     check_alone(costs, options.workers, options.scheduler)
-    search = Search(
-        request=Request(
-            datasets=rows,
-            methods=options.methods or method_names(),
-            seeds=seeds,
-            preset=options.preset,
-            backbone=options.backbone,
-            assignments=options.assignments,
+    trials = PRESETS[options.preset].trials if options.trials is None else options.trials
+    search, skipped = available(
+        Search(
+            request=shared.request(options, asked),
+            n_trials=trials,
+            core_seconds=options.budget_core_seconds,
+            most_finalists=options.finalists,
+            sampler=options.sampler,
+            budget=options.budget,
+            batch=options.batch,
+            bounds=Bounds(flops=options.max_flops, params=options.max_params),
+            seed=options.search_seed,
+            storage=options.storage,
+            costs=costs,
         ),
-        n_trials=preset.trials if options.trials is None else options.trials,
-        core_seconds=options.budget_core_seconds,
-        most_finalists=options.finalists,
-        sampler=options.sampler,
-        budget=options.budget,
-        batch=options.batch,
-        bounds=Bounds(flops=options.max_flops, params=options.max_params),
-        seed=options.search_seed,
-        storage=options.storage,
-        costs=costs,
+        asked.sweep,
+        required=options.datasets is not None,
     )
-    return _search_and_test(search, options)
-
-
-def _search_and_test(search: Search, options: argparse.Namespace) -> int:
-    from bench.records.search_budget import budget_lines, budgets
-    from bench.runs import code
-    from bench.runs.sweep import run_missing
-    from bench.search.studies import available
-
-    final = SweepSettings(
-        results=options.results,
-        data=options.data,
-        device=default_device(options.device, elsewhere=options.scheduler is not None),
-        rows={row.name: row for row in search.rows},
-    )
-    workers = default_workers(final.device) if options.workers is None else options.workers
-    search, skipped = available(search, final, required=options.datasets is not None)
     if options.plan:
         from bench.search.forecast import forecast
 
-        searching = dataclasses.replace(final, stage="search")
-        lines = [*skipped, *forecast(search, searching, workers=workers)]
+        searching = dataclasses.replace(asked.sweep, stage="search")
+        lines = [*skipped, *forecast(search, searching, workers=asked.workers)]
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return command.OK
+    return _search_and_test(search, skipped, asked, options)
+
+
+def _search_and_test(
+    search: Search, skipped: Sequence[str], asked: shared.Asked, options: argparse.Namespace
+) -> int:
+    from bench.records.search_budget import budget_lines, budgets
+    from bench.runs import code
+    from bench.runs.sweep import run_missing
+
     with in_use(options.results):
-        found = _search(search, dataclasses.replace(final, stage="search"), workers, options)
+        found = _search(search, asked, options)
         failed = run_missing(
             found.configs,
-            final,
-            workers,
+            asked.sweep,
+            asked.workers,
             retry_failed=options.retry_failed,
             rerun_changed=options.rerun_changed,
             scheduler=options.scheduler,
@@ -181,20 +161,19 @@ def _search_and_test(search: Search, options: argparse.Namespace) -> int:
     return command.SOME_FAILED if failed or found.notes else command.OK
 
 
-def _search(
-    search: Search, context: SweepSettings, workers: int, options: argparse.Namespace
-) -> Found:
+def _search(search: Search, asked: shared.Asked, options: argparse.Namespace) -> Found:
     from bench.runs.execute import engine
     from bench.search.searching import run_studies
     from bench.search.studies import studies
     from bench.search.timed import run_timed
 
+    sweep, workers = dataclasses.replace(asked.sweep, stage="search"), asked.workers
     if search.is_measured and options.workers is None:
         workers = 0  # here, so that nothing is proposed while a network is timed
     run = run_timed if search.is_measured else None
-    planned = studies(search, context)
-    with engine(context, workers=workers, scheduler=options.scheduler, run=run) as where:
-        return run_studies(planned, context, where, search)
+    planned = studies(search, sweep)
+    with engine(sweep, workers=workers, scheduler=options.scheduler, run=run) as where:
+        return run_studies(planned, sweep, where, search)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def search_space(
     row: DatasetRow,
     method: str,
     *,
-    preset: str,
+    preset: str | None,
     backbone: str | None = None,
     assignments: Iterable[str] = (),
     methods: Iterable[str] = (),
@@ -176,7 +176,7 @@ def search_space(
                 continue
             if key == (backbone, "depth") and not load_method(method).explores_depth:
                 continue
-            grid = grids.get(key, space.grids.get(preset, ()))
+            grid = grids.get(key, space.grids.get(preset or "", ()))
             if space.search is not None and len(grid) != 1:
                 key_of_depth = (backbone, "depth")
                 depth = _deepest(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bench.cli.run_options import seeds as read_seeds
+from bench.cli.run_options import read_seeds
 from bench.compare import _parser
 from bench.data.own import load_own_npz
 from bench.data.row import DatasetRow
