@@ -9,10 +9,10 @@ import contextlib
 import functools
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from bench.errors import UserError
 from bench.executors.allocator import keep_freed_memory
@@ -20,7 +20,7 @@ from bench.executors.device import gpus
 from bench.executors.in_process import InThisProcess
 from bench.executors.local import local
 from bench.executors.workers import WorkerDied, Workers, waiting_threads
-from bench.records.schema import FileName
+from bench.records.schema import FileName, Record
 from bench.runs.config import RunConfig
 from bench.runs.settings import SweepSettings
 
@@ -48,28 +48,20 @@ class RunStatus:
 Run = Callable[..., RunStatus]
 
 
-class Slots(Protocol):
-    """Workers that come and go."""
-
-    @property
-    def slots(self) -> int:
-        """How many calls they take at once, as of now; may be 0."""
-
-
 class Engine:
     """Takes runs, and says how many of them can be in progress at once.
 
     Args:
-        run: makes a run that is missing; called with a configuration and ``context``.
-        context: folders and device.
+        run: makes a run that is missing; called with a configuration and ``sweep``.
+        sweep: folders and device.
         executor: where ``run`` is called.
         workers: what a run waits for.
     """
 
     def __init__(
-        self, run: Run, context: SweepSettings, executor: Executor, workers: Slots
+        self, run: Run, sweep: SweepSettings, executor: Executor, workers: Workers | InThisProcess
     ) -> None:
-        self._run, self._context, self._executor, self._workers = run, context, executor, workers
+        self._run, self._sweep, self._executor, self._workers = run, sweep, executor, workers
 
     @property
     def slots(self) -> int:
@@ -89,18 +81,18 @@ class Engine:
             fails.
         """
         return self._executor.submit(
-            self._run, config, self._context, wait_for_others=wait_for_others
+            self._run, config, self._sweep, wait_for_others=wait_for_others
         )
 
 
 @contextlib.contextmanager
 def engine(
-    context: SweepSettings, *, workers: int, scheduler: str | None = None, run: Run | None = None
+    sweep: SweepSettings, *, workers: int, scheduler: str | None = None, run: Run | None = None
 ) -> Iterator[Engine]:
     """Where runs execute; at the end of the block, those in progress are dropped.
 
     Args:
-        context: folders and device.
+        sweep: folders and device.
         workers: processes of this machine; 0 = in this process, at once when submitted.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
         run: a function of a module, called instead of `run_and_store` and as it is.
@@ -111,27 +103,27 @@ def engine(
     if workers == 0 and scheduler is None:
         prepare_process()
         here = InThisProcess()
-        yield Engine(run or run_and_store, context, here, here)
+        yield Engine(run or run_and_store, sweep, here, here)
         return
-    context = context.absolute()  # a worker may have another working directory
-    with _workers(context, workers, scheduler) as there, waiting_threads(there) as threads:
-        yield Engine(functools.partial(_run_on, there, run=run), context, threads, there)
+    sweep = sweep.absolute()  # a worker may have another working directory
+    with _workers(sweep, workers, scheduler) as there, waiting_threads(there) as threads:
+        yield Engine(functools.partial(_run_on, there, run=run), sweep, threads, there)
 
 
 def _workers(
-    context: SweepSettings, workers: int, scheduler: str | None
+    sweep: SweepSettings, workers: int, scheduler: str | None
 ) -> contextlib.AbstractContextManager[Workers]:
     if scheduler is None:
-        return local(workers, gpus(context.device))
+        return local(workers, gpus(sweep.device))
     # Imported here: Dask is an extra, and takes half a second.
     from bench.executors.cluster import remote
 
-    return remote(scheduler, uses_gpu=context.uses_gpu)
+    return remote(scheduler, uses_gpu=sweep.uses_gpu)
 
 
 def execute(
     configs: Sequence[RunConfig],
-    context: SweepSettings,
+    sweep: SweepSettings,
     *,
     workers: int,
     scheduler: str | None = None,
@@ -142,7 +134,7 @@ def execute(
 
     Args:
         configs: the runs.
-        context: folders and device.
+        sweep: folders and device.
         workers: see :func:`engine`.
         scheduler: see :func:`engine`.
 
@@ -152,7 +144,7 @@ def execute(
     if not configs:
         return
     by_id = {config.run_id: config for config in configs}
-    with engine(context, workers=min(workers, len(configs)), scheduler=scheduler) as chosen:
+    with engine(sweep, workers=min(workers, len(configs)), scheduler=scheduler) as chosen:
         busy = []
         for outcome in _sweep(configs, chosen, wait_for_others=False):
             if outcome.status == "busy":
@@ -178,42 +170,61 @@ def _sweep(
             yield future.result()
 
 
-def run_and_store(config: RunConfig, context: SweepSettings, *, wait_for_others: bool) -> RunStatus:
-    """One run under its lock, unless the store has it by now; a failure is recorded."""
-    # Imported here, with scipy and fvcore: a command whose workers run need not wait for them.
-    from bench.runs.run import failure, run_one
+def run_and_store(
+    config: RunConfig,
+    sweep: SweepSettings,
+    *,
+    wait_for_others: bool,
+    death: WorkerDied | None = None,
+) -> RunStatus:
+    """One run under its lock, unless the store has it by now; a failure is recorded.
 
-    store = context.store
+    Args:
+        config: the run.
+        sweep: folders and device.
+        wait_for_others: see :meth:`Engine.submit`.
+        death: that of the workers which tried: is recorded, and nothing is run.
+    """
+    store = sweep.store
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:
             return RunStatus(run_id=config.run_id, status="busy")
         record = store.claim(config.run_id)
         if record is None:
-            files: dict[FileName, bytes] = {}
-            try:
-                import torch
-
-                device = torch.device(context.device)
-                record, files = run_one(
-                    config,
-                    data=context.data,
-                    cache=context.cache,
-                    device=device,
-                    row=context.row(config.dataset),
-                    stage=context.stage,
-                )
-            except UserError:
-                raise  # of the data or the store, not of this run
-            except Exception as error:  # whatever it is, the sweep goes on
-                record = failure(config, error)
+            record, files = _made(config, sweep, death)
             store.save(record, files)
         return RunStatus(run_id=config.run_id, status=record.status)
+
+
+def _made(
+    config: RunConfig, sweep: SweepSettings, death: WorkerDied | None
+) -> tuple[Record, Mapping[FileName, bytes]]:
+    # Imported here, with scipy and fvcore: a command whose workers run need not wait for them.
+    import torch
+
+    from bench.runs.run import failure, run_one
+
+    if death is not None:
+        return failure(config, death), {}
+    try:
+        return run_one(
+            config,
+            data=sweep.data,
+            cache=sweep.cache,
+            device=torch.device(sweep.device),
+            row=sweep.row(config.dataset),
+            stage=sweep.stage,
+        )
+    except UserError:
+        raise  # of the data or the store, not of this run
+    except Exception as error:  # whatever it is, the sweep goes on
+        return failure(config, error), {}
 
 
 def _run_on(
     workers: Workers,
     config: RunConfig,
-    context: SweepSettings,
+    sweep: SweepSettings,
     *,
     wait_for_others: bool,
     run: Run | None,
@@ -221,29 +232,17 @@ def _run_on(
     """One run in a worker; a death of two workers is recorded as the run's failure."""
     try:
         task = functools.partial(run_in_worker, run=run)
-        return workers.call(task, config, context, wait_for_others=wait_for_others)
+        return workers.call(task, config, sweep, wait_for_others=wait_for_others)
     except WorkerDied as death:
-        return _record_death(config, context, death)
+        return run_and_store(config, sweep, wait_for_others=True, death=death)
 
 
 def run_in_worker(
-    config: RunConfig, context: SweepSettings, *, wait_for_others: bool, run: Run | None = None
+    config: RunConfig, sweep: SweepSettings, *, wait_for_others: bool, run: Run | None = None
 ) -> RunStatus:
     """Prepare the worker's thread, to which flushing of denormals is bound, and run."""
     prepare_process()
-    return (run or run_and_store)(config, context, wait_for_others=wait_for_others)
-
-
-def _record_death(config: RunConfig, context: SweepSettings, death: Exception) -> RunStatus:
-    from bench.runs.run import failure
-
-    store = context.store
-    with store.lock(config.run_id, wait=True):
-        record = store.claim(config.run_id)
-        if record is None:
-            record = failure(config, death)
-            store.save(record, {})
-    return RunStatus(run_id=config.run_id, status=record.status)
+    return (run or run_and_store)(config, sweep, wait_for_others=wait_for_others)
 
 
 def prepare_process() -> None:

@@ -44,26 +44,24 @@ class Needs:
     n_bytes: float
 
 
-def forecast(
-    configs: Sequence[RunConfig], context: SweepSettings, *, workers: int
-) -> Iterator[str]:
+def forecast(configs: Sequence[RunConfig], sweep: SweepSettings, *, workers: int) -> Iterator[str]:
     """The lines of a plan.
 
     Args:
         configs: the planned runs.
-        context: folders and device.
+        sweep: folders and device.
         workers: how many runs at once; 0 is one.
     """
-    store = Reader(context.results)
+    store = Reader(sweep.results)
     there = set(store.run_ids()) & {config.run_id for config in configs}
     missing = [config for config in configs if config.run_id not in there]
     for name in dict.fromkeys(config.dataset for config in configs):
-        yield from _of_dataset(name, [c for c in configs if c.dataset == name], there, context)
-    yield f"{len(configs)} runs, {len(there)} of them already in {context.results}"
+        yield from _of_dataset(name, [c for c in configs if c.dataset == name], there, sweep)
+    yield f"{len(configs)} runs, {len(there)} of them already in {sweep.results}"
     if missing:
         needs = [_of_record(config, store) for config in missing]
         probed = _probes(
-            [config for config, known in zip(missing, needs, strict=True) if known is None], context
+            [config for config, known in zip(missing, needs, strict=True) if known is None], sweep
         )
         found = [
             known or probed[config.config_id] for config, known in zip(missing, needs, strict=True)
@@ -80,12 +78,12 @@ def forecast(
 
 
 def _of_dataset(
-    name: str, configs: Sequence[RunConfig], there: set[str], context: SweepSettings
+    name: str, configs: Sequence[RunConfig], there: set[str], sweep: SweepSettings
 ) -> Iterator[str]:
-    dataset = load_dataset(context.row(name), context.data, context.cache)
+    dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
     sizes = ", ".join(f"{len(split.y_B)} {part}" for part, split in dataset.splits.items())
     shape = "x".join(map(str, dataset.image_shape))
-    yield f"{name} ({context.row(name).source}): images of {shape}; {sizes}"
+    yield f"{name} ({sweep.row(name).source}): images of {shape}; {sizes}"
     planned = Counter(config.category for config in configs)
     done = Counter(config.category for config in configs if config.run_id in there)
     for category, n_runs in planned.items():
@@ -108,12 +106,12 @@ def _of_record(config: RunConfig, store: Reader) -> Needs | None:
     return None
 
 
-def mean_needs(configs: Sequence[RunConfig], context: SweepSettings) -> Needs:
+def mean_needs(configs: Sequence[RunConfig], sweep: SweepSettings) -> Needs:
     """What a run takes in the mean over configurations, by a probe of each."""
-    return _mean(list(_probes(configs, context).values()))
+    return _mean(list(_probes(configs, sweep).values()))
 
 
-def _probes(configs: Sequence[RunConfig], context: SweepSettings) -> dict[str, Needs]:
+def _probes(configs: Sequence[RunConfig], sweep: SweepSettings) -> dict[str, Needs]:
     """The needs of each configuration, by its id; of each method some before its others."""
     by_id = {config.config_id: config for config in configs}
     places: Counter[str] = Counter()
@@ -127,7 +125,7 @@ def _probes(configs: Sequence[RunConfig], context: SweepSettings) -> dict[str, N
     for config_id in sorted(by_id, key=order.__getitem__):
         if time.monotonic() - start > LONGEST_PROBE_S:
             break
-        found[config_id] = _probe(by_id[config_id], context)
+        found[config_id] = _probe(by_id[config_id], sweep)
     rest = _mean(list(found.values()))
     return {config_id: found.get(config_id, rest) for config_id in by_id}
 
@@ -140,9 +138,9 @@ def _mean(needs: Sequence[Needs]) -> Needs:
     )
 
 
-def _probe(config: RunConfig, context: SweepSettings) -> Needs:
-    dataset = load_dataset(context.row(config.dataset), context.data, context.cache)
-    device = torch.device(context.device)
+def _probe(config: RunConfig, sweep: SweepSettings) -> Needs:
+    dataset = load_dataset(sweep.row(config.dataset), sweep.data, sweep.cache)
+    device = torch.device(sweep.device)
     method, normalise = build(config, dataset).to(device), Normalise(dataset, device)
     batch = Inputs.of(_first(dataset.train, config.training.batch_size), device)
     once = dataclasses.replace(config.training, epochs=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,8 @@ from bench.errors import UserError
 from bench.records.store import storage_errors
 from bench.shift.corrupted_sets import CorruptedSets
 from bench.shift.parallel import make_absent
-from bench.shift.table import CORRUPTIONS, SEVERITIES
 
 Shifted = tuple[str, int, npt.NDArray[np.uint8]]
-
-# Corrupted sets above this size are read anew for each run: they would crowd out the workers.
-KEEP_MIB = 256
 
 
 @functools.lru_cache(maxsize=2)
@@ -38,24 +34,15 @@ def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
 
     Raises:
         UserError: the images are too small to be corrupted.
-        StorageError: the results folder, in which the cache lies, can not be written.
+        StorageError: the results folder, in which the cache lies, cannot be written.
     """
-    if dataset.shift is not None:
-        return dataset.ready_sets()
-    size = dataset.shift_test.images_BHWQ.nbytes * len(CORRUPTIONS) * len(SEVERITIES)
-    if size > KEEP_MIB * 2**20:
-        return _corrupted(dataset, cache)
-    return _kept(dataset, cache)
+    return dataset.ready_sets() if dataset.shift is not None else _mapped(dataset, cache)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(dataset: Dataset, cache: Path) -> list[Shifted]:
-    return list(_corrupted(dataset, cache))
-
-
-def _corrupted(dataset: Dataset, cache: Path) -> Iterator[Shifted]:
-    with storage_errors(cache.parent):  # while sets are read and kept, not only at the start
-        yield from _sets(dataset, cache)
+def _mapped(dataset: Dataset, cache: Path) -> list[Shifted]:
+    with storage_errors(cache.parent):
+        return list(_sets(dataset, cache))
 
 
 def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) -> None:

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def unavailable(
-    configs: Sequence[RunConfig], context: SweepSettings, *, required: bool
+    configs: Sequence[RunConfig], sweep: SweepSettings, *, required: bool
 ) -> dict[str, str]:
     """The datasets that can not be had, with the reason.
 
@@ -36,7 +36,7 @@ def unavailable(
     for name in dict.fromkeys(config.dataset for config in configs):
         mine = [config for config in configs if config.dataset == name]
         try:
-            dataset = load_dataset(context.row(name), context.data, context.cache)
+            dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
         except DataUnavailable as error:
             if required:
                 raise
@@ -84,7 +84,7 @@ def require_same_data(store: Reader, dataset: Dataset) -> None:
 
 def run_missing(
     configs: Sequence[RunConfig],
-    context: SweepSettings,
+    sweep: SweepSettings,
     workers: int,
     *,
     retry_failed: bool,
@@ -96,9 +96,9 @@ def run_missing(
     Raises:
         UserError: the store has runs on other data of the same name.
     """
-    store = Store(context.results)
+    store = Store(sweep.results)
     for name in dict.fromkeys(config.dataset for config in configs):
-        require_same_data(store, load_dataset(context.row(name), context.data, context.cache))
+        require_same_data(store, load_dataset(sweep.row(name), sweep.data, sweep.cache))
     if rerun_changed:
         _set_changed_aside(configs, store)
     missing, failed = [], []
@@ -111,13 +111,13 @@ def run_missing(
         elif record.status == "failed":
             failed.append(config.run_id)
     n_there = len(configs) - len(missing)
-    _log.info("%d runs, %d of them already in %s", len(configs), n_there, context.results)
-    _prepare_corruptions(missing, context, workers if scheduler is None else 1)
+    _log.info("%d runs, %d of them already in %s", len(configs), n_there, sweep.results)
+    _prepare_corruptions(missing, sweep, workers if scheduler is None else 1)
     with (
         Progress(len(missing), unit="run") as progress,
         # Closed at once on Ctrl-C, so that no worker outlives this call.
         contextlib.closing(
-            execute(missing, context, workers=workers, scheduler=scheduler)
+            execute(missing, sweep, workers=workers, scheduler=scheduler)
         ) as outcomes,
     ):
         for outcome in outcomes:
@@ -148,9 +148,9 @@ def _without_failure(store: Store, run_id: str) -> Record | None:
 
 
 def _prepare_corruptions(
-    missing: Sequence[RunConfig], context: SweepSettings, processes: int
+    missing: Sequence[RunConfig], sweep: SweepSettings, processes: int
 ) -> None:
     """Once, here, rather than by every worker at the same time."""
     for name in dict.fromkeys(config.dataset for config in missing):
-        dataset = load_dataset(context.row(name), context.data, context.cache)
-        prepare_corrupted_tests(dataset, context.cache, processes=processes)
+        dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+        prepare_corrupted_tests(dataset, sweep.cache, processes=processes)

@@ -13,24 +13,24 @@ from bench.search.studies import Search, Study, studies
 _PROBED = 2  # first points of each study
 
 
-def forecast(search: Search, context: SweepSettings, *, workers: int) -> Iterator[str]:
+def forecast(search: Search, sweep: SweepSettings, *, workers: int) -> Iterator[str]:
     """The lines of a plan; runs and writes nothing.
 
     Args:
         search: whose datasets can all be had.
-        context: of stage "search".
+        sweep: of stage "search".
         workers: how many runs at once; 0 is one.
     """
     n_seeds = len(search.request.seeds)
     seconds = n_bytes = 0.0
-    for study in studies(search, context):
+    for study in studies(search, sweep):
         plan, most = study.plan, min(search.most_finalists, study.plan.n_trials)
         yield (
             f"{study.facts['dataset']}, {study.facts['method']}: at most {plan.n_trials} trials "
             f"({plan.sampler}; varies {', '.join(study.facts['space']) or 'nothing'}), then at "
             f"most {most} configurations on {n_seeds} seeds"
         )
-        needs = mean_needs(_first_configs(study), context)
+        needs = mean_needs(_first_configs(study), sweep)
         # Of the contenders, at most twice the finalists, each is trained on a second seed.
         seconds += needs.seconds * (plan.n_trials + most * (2 + n_seeds))
         n_bytes += needs.n_bytes * (plan.n_trials + most * (2 + n_seeds))

@@ -37,7 +37,7 @@ class Found:
 
 def run_studies(
     studies: Sequence[Study],
-    context: SweepSettings,
+    sweep: SweepSettings,
     engine: Engine,
     search: Search,
 ) -> Found:
@@ -45,7 +45,7 @@ def run_studies(
 
     Args:
         studies: what to search.
-        context: of the search's stage.
+        sweep: of the search's stage.
         engine: where runs execute.
         search: has the final seeds, the bounds and the storage.
 
@@ -58,8 +58,8 @@ def run_studies(
     total = sum(study.plan.n_trials for study in studies)
     with Progress(total, unit="trial") as bar:
         for study in studies:
-            trials = _run_study(study, context, engine, search.storage, bar)
-            tested = _finalists(study, trials, context, engine, search)
+            trials = _run_study(study, sweep, engine, search.storage, bar)
+            tested = _finalists(study, trials, sweep, engine, search)
             found.configs.extend(
                 study.plan.space.config(trial.params, seed=seed)
                 for seed in search.request.seeds
@@ -72,12 +72,12 @@ def run_studies(
 def _finalists(
     study: Study,
     trials: Sequence[FrozenTrial],
-    context: SweepSettings,
+    sweep: SweepSettings,
     engine: Engine,
     search: Search,
 ) -> list[FrozenTrial]:
     """Train the contenders on the second search seed, and choose."""
-    plan, store = study.plan, context.store
+    plan, store = study.plan, sweep.store
     most = search.most_finalists
     fit = contenders(trials, plan.objectives, search.bounds, most=CONTENDERS * most)
     futures = [
@@ -94,9 +94,9 @@ def _finalists(
 
 
 def _run_study(
-    study: Study, context: SweepSettings, engine: Engine, storage: str | None, bar: Progress
+    study: Study, sweep: SweepSettings, engine: Engine, storage: str | None, bar: Progress
 ) -> list[FrozenTrial]:
-    plan, store = study.plan, context.store
+    plan, store = study.plan, sweep.store
     bar.name(f"{study.facts['method']} on {study.facts['dataset']}")
     with open_history(
         store.root,

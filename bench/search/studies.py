@@ -122,22 +122,20 @@ class Study:
     facts: dict[str, Any]
 
 
-def studies(search: Search, context: SweepSettings) -> list[Study]:
+def studies(search: Search, sweep: SweepSettings) -> list[Study]:
     """A study for each dataset and method.
 
     Raises:
         UserError: bad settings, or no point is within the bounds.
     """
     return [
-        _study(search, context, row, method)
+        _study(search, sweep, row, method)
         for row in search.rows
         for method in search.request.methods
     ]
 
 
-def available(
-    search: Search, context: SweepSettings, *, required: bool
-) -> tuple[Search, list[str]]:
+def available(search: Search, sweep: SweepSettings, *, required: bool) -> tuple[Search, list[str]]:
     """The search on the datasets that can be had, and a note on each of the others.
 
     Raises:
@@ -147,7 +145,7 @@ def available(
     rows, skipped = [], []
     for row in search.rows:
         try:
-            load_dataset(row, context.data, context.cache)
+            load_dataset(row, sweep.data, sweep.cache)
         except DataUnavailable as error:
             if required:
                 raise
@@ -158,7 +156,7 @@ def available(
     return dataclasses.replace(search, request=request), skipped
 
 
-def _study(search: Search, context: SweepSettings, row: DatasetRow, method: str) -> Study:
+def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -> Study:
     request = search.request
     space = search_space(
         row,
@@ -168,8 +166,8 @@ def _study(search: Search, context: SweepSettings, row: DatasetRow, method: str)
         assignments=request.assignments,
         methods=request.methods,
     )
-    dataset = load_dataset(row, context.data, context.cache)
-    require_same_data(context.reader, dataset)
+    dataset = load_dataset(row, sweep.data, sweep.cache)
+    require_same_data(sweep.reader, dataset)
     feasible = Constraints(space, dataset, search.bounds)
     sampler, design = _start(search, row, method, space, feasible)
     study_plan = Plan(

@@ -25,21 +25,21 @@ from bench.runs.settings import SweepSettings
 _log = logging.getLogger(__name__)
 
 
-def run_timed(config: RunConfig, context: SweepSettings, *, wait_for_others: bool) -> RunStatus:
+def run_timed(config: RunConfig, sweep: SweepSettings, *, wait_for_others: bool) -> RunStatus:
     """One run as `run_and_store` makes it, and its times, unless this machine has taken them.
 
     What can not be measured is a failed trial of the search, and no failed run.
     """
-    outcome = run_and_store(config, context, wait_for_others=wait_for_others)
+    outcome = run_and_store(config, sweep, wait_for_others=wait_for_others)
     if outcome.status != "done":
         return outcome
-    store = context.store
+    store = sweep.store
     with store.lock(config.run_id, wait=True):
         record = store.load(config.run_id)
         if not isinstance(record, FinishedRun) or _is_known(store, config.run_id):
             return outcome
         try:
-            _measure(store, record, context)
+            _measure(store, record, sweep)
         except UserError:
             raise  # of the data or the store, not of this network
         except Exception as error:
@@ -73,11 +73,11 @@ def _is_known(store: Store, run_id: str) -> bool:
     return found is not None and found["machine"]["cpu"] == processor()
 
 
-def _measure(store: Store, record: FinishedRun, context: SweepSettings) -> None:
+def _measure(store: Store, record: FinishedRun, sweep: SweepSettings) -> None:
     # Here, because torch and its exporters take seconds and `-h` reads this file too.
     from bench.deploy.export.trained import Trained
     from bench.deploy.latency.objective import measured_at_once
 
-    row = context.row(record.config.dataset)
-    dataset = load_dataset(row, context.data, context.cache)
+    row = sweep.row(record.config.dataset)
+    dataset = load_dataset(row, sweep.data, sweep.cache)
     measurements.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))

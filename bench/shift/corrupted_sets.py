@@ -70,31 +70,6 @@ class CorruptedSets:
         return hashlib.sha256(np.ascontiguousarray(self.images_BHWQ).data).hexdigest()
 
 
-def corrupted(
-    images_BHWQ: Images, *, key: str, cache: Path | None
-) -> Iterator[tuple[str, int, Images]]:
-    """Corrupt images by every row of the table at every severity, one set at a time.
-
-    Args:
-        images_BHWQ: as in `corrupt`.
-        key: as in `corrupt`.
-        cache: folder of `CorruptedSets`; None computes afresh.
-
-    Returns:
-        An iterator over (name, severity, images), in the order of the table, severity ascending.
-
-    Raises:
-        ValueError: at once, for images of another type or shape than `corrupt` takes.
-    """
-    if cache is not None:
-        return iter(CorruptedSets(images_BHWQ=images_BHWQ, key=key, cache=cache))
-    check_images(images_BHWQ)
-    return (
-        (name, severity, corrupt(images_BHWQ, name=name, severity=severity, key=key))
-        for name, severity in _each_set()
-    )
-
-
 def _each_set() -> list[tuple[str, int]]:
     return [(name, severity) for name in corruptions.CORRUPTIONS for severity in SEVERITIES]
 

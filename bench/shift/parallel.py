@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from bench.executors.local import local
 from bench.executors.scratch import scratch_folder
@@ -49,11 +49,10 @@ def _there(
     sets: CorruptedSets, absent: Sequence[tuple[str, int]], n_processes: int
 ) -> Iterator[None]:
     with local(n_processes) as workers, scratch_folder() as folder:
-        images = folder / "images.npy"  # sent once, not with each call
-        np.save(images, sets.images_BHWQ)
-        make = functools.partial(_make, type(sets), images, sets.key, sets.cache.absolute())
+        path = folder / "sets"  # sent once, not with each call
+        path.write_bytes(pickle.dumps(replace(sets, cache=sets.cache.absolute())))
         try:
-            yield from call_each(workers, make, absent)
+            yield from call_each(workers, functools.partial(_make, path), absent)
         except WorkerDied:
             _log.warning(
                 "a process that corrupted %s was killed (out of memory?); the runs make what is "
@@ -61,14 +60,12 @@ def _there(
             )  # fmt: skip
 
 
-# By file; in a worker process.
-_read: dict[Path, CorruptedSets] = {}
+def _make(path: Path, which: tuple[str, int]) -> None:
+    """Write one set, in a worker process; it is not sent back."""
+    _sets(path).get(*which)
 
 
-def _make(
-    kind: type[CorruptedSets], images: Path, key: str, cache: Path, which: tuple[str, int]
-) -> None:
-    """Write one set; it is not sent back."""
-    if images not in _read:
-        _read[images] = kind(images_BHWQ=np.load(images), key=key, cache=cache)
-    _read[images].get(*which)
+@functools.cache
+def _sets(path: Path) -> CorruptedSets:
+    sets: CorruptedSets = pickle.loads(path.read_bytes())  # noqa: S301 - our own
+    return sets

@@ -188,5 +188,5 @@ def test_an_error_of_the_user_stops_the_workers_too(
 def test_a_death_is_not_recorded_over_a_finished_run(context: SweepSettings, store: Store) -> None:
     # Done by another process, or by a worker whose neighbour broke the pool before it could say so.
     store.save(made(fields(config())), {})
-    outcome = execute_module._record_death(config(), context, WorkerDied())
+    outcome = run_and_store(config(), context, wait_for_others=True, death=WorkerDied())
     assert outcome == RunStatus(run_id=config().run_id, status="done")

@@ -14,10 +14,8 @@ from bench.data.dataset import Dataset
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS, find
 from bench.records.store import StorageError
-from bench.runs import loaded
 from bench.runs.loaded import corrupted_tests, load_dataset
 from bench.runs.run import run_one
-from bench.shift import corrupted_sets
 from bench.shift import table as corruptions
 from bench.shift.table import corrupt
 from bench.training.inputs import Normalise
@@ -192,31 +190,11 @@ def test_a_part_of_the_test_split_is_corrupted_with_its_labels(
     assert files["weights.safetensors"] == usual_files["weights.safetensors"]
 
 
-# ---------------------------------------------------------------- large corrupted sets
+# ---------------------------------------------------------------- what cannot be kept
 
 
-@pytest.fixture
-def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded, "KEEP_MIB", 0)
-    monkeypatch.setattr(loaded, "_kept", None)
-
-
-def test_large_corrupted_sets_are_read_one_at_a_time_with_the_same_result(
-    run: Run, cache: Path, streamed: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record, files = run("sae", n_inputs=2, n_exits=2)  # fills the cache on disk
-    monkeypatch.setattr(corrupted_sets, "corrupt", None)  # nothing is computed again
-    for _ in range(2):
-        chosen = config("sae", n_inputs=2, n_exits=2)
-        again, same_files = run_one(chosen, data=None, cache=cache, device=CPU)
-        assert again.metrics == record.metrics
-        assert same_files == files
-    sets = corrupted_tests(load_dataset(DATASETS["digits"], None, cache), cache)
-    assert iter(sets) is sets  # no list of all of them
-
-
-def test_large_corrupted_sets_that_can_not_be_kept_are_the_users_to_mend(
-    cli: Cli, results: Path, trained: list[str], streamed: None
+def test_corrupted_sets_that_cannot_be_kept_are_the_users_to_mend(
+    cli: Cli, results: Path, trained: list[str]
 ) -> None:
     (results / ".cache").unlink()
     (results / ".cache").write_text("a file in the place of the folder")
