@@ -9,16 +9,16 @@ method: its finals are tested before the next method is searched.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import math
 import shlex
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from bench import command
 from bench.cli.run_options import registered
@@ -39,13 +39,11 @@ _EXAMPLES = """examples:
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class StudyPart:
+class StudyPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One part of a study.
 
     Attributes:
         name: "<problem>.<what>"; what the table ``common.<problem>`` sets, the part need not.
-        run: "search" or "compare".
         datasets: names.
         methods: names, or files of one's own, which are registered.
         seeds: of the final runs.
@@ -63,13 +61,13 @@ class StudyPart:
     """
 
     name: str
-    run: str
-    datasets: Sequence[str]
-    methods: Sequence[str]
-    seeds: Sequence[int]
+    run: Literal["search", "compare"]
+    datasets: list[str]
+    methods: list[str]
+    seeds: list[int]
     preset: str = "paper"
-    set: Sequence[str] = ()
-    each: Sequence[str] = ("",)
+    set: tuple[str, ...] = ()
+    each: tuple[str, ...] = ("",)
     epochs: int = 20
     trials: int = 0
     core_seconds_of: str = ""
@@ -79,13 +77,9 @@ class StudyPart:
     trial_seconds: float = 0.0
     run_seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.run not in ("search", "compare"):
-            raise UserError(f"part {self.name}: run={self.run!r}: must be search or compare")
-
     def scaled(self, factor: float) -> StudyPart:
         """The same part with so many times the trials and epochs, rounded up."""
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             self, trials=math.ceil(self.trials * factor), epochs=math.ceil(self.epochs * factor)
         )
 
@@ -105,17 +99,14 @@ def read_study(name: str) -> tuple[str, list[StudyPart]]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         common = values.get("common", {})
-        parts = [
-            StudyPart(**{**common.get(part.get("name", "").partition(".")[0], {}), **part})
-            for part in values.get("part", [])
-        ]
-        parts = [
-            dataclasses.replace(part, methods=[registered(METHODS, each) for each in part.methods])
-            for part in parts
-        ]
-    except (tomllib.TOMLDecodeError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        reason = str(error).replace("StudyPart.__init__() ", "")
-        raise UserError(f"{path}: {reason}") from None
+        parts = []
+        for part in values.get("part", []):
+            mine = common.get(part.get("name", "").partition(".")[0], {}) | part
+            made = msgspec.convert(mine, StudyPart)
+            methods = [registered(METHODS, each) for each in made.methods]
+            parts.append(msgspec.structs.replace(made, methods=methods))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: {error}") from None
     names = [part.name for part in parts]
     if not names or len(set(names)) < len(names):
         raise UserError(f"{path}: must have parts, each with a name of its own; it has {names}")
@@ -310,13 +301,12 @@ def _record(results: Path, scale: float, parts: Sequence[StudyPart], description
     found = {
         "description": description,
         "scale": scale,
-        "parts": [dataclasses.asdict(part) for part in parts],
+        "parts": msgspec.to_builtins(parts),
     }
     write_file(path, (json.dumps(found, indent=1) + "\n").encode())
 
 
 def _run(words: Sequence[str], options: argparse.Namespace) -> int:
-
     passed = ["--device", options.device]
     for name in ("data", "workers"):
         value = getattr(options, name)

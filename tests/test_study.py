@@ -196,8 +196,8 @@ seeds = [1]
     [
         ("", "must have parts"),
         (PART + PART, "each with a name of its own"),
-        (PART + "colour = 3", "unexpected keyword argument 'colour'"),
-        (PART.replace('"search"', '"train"'), "must be search or compare"),
+        (PART + "colour = 3", "unknown field `colour`"),
+        (PART.replace('"search"', '"train"'), "Invalid enum value 'train'.*run"),
         (PART + 'core_seconds_of = "b"', "unknown part 'b'"),
         ("[[part", "Expected"),
     ],
