@@ -43,11 +43,7 @@ RESUMES = "finished runs are kept; the same command goes on where this one stopp
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGINT, SIGTERM or SIGHUP.
-
-    Attributes:
-        signal: which.
-    """
+    """SIGINT, SIGTERM or SIGHUP."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:
         super().__init__()
@@ -79,12 +75,7 @@ def add_results(to: argparse.ArgumentParser) -> None:
 
 
 def line(name: str, *, results: Path | None = None) -> str:
-    """Another command as it is to be typed after this one.
-
-    Args:
-        name: of the command, with arguments of its own if any.
-        results: the folder that this one works on.
-    """
+    """Another command as it is to be typed after this one."""
     folder = "" if results in (None, Path("results")) else f" --results {shlex.quote(str(results))}"
     return f"{_start(name)}{folder}"
 
@@ -194,11 +185,7 @@ def _first_line(error: Exception) -> str:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """The whole process of a command: to be called first thing, before anything heavy is imported.
-
-    Args:
-        main: parses the command line and returns the exit code.
-    """
+    """The whole process of a command: to be called first, before anything heavy is imported."""
     code = [1]  # of an exception that nobody catches
     atexit.register(_end, code)
     for name in ("stdout", "stderr"):

@@ -13,13 +13,7 @@ class DataUnavailable(UserError):  # noqa: N818 - reads as what it says: the dat
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
-    """The error of a name that is none of the choices, with the nearest of them.
-
-    Args:
-        kind: of thing, e.g. "method".
-        name: what was given.
-        choices: what there is.
-    """
+    """The error of a name that is none of the choices, with the nearest of them."""
     choices = list(choices)
     return UserError(
         f"unknown {kind} {name!r}; choices: {', '.join(choices)}{did_you_mean(name, choices)}"

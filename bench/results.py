@@ -30,7 +30,6 @@ class Results:
     """The runs of a results folder, as they were when they were first looked at.
 
     Attributes:
-        folder: the results folder.
         data: the data folder; None: ``SAE_BENCH_DATA``, else medmnist's own.
     """
 
@@ -116,10 +115,6 @@ class Results:
 
     def predictions(self, run_id: str, split: Split = "test") -> Predictive:
         """The stored predictions of a run: members, weights, mixture and targets.
-
-        Args:
-            run_id: of a finished run.
-            split: "val" or "test".
 
         Raises:
             UserError: there is no such run, or it has no predictions of that split.

@@ -44,17 +44,11 @@ class StudyPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         name: "<problem>.<what>"; what the table ``common.<problem>`` sets, the part need not.
-        datasets: names.
         methods: names, or files of one's own, which are registered.
-        seeds: of the final runs.
-        preset: gives ranges and grids.
-        set: as for ``--set``.
         each: "compare" only: one command for each of these further ``--set`` (one factor changed).
-        epochs: of every run.
         trials: of every method; "search" only.
         core_seconds_of: the part whose core-seconds of trials are the budget of each method here.
         enumerate: "search" only: the preset's grid is tried, and no point is proposed.
-        finalists: as for ``--finalists``.
         folder: below the results folder, for records that no table should mix.
         trial_seconds, run_seconds: measured core-seconds of a trial and of a final run with its
             tests, the mean over methods, for ``--plan``.
@@ -86,9 +80,6 @@ class StudyPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def read_study(name: str) -> tuple[str, list[StudyPart]]:
     """A definition's description and parts.
-
-    Args:
-        name: of a file in `STUDIES`, or a path.
 
     Raises:
         UserError: there is none, or it is not as `StudyPart` says.

@@ -53,11 +53,6 @@ def add_costs(made: argparse.ArgumentParser) -> None:
 def finished_runs(results: Path, select: str = "nll", costs: str | None = None) -> Frames:
     """The frames of a results folder.
 
-    Args:
-        results: the folder.
-        select: the metric of `--select`.
-        costs: the costs of `--costs`.
-
     Raises:
         UserError: it has no finished runs, no task has the metric, or no record the costs.
     """
@@ -75,12 +70,7 @@ def finished_runs(results: Path, select: str = "nll", costs: str | None = None) 
 
 
 def no_finished_runs(results: Path, failed: int = 0) -> UserError:
-    """The error of such a folder.
-
-    Args:
-        results: the folder.
-        failed: how many runs of it failed.
-    """
+    """The error of such a folder."""
     if failed:
         reasons = command.line("records failures", results=results)
         return UserError(

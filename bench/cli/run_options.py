@@ -150,9 +150,6 @@ class Asked:
 def read(options: argparse.Namespace) -> Asked:
     """Check the options, and have workers import what runs need while this process plans.
 
-    Args:
-        options: of `add_request_options` and `add_execution_options`, and ``--seeds``.
-
     Raises:
         UserError: bad input.
     """

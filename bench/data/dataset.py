@@ -73,8 +73,6 @@ class Dataset:
     """Three splits and their training statistics.
 
     Attributes:
-        name: row name in `bench.data.table.DATASETS`.
-        task: what is predicted.
         n_classes: number of classes; 0 for regression.
         train: fits parameters and normalisation.
         val: selects configurations and temperatures.
@@ -219,12 +217,6 @@ class Dataset:
 
 def require_range(values: npt.NDArray[Any], low: float, high: float, what: str) -> None:
     """Check that all values lie in [low, high]; a ``high`` of infinity is no limit.
-
-    Args:
-        values: numbers, any shape.
-        low: least value allowed.
-        high: greatest value allowed.
-        what: name of a value in the message.
 
     Raises:
         ValueError: a value is out of range or NaN; the message names the first one.

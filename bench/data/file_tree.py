@@ -32,7 +32,6 @@ class FileTree:
     Attributes:
         where: the folder or the zip file, for messages.
         stamps: name -> (size, CRC-32) in a zip, (size, time of change in ns) in a folder.
-        content: bytes of a file.
     """
 
     where: Path

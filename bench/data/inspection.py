@@ -43,10 +43,6 @@ def duplicates(dataset: Dataset) -> dict[str, int]:
 def without_duplicates(dataset: Dataset, *, name: str) -> Dataset:
     """The dataset without those images of train and val that occur in test.
 
-    Args:
-        dataset: as it is.
-        name: of the result; its results are never mixed with those of the whole.
-
     Raises:
         UserError: a split would be empty.
     """

@@ -76,10 +76,6 @@ def cifar_c(folder: Path, test_y_B: npt.NDArray[np.int64]) -> ReadyShift:
 def tiny_imagenet_c(folder: Path, wnids: tuple[str, ...]) -> ReadyShift:
     """Read a folder of <corruption>/<severity>/<wnid>/*.JPEG, which are images of their own.
 
-    Args:
-        folder: of the corruptions.
-        wnids: names of the classes by label.
-
     Raises:
         UserError: another layout, or a class that is none.
     """

@@ -33,15 +33,10 @@ class DatasetRow:
     """The facts of a dataset that are needed before it is loaded; it can be pickled and hashed.
 
     Attributes:
-        name: CLI name.
-        task: what is predicted.
         n_classes: number of classes; 0 for regression.
         backbone: default backbone, the paper's pairing.
         source: file in the data folder, the package that embeds the data, or a path of one's own.
-        citation: licence and reference.
-        loader: reads it.
         target_range: regression only: the constants that are scaled to [0, 1].
-        class_names: by label; empty where they are not known.
         resize: height and width that all images of one's own folder are scaled to.
         drop_duplicates: images of train and val that occur in test are removed.
         augment: default augmentation of the training images.

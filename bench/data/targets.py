@@ -26,11 +26,6 @@ _SHOWN = 100
 def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str, float]:
     """Targets by file name, as they are in the split's table and in its order.
 
-    Args:
-        tree: where the table is.
-        split: its folder.
-        images: names of the split's image files, of which each must have one row.
-
     Raises:
         UserError: the table is missing or malformed, or its rows and the image files disagree.
     """

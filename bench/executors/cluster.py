@@ -38,8 +38,6 @@ class Cluster:
     """Workers that take one call each; see :class:`bench.executors.workers.Workers`.
 
     Args:
-        client: connected to their scheduler.
-        address: of the scheduler.
         uses_gpu: calls go to workers that offer the resource GPU, and to no others.
     """
 

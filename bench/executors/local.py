@@ -28,11 +28,7 @@ class _Ended(Exception):  # noqa: N818 - it says what happened
 
 
 class _Worker:
-    """One process, started at its first call and again after its end.
-
-    Args:
-        environment: the variables that it sees.
-    """
+    """One process, started at its first call and again after its end."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -105,11 +101,7 @@ class _Worker:
 
 
 class LocalWorkers:
-    """See :class:`bench.executors.workers.Workers`.
-
-    Args:
-        environments: the variables of each worker.
-    """
+    """See :class:`bench.executors.workers.Workers`."""
 
     def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
         self._workers = [_Worker(each) for each in environments]
@@ -146,12 +138,7 @@ class LocalWorkers:
 
 @contextlib.contextmanager
 def local(n_workers: int, gpus: Sequence[str] = ()) -> Iterator[LocalWorkers]:
-    """``n_workers`` processes of one thread each, ended with the block or with this process.
-
-    Args:
-        n_workers: how many.
-        gpus: see :func:`environments`.
-    """
+    """``n_workers`` processes of one thread each, ended with the block or with this process."""
     fork_server.start()
     with contextlib.closing(LocalWorkers(environments(n_workers, gpus))) as workers:
         yield workers

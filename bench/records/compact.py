@@ -44,11 +44,6 @@ def compact(results: Path, target: Path, influences: Influences) -> int:
     Results folders directly below ``results`` (those of a study's parts) are copied below the
     target.
 
-    Args:
-        results: the folder of the records.
-        target: the folder of the copies.
-        influences: computes those of a finished run in a results folder, or reads them.
-
     Raises:
         UserError: a folder inside the other, or without runs.
         StorageError: one cannot be read or written.

@@ -16,9 +16,6 @@ def optimum_reach(depth: pd.DataFrame) -> float:
     With the exits' training NLLs and the weight of the KL held at their means over that epoch,
     theta = softmax(-NLL / (alpha c)) minimises the objective (``methods.core.depth_meter``).
 
-    Args:
-        depth: rows of the ``depth`` frame.
-
     Returns:
         The maximum over runs, inputs and exits; NaN where a record has no such optimum.
     """

@@ -15,10 +15,6 @@ _EPOCH = ("epoch", "progress", "parts", "val")
 def converted(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A record of format 2 in the form of today's; the digest stays that of its text.
 
-    Args:
-        values: the record as JSON values, under a right digest.
-        folder: of the run, with its files.
-
     Raises:
         RecordError: a file is missing or has another size, or the record is of no format.
     """

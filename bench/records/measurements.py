@@ -193,10 +193,6 @@ def with_measures(runs: pd.DataFrame, results: Path) -> pd.DataFrame:
     A run that was not measured takes the numbers of a measured one of its configuration, if both
     cost the same FLOPs and parameters: other weights do not change the time.
 
-    Args:
-        runs: see `bench.records.frames`.
-        results: the results folder.
-
     Returns:
         The same rows; without measurements the same frame.
     """

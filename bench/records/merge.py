@@ -29,7 +29,6 @@ class Merged:
     """What became of a run of a source.
 
     Attributes:
-        folder: of the source's run.
         fate: "there" if the target has it, or a failure of it, already.
         reason: what is damaged.
     """
@@ -44,10 +43,6 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
 
     A finished run replaces a recorded failure. Damaged runs are skipped. Nothing is copied if the
     data differ. Safe beside other processes that use the target.
-
-    Args:
-        sources: results folders.
-        target: results folder; created if absent.
 
     Raises:
         UserError: a source has no runs or is the target, or two of the folders have runs on

@@ -97,10 +97,6 @@ def selected(
     Reads the rows with split == "val" alone, averaged over seeds: test and OOD numbers cannot
     reach the selection. Only configurations with a run for every seed compete.
 
-    Args:
-        runs: The `runs` frame of `bench.records.frames.load_frames`.
-        quality: Performance and calibration metric of each task.
-
     Returns:
         The selected config_ids of each dataset that has validation rows.
 

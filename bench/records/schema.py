@@ -81,12 +81,10 @@ class DatasetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         target_range: regression: the targets that were scaled to 0 and 1.
         fingerprint: SHA-256 over shapes and bytes of all splits.
         corruptions: what corrupted images depend on besides the data.
-        augment: of the training images.
         class_names: by label, where they are known.
         duplicates: images that occur in two splits, by pair of splits; with "_other_label" at the
             end, those of them that have another label there.
         drop_duplicates: images of train and val that occur in test were removed.
-        resize: height and width that all images were scaled to.
         flags: what a reader should know of the data, and of a temperature at its bound.
     """
 
@@ -275,11 +273,7 @@ def run_id_of(config: Config, config_id: str) -> str:
 
 
 def config_id_of(config: Mapping[str, object]) -> str:
-    """Digest of a configuration as JSON values, seed apart: runs that differ in it alone share it.
-
-    Args:
-        config: as `Config`.
-    """
+    """Digest of a `Config` as JSON values, seed apart: runs that differ in it alone share it."""
     identity = {key: value for key, value in config.items() if key != "seed"}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:_CONFIG_DIGITS]
@@ -287,9 +281,6 @@ def config_id_of(config: Mapping[str, object]) -> str:
 
 def record_of(values: object) -> Record:
     """Check the whole schema of format ``FORMAT``.
-
-    Args:
-        values: a record as JSON values.
 
     Raises:
         RecordError: a field is missing, unknown, or of a wrong type or range; names it.

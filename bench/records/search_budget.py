@@ -15,9 +15,6 @@ COLUMNS = ("dataset", "method", "trained", "failed", "core_seconds")
 def budgets(results: Path) -> pd.DataFrame:
     """What was trained to search, one row a dataset and method, sorted.
 
-    Args:
-        results: the results folder, of which the search's records are a part.
-
     Returns:
         ``COLUMNS``: networks trained (a point that is proposed twice is trained once), those that
         failed, and CPU seconds of training and validation. Empty where nothing was searched.

@@ -155,9 +155,6 @@ def _text(folder: Path) -> bytes:
 class Store(Reader):
     """A results folder that runs are added to; safe to use from several processes at once.
 
-    Args:
-        root: the results folder; created if absent.
-
     Raises:
         StorageError: the folder cannot be created, read or written.
     """
@@ -193,11 +190,6 @@ class Store(Reader):
         self, record: Record, files: Mapping[FileName, bytes], *, compressed: bool = False
     ) -> Record:
         """Write a run aside, then move it in place in one step. Hold its lock.
-
-        Args:
-            record: of the run.
-            files: beside it.
-            compressed: its text is.
 
         Returns:
             The record as it is stored, with the digests of the files.

@@ -37,10 +37,6 @@ def sealed(record: Record, files: Mapping[FileName, bytes]) -> tuple[Record, byt
 def read(text: bytes, folder: Path) -> Record:
     """The record that a text holds.
 
-    Args:
-        text: of ``record.json``.
-        folder: of the run, named by its id.
-
     Raises:
         RecordError: it is damaged, or breaks the schema.
         UnknownFormatError: another format.

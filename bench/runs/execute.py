@@ -34,7 +34,6 @@ class RunStatus:
     """What became of a run.
 
     Attributes:
-        run_id: of the run.
         status: "done" or "failed" (recorded), or "busy" (another process has it).
         unmeasured: why its speed could not be measured, where a search wants it.
     """
@@ -49,14 +48,7 @@ Run = Callable[..., RunStatus]
 
 
 class Engine:
-    """Takes runs, and says how many of them can be in progress at once.
-
-    Args:
-        run: makes a run that is missing; called with a configuration and ``sweep``.
-        sweep: folders and device.
-        executor: where ``run`` is called.
-        workers: what a run waits for.
-    """
+    """Where runs are submitted, and how many can be in progress at once."""
 
     def __init__(
         self, run: Run, sweep: SweepSettings, executor: Executor, workers: Workers | InThisProcess
@@ -132,12 +124,6 @@ def execute(
 
     Runs that another process is busy with come last: then this one waits for it.
 
-    Args:
-        configs: the runs.
-        sweep: folders and device.
-        workers: see :func:`engine`.
-        scheduler: see :func:`engine`.
-
     Raises:
         UserError: the data or the results folder fails; no further run is started.
     """
@@ -177,14 +163,7 @@ def run_and_store(
     wait_for_others: bool,
     death: WorkerDied | None = None,
 ) -> RunStatus:
-    """One run under its lock, unless the store has it by now; a failure is recorded.
-
-    Args:
-        config: the run.
-        sweep: folders and device.
-        wait_for_others: see :meth:`Engine.submit`.
-        death: that of the workers which tried: is recorded, and nothing is run.
-    """
+    """One run under its lock, unless the store has it by now; failures and deaths are recorded."""
     store = sweep.store
     with store.lock(config.run_id, wait=wait_for_others) as held:
         if not held:

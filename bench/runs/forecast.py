@@ -33,25 +33,14 @@ _RECORD_BYTES = 30_000  # of record.json
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What one run takes.
-
-    Attributes:
-        seconds: on one worker.
-        n_bytes: of its folder.
-    """
+    """What one run takes."""
 
     seconds: float
     n_bytes: float
 
 
 def forecast(configs: Sequence[RunConfig], sweep: SweepSettings, *, workers: int) -> Iterator[str]:
-    """The lines of a plan.
-
-    Args:
-        configs: the planned runs.
-        sweep: folders and device.
-        workers: how many runs at once; 0 is one.
-    """
+    """The lines of a plan."""
     store = Reader(sweep.results)
     there = set(store.run_ids()) & {config.run_id for config in configs}
     missing = [config for config in configs if config.run_id not in there]

@@ -35,8 +35,6 @@ class Request:
 
     Attributes:
         datasets: names of the table, or rows (of one's own data).
-        methods: names.
-        seeds: run seeds.
         preset: whose grids the settings take; None: every setting has its default.
         backbone: instead of each dataset's own, or None.
         assignments: ``key=value`` texts; see :func:`overrides`.

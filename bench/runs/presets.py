@@ -11,9 +11,7 @@ class Preset:
 
     Attributes:
         datasets: names; one whose data cannot be had is skipped.
-        seeds: run seeds.
         trials: points that a search tries for each method on each dataset.
-        description: one line for ``-h``.
     """
 
     datasets: tuple[str, ...]

@@ -18,9 +18,7 @@ class SweepSettings:
     """Folders, device, datasets and stage of a sweep; picklable.
 
     Attributes:
-        results: the results folder.
         data: the data folder, or None for the default.
-        device: a torch device.
         rows: own datasets by name; those of the table need no entry.
         stage: runs of a search see validation alone, and have a store of their own.
     """

@@ -17,11 +17,6 @@ class Constraints:
     The costs of most methods are exact before training. SAE's depend on the exits that it learns:
     a point is refused if its cheapest outcome is too expensive; one that then learns an expensive
     outcome is left out of the front (``bench.search.selection``).
-
-    Args:
-        space: of the points.
-        dataset: whose images the networks take.
-        bounds: what is allowed.
     """
 
     def __init__(self, space: SearchSpace, dataset: Dataset, bounds: Bounds) -> None:

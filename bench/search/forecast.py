@@ -14,13 +14,7 @@ _PROBED = 2  # first points of each study
 
 
 def forecast(search: Search, sweep: SweepSettings, *, workers: int) -> Iterator[str]:
-    """The lines of a plan; runs and writes nothing.
-
-    Args:
-        search: whose datasets can all be had.
-        sweep: of stage "search".
-        workers: how many runs at once; 0 is one.
-    """
+    """The lines of a plan; runs and writes nothing."""
     n_seeds = len(search.request.seeds)
     seconds = n_bytes = 0.0
     for study in studies(search, sweep):

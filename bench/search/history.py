@@ -53,14 +53,7 @@ class History:
         values: Sequence[float] | None,
         facts: Mapping[str, Any],
     ) -> None:
-        """Write an ended trial.
-
-        Args:
-            params: the point.
-            distributions: of the search.
-            values: of the objectives; None: the run failed, or one is undefined.
-            facts: kept beside it (run_id, why it failed).
-        """
+        """Write an ended trial."""
         state = TrialState.FAIL if values is None else TrialState.COMPLETE
         self._study.add_trial(trial(params, distributions, state, values, facts))
 

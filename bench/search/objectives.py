@@ -111,11 +111,6 @@ def values_of(
     """The values of a finished run; None where one is undefined or infinite.
 
     Reads validation alone.
-
-    Args:
-        record: of the run.
-        objectives: of the search.
-        measured: the run's times, by key, where objectives are measured.
     """
     costs = {key: getattr(record.cost, key) for key in (*COSTS, *PAPER_COSTS)}
     known = {**record.metrics.val, **costs, **(measured or {})}

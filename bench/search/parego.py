@@ -56,8 +56,6 @@ class PoolCandidates:
     """A ``candidates_func`` of BoTorchSampler for one batch; it keeps the model between calls.
 
     Args:
-        distributions: of the parameters.
-        feasible: which points may be proposed.
         seed: of the pool, the weights and the Monte Carlo samples.
     """
 

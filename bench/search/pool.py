@@ -27,11 +27,6 @@ MUTATION_SCALE = 0.2
 def draw_pool(cube: UnitCube, parents: Sequence[Params], rng: np.random.Generator) -> list[Point]:
     """Points to choose from: one half spread over the space, the other mutations of good ones.
 
-    Args:
-        cube: the space.
-        parents: what mutations start from; without one all points are spread.
-        rng: source of the draws.
-
     Returns:
         Different points, at least one.
     """

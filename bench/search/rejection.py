@@ -48,15 +48,7 @@ def random_points(
     tries: int = TRIES,
     fixed: Params | None = None,
 ) -> Iterator[Point]:
-    """The feasible ones of random points, each drawn when it is asked for.
-
-    Args:
-        distributions: of the parameters.
-        rule: what makes a point feasible.
-        rng: source of the draws.
-        tries: how many points are drawn, feasible or not.
-        fixed: values that all points share.
-    """
+    """The feasible ones of random points, each drawn when it is asked for."""
     cube = UnitCube(distributions)
     for _ in range(tries):
         point = {**cube.point(rng.random(cube.dimensions)), **(fixed or {})}

@@ -43,12 +43,6 @@ def run_studies(
 ) -> Found:
     """Search, and return what is to be tested: every study's finalists on the final seeds.
 
-    Args:
-        studies: what to search.
-        sweep: of the search's stage.
-        engine: where runs execute.
-        search: has the final seeds, the bounds and the storage.
-
     Raises:
         UserError: the data, the results folder or the storage fails.
     """

@@ -38,7 +38,6 @@ class SearchSpace:
     """The points of one search.
 
     Attributes:
-        dataset, method, backbone: names.
         distributions: what is varied, by "<group>.<field>".
         fixed: the other settings, by group and field, where they are not the defaults.
         levels: the values of those whose distribution is over their numbers in order, 0, 1, ...:

@@ -45,11 +45,9 @@ class Search:
         n_trials: for each method on each dataset.
         core_seconds: for each method on each dataset; None: no limit.
         most_finalists: configurations of a method on a dataset that are tested.
-        sampler: of ``bench.search.samplers``.
         budget: "equal": all methods are searched with ``n_trials``; "paper": those that the paper
             enumerates take the preset's grid instead.
         batch: points that are proposed together.
-        bounds: largest costs.
         seed: of the search, not one of the final ones.
         storage: URL of a database; None: a journal file in the results folder.
         costs: what is minimised beside the metrics, of `bench.search.objectives.CHOICES`.
@@ -113,7 +111,6 @@ class Study:
 
     Attributes:
         name: unique for what it would find.
-        plan: what it tries.
         facts: the same for readers, written beside the trials.
     """
 

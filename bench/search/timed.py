@@ -51,13 +51,7 @@ def run_timed(config: RunConfig, sweep: SweepSettings, *, wait_for_others: bool)
 
 
 def check_alone(costs: Sequence[str], workers: int | None, scheduler: str | None) -> None:
-    """Raise UserError where runs would disturb each other's times.
-
-    Args:
-        costs: of the search.
-        workers: processes that the user asks for; None: no wish.
-        scheduler: address of the user's, or None.
-    """
+    """Raise UserError where runs would disturb each other's times."""
     measured = [key for key in costs if key in measurements.AT_ONCE]
     if measured and (scheduler is not None or (workers or 0) > 1):
         asked = f"--workers {workers}" if scheduler is None else f"--scheduler {scheduler}"

@@ -36,16 +36,11 @@ class Plan:
     """What a search will try.
 
     Attributes:
-        space: of the points.
         objectives: in the order of the trials' values.
         design: the first points; all of them where nothing is proposed.
         sampler: proposes the others (``bench.search.samplers``).
-        batch: points that are proposed together.
         n_trials: in all.
         core_seconds: of training and validation, after which nothing more is tried; None: no limit.
-        seed: of the proposals.
-        run_seed: of every run.
-        feasible: whether a point may be trained.
     """
 
     space: SearchSpace
@@ -64,13 +59,6 @@ def run_trials(
     plan: Plan, history: History, engine: Engine, store: Store, done: Callable[[], object]
 ) -> None:
     """Run what the history lacks of the plan's trials, and write each to it.
-
-    Args:
-        plan: what to try.
-        history: of this search; its trials are the beginning of the plan's.
-        engine: where runs execute.
-        store: where they leave their records.
-        done: called for every trial that has ended.
 
     Raises:
         UserError: the data or the results folder fails.
@@ -191,14 +179,7 @@ def awaited(future: Future[RunStatus], objectives: Sequence[Objective], store: S
 def result_of(
     record: Record, objectives: Sequence[Objective], root: Path, unmeasured: str | None = None
 ) -> Result:
-    """The result of a recorded run.
-
-    Args:
-        record: of the run.
-        objectives: of the search.
-        root: the search's folder, with measurements.
-        unmeasured: why there is none of this run.
-    """
+    """The result of a recorded run."""
     facts: dict[str, Any] = {"run_id": record.run_id, "label": record.label}
     if isinstance(record, FailedRun):
         return None, {**facts, "failed": record.error.message}

@@ -27,11 +27,6 @@ class CorruptedSets:
     A set is found again only if images, key, row, code and libraries are the same; several
     processes may share the folder.
 
-    Attributes:
-        images_BHWQ: as in `corrupt`.
-        key: as in `corrupt`.
-        cache: the folder, made if absent.
-
     Raises:
         ValueError: at once, for images of another type or shape than `corrupt` takes.
     """

@@ -21,10 +21,6 @@ _log = logging.getLogger(__name__)
 def make_absent(sets: CorruptedSets, *, processes: int) -> None:
     """Make and write all sets that have no file yet, under a progress bar.
 
-    Args:
-        sets: of images that can be corrupted.
-        processes: how many are used at most; 0 or 1 = this one alone.
-
     Raises:
         OSError: the folder can not be written.
     """

@@ -50,12 +50,6 @@ class Agreement:
 def agreement(trained: Trained, results: Path, outputs: Outputs, what: str) -> Agreement:
     """Compare a file's outputs on the test split with the record's.
 
-    Args:
-        trained: the run.
-        results: the folder of its record and predictions.
-        outputs: as the network puts them out, all test images.
-        what: the file, for the message.
-
     Raises:
         Differs: a prediction or a metric is further off than ``TOLERANCE`` allows.
     """

@@ -57,10 +57,6 @@ def best(runs: pd.DataFrame, wish: Wish) -> str:
     seeds: the seed is not chosen by how well it did, and test is not looked at. Configurations
     that lack one of the dataset's seeds do not compete.
 
-    Args:
-        runs: the ``runs`` frame of `bench.records.frames`.
-        wish: what is asked for.
-
     Raises:
         UserError: a metric, dataset, method or category that there is not, or limits that no run
             is within.

@@ -67,13 +67,6 @@ def export(
 ) -> Facts:
     """Export a run, check every file on the whole test set, and only then put it in place.
 
-    Args:
-        trained: the run.
-        results: its results folder.
-        target: the folder to make.
-        force: replace an export that is there.
-        command: how the export was asked for, for the card.
-
     Returns:
         What the card and export.json say.
 

@@ -42,18 +42,7 @@ def gather(
     masks: npt.NDArray[np.bool_] | None,
     command: str,
 ) -> Facts:
-    """All facts of an export.
-
-    Args:
-        trained: the run.
-        results: its results folder.
-        predictor: the deployed predictor that was exported.
-        aside: the folder with its files.
-        checks: what was checked, by form.
-        default: what the default masks give on the test split, if it takes masks.
-        masks: those masks.
-        command: how the export was asked for.
-    """
+    """All facts of an export."""
     record = trained.record
     return {
         "made_by": "bench.export",

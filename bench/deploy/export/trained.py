@@ -27,9 +27,7 @@ class Trained:
     """What a finished run has trained.
 
     Attributes:
-        record: its record.
         method: the full trained method on the CPU, in evaluation mode.
-        dataset: the data that it was trained and tested on.
         row: what is known of them.
         normalise: images to network inputs, by the statistics of the training split.
     """
@@ -45,12 +43,6 @@ class Trained:
         cls, store: Reader, record: FinishedRun, *, data: Path | None, own: str | None
     ) -> Self:
         """Build the method of a finished run and give it its weights.
-
-        Args:
-            store: where the run is.
-            record: its record.
-            data: the data folder, see `bench.data.table`.
-            own: path of the data, where they are one's own.
 
         Raises:
             UserError: the data are not those of the run.

@@ -23,7 +23,6 @@ class Candidate:
     """A run that is measured.
 
     Attributes:
-        trained: the run.
         folder: its exported files.
         network: what they were made of.
         runs: every form as a function, by the names of `bench.records.measurements.RUNTIMES`.

@@ -44,10 +44,6 @@ class Protocol:
 def measure(candidates: Sequence[Candidate], protocol: Protocol) -> list[Measurement]:
     """Measure all candidates against each other.
 
-    Args:
-        candidates: loaded; all of them stay in memory.
-        protocol: how.
-
     Returns:
         One measurement a candidate, as `bench.records.measurements` keeps it.
     """
@@ -72,13 +68,7 @@ def measure(candidates: Sequence[Candidate], protocol: Protocol) -> list[Measure
 def times(
     call: Callable[[Key, int], Call], keys: Iterable[Key], protocol: Protocol
 ) -> dict[Key, Times]:
-    """Milliseconds per image, alone and in a batch, of calls that are measured in turns.
-
-    Args:
-        call: makes the call that predicts so many images.
-        keys: what is measured.
-        protocol: batch and rounds.
-    """
+    """Milliseconds per image, alone and in a batch, of calls that are measured in turns."""
     batches = {"latency_ms": 1, "image_ms": protocol.batch}
     calls = {(key, kind): call(key, n) for key in keys for kind, n in batches.items()}
     found: dict[Key, Times] = {}

@@ -29,12 +29,6 @@ def peak_mib(
     process, forked from one that has done nothing but import: no network before it has left memory
     that this one could use.
 
-    Args:
-        runtime: one of ``LOADERS``.
-        folder: of the exported files.
-        images_BHWQ: the batch.
-        keep_KST: masks, or None.
-
     Returns:
         None where the system does not say (it is Linux that does).
     """

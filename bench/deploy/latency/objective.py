@@ -16,12 +16,7 @@ AT_ONCE = Protocol(rounds=25, memory=False)
 
 
 def measured_at_once(trained: Trained, protocol: Protocol = AT_ONCE) -> Measurement:
-    """The times of the deployed network in torch; where it drops, drawing the masks is in them.
-
-    Args:
-        trained: the run.
-        protocol: batch and rounds; threads are those that torch has.
-    """
+    """The times of the deployed network in torch; where it drops, drawing the masks is in them."""
     run = torch_run(Exported.of(trained, trained.method.deployed(), draws=True))
 
     def call(_runtime: str, n_images: int) -> Callable[[], object]:
