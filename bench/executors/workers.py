@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import ParamSpec, Protocol, TypeVar
 
 _MOST_AT_ONCE = 1000  # calls of one coordinator: a thread waits for each
@@ -40,6 +40,20 @@ class Workers(Protocol):
 
     def close(self) -> None:
         """End all calls; those that wait raise CancelledError."""
+
+
+class InThisProcess(Executor):
+    """An executor without workers: calls at once when submitted; Ctrl-C is the caller's."""
+
+    slots = 1
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        future: Future[_T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 @contextlib.contextmanager

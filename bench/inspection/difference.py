@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import pandas as pd
 
 from bench.errors import UserError
@@ -61,40 +60,18 @@ def _finished(name: str, root: Path, records: Iterable[Record]) -> Side:
 def differences(a: Side, b: Side) -> Iterator[str]:
     """Settings and circumstances that differ, then metrics of what both have."""
     yield f"A: {a.name}, {len(a.records)} runs; B: {b.name}, {len(b.records)} runs"
-    for heading, facts in (("Settings", _settings), ("Circumstances", _circumstances)):
-        lines = list(_unequal([facts(one) for one in a.records], [facts(one) for one in b.records]))
+    settings = [
+        [{"dataset": one.config.dataset, **one.config.flat} for one in side.records]
+        for side in (a, b)
+    ]
+    circumstances = [[one.circumstances for one in side.records] for side in (a, b)]
+    for heading, (ours, theirs) in (("Settings", settings), ("Circumstances", circumstances)):
+        lines = list(_unequal(ours, theirs))
         yield f"\n{heading}: " + ("no difference" if not lines else "")
         yield from lines
     table = _metrics(a, b)
     yield "\nMetrics, difference B - A with 95% interval over common seeds crossed with examples:"
     yield rendering.grid(table) if len(table) else "no configuration is comparable"
-
-
-def _settings(record: FinishedRun) -> dict[str, object]:
-    config = record.config
-    return {
-        "dataset": config.dataset,
-        "method": config.method.name,
-        "backbone": config.backbone.name,
-        "seed": config.seed,
-        **{f"{config.method.name}.{key}": value for key, value in config.method.settings.items()},
-        **{f"backbone.{key}": value for key, value in config.backbone.settings.items()},
-        **{f"train.{key}": value for key, value in config.training.items()},
-    }
-
-
-def _circumstances(record: FinishedRun) -> dict[str, object]:
-    made = msgspec.to_builtins(record.environment)
-    packages, cpu = made.pop("packages"), made.pop("cpu") or {}
-    del made["peak_memory_mib"]
-    return {
-        "data": record.dataset.fingerprint[:12],
-        "corruptions": " ".join(record.dataset.corruptions),
-        "code": record.code and record.code[:12],
-        **made,
-        **{f"cpu {key}": value for key, value in cpu.items()},
-        **packages,
-    }
 
 
 def _unequal(a: Sequence[Mapping[str, object]], b: Sequence[Mapping[str, object]]) -> Iterator[str]:

@@ -56,14 +56,7 @@ def shown(record: Record, folder: Path) -> Iterator[str]:
     """One run as lines of text."""
     yield f"{record.run_id}: {record.category}, {record.label}, {record.status}"
     yield f"folder: {folder}"
-    config = record.config
-    groups: dict[str, Mapping[str, object]] = {
-        f"method {config.method.name}": config.method.settings,
-        f"backbone {config.backbone.name}": config.backbone.settings,
-        "training": config.training,
-    }
-    for name, settings in groups.items():
-        yield f"{name}: " + (_pairs(settings) or "no settings")
+    yield f"settings: {_pairs(record.config.flat)}"
     if isinstance(record, FailedRun):
         yield f"error: {record.error.type}: {record.error.message}"
         yield record.error.traceback
@@ -76,16 +69,7 @@ def shown(record: Record, folder: Path) -> Iterator[str]:
         yield f"{split}: {_scores(scores)}"
     timings = record.timings
     yield f"time: training {timings.train_s:.1f} s, evaluation {timings.evaluate_s:.1f} s"
-    yield from _circumstances(record)
-
-
-def _circumstances(record: FinishedRun) -> Iterator[str]:
-    made = record.environment
-    cpu = "" if made.cpu is None else f", {made.cpu.model}, {made.cpu.capability}"
-    yield f"machine: {made.device}, {made.machine}{cpu}, {made.threads} threads"
-    yield f"versions: python={made.python} {_pairs(made.packages)}"
-    yield f"commit: {made.git_commit or 'outside git'}"
-    yield f"code: {record.code or 'not recorded'}"
+    yield f"circumstances: {_pairs(record.circumstances)}"
     for name, digest in record.files.items():
         yield f"file: {name} sha256 {digest}"
 

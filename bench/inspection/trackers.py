@@ -161,21 +161,8 @@ def _whole_runs(client: MlflowClient, experiment: str) -> set[str]:
 
 def settings(record: FinishedRun) -> dict[str, str | float | bool]:
     """All settings by name, with their group."""
-    config = record.config
-    groups = {
-        config.method.name: config.method.settings,
-        config.backbone.name: config.backbone.settings,
-        "train": config.training,
-    }
-    found: dict[str, str | float | bool] = {
-        "method": config.method.name,
-        "category": record.category,
-        "backbone": config.backbone.name,
-        "seed": config.seed,
-    }
-    for group, own in groups.items():
-        found |= {f"{group}.{name}": "" if value is None else value for name, value in own.items()}
-    return found
+    found = {"category": record.category, **record.config.flat}
+    return {name: "" if value is None else value for name, value in found.items()}
 
 
 def values(record: FinishedRun) -> Iterator[Value]:

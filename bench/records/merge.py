@@ -122,18 +122,11 @@ def _why_they_differ(record: Record, there: FinishedRun) -> str:
     """What explains other results of one configuration: code, processor, versions."""
     if not isinstance(record, FinishedRun):
         return ""
-    here, known = record.environment, there.environment
-    pairs = {
-        "code": (record.code and record.code[:12], there.code and there.code[:12]),
-        "processor": (here.cpu and here.cpu.model, known.cpu and known.cpu.model),
-        "instructions": (here.cpu and here.cpu.capability, known.cpu and known.cpu.capability),
-        "device": (here.device, known.device),
-        **{name: (here.packages.get(name), known.packages.get(name)) for name in here.packages},
-    }
+    ours, theirs = record.circumstances, there.circumstances
     found = [
-        f"{name} {mine or 'not recorded'}, there {theirs or 'not recorded'}"
-        for name, (mine, theirs) in pairs.items()
-        if mine != theirs
+        f"{name} {value}, there {theirs.get(name, 'none')}"
+        for name, value in ours.items()
+        if value != theirs.get(name)
     ]
     return "; ".join(found) or "same code, processor and versions"
 

@@ -69,6 +69,22 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     training: dict[Name, Setting]
     seed: Count
 
+    @property
+    def flat(self) -> dict[str, Setting]:
+        """All settings by name with their group, such as ``sae.n_inputs`` and ``train.epochs``."""
+        groups = {
+            self.method.name: self.method.settings,
+            self.backbone.name: self.backbone.settings,
+            "train": self.training,
+        }
+        named = {f"{group}.{key}": v for group, own in groups.items() for key, v in own.items()}
+        return {
+            "method": self.method.name,
+            "backbone": self.backbone.name,
+            "seed": self.seed,
+            **named,
+        }
+
 
 class DatasetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The data of a run.
@@ -253,6 +269,26 @@ class FinishedRun(_Run, frozen=True, kw_only=True, tag_field="status", tag="done
     cost: Cost
     timings: Timings
     environment: Environment
+
+    @property
+    def circumstances(self) -> dict[str, str]:
+        """What may explain other numbers of one configuration: data, code, machine, versions."""
+        made = self.environment
+        found: dict[str, object] = {
+            "data": self.dataset.fingerprint[:12],
+            "corruptions": " ".join(self.dataset.corruptions),
+            "code": self.code and self.code[:12],
+            "commit": made.git_commit,
+            "processor": made.cpu and made.cpu.model,
+            "instructions": made.cpu and made.cpu.capability,
+            "device": made.device,
+            "machine": made.machine,
+            "threads": made.threads,
+            "python": made.python,
+            **made.packages,
+        }
+        unknown = "not recorded"
+        return {name: unknown if value is None else str(value) for name, value in found.items()}
 
 
 class FailedRun(_Run, frozen=True, kw_only=True, tag_field="status", tag="failed"):

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from bench.records.schema import Cpu, Environment
-from bench.runs.processor import processor
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "fvcore", "imaug", "medmnist")
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("bench", "methods")
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment(device: torch.device) -> Environment:
@@ -32,6 +32,15 @@ def environment(device: torch.device) -> Environment:
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         cpu=Cpu(model=processor(), capability=torch.backends.cpu.get_cpu_capability()),
     )
+
+
+def processor() -> str:
+    """The processor's model, as the system gives it."""
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @functools.cache

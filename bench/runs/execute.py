@@ -17,9 +17,8 @@ from typing import Literal
 from bench.errors import UserError
 from bench.executors.allocator import keep_freed_memory
 from bench.executors.device import gpus
-from bench.executors.in_process import InThisProcess
 from bench.executors.local import local
-from bench.executors.workers import WorkerDied, Workers, waiting_threads
+from bench.executors.workers import InThisProcess, WorkerDied, Workers, waiting_threads
 from bench.records.schema import FileName, Record
 from bench.runs.config import RunConfig
 from bench.runs.settings import SweepSettings

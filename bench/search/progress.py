@@ -24,7 +24,7 @@ from bench.records.search_progress import COLUMNS, write_progress
 from bench.records.store import Reader, search_folder
 from bench.search.history import JOURNAL, open_journal
 from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
-from bench.search.verification import agree
+from bench.search.trials import agree
 
 LOG = logging.getLogger(__name__)
 

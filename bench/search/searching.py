@@ -15,8 +15,7 @@ from bench.runs.settings import SweepSettings
 from bench.search.history import open_history
 from bench.search.selection import contenders, finalists
 from bench.search.studies import Search, Study
-from bench.search.trials import awaited, run_trials, within_budget
-from bench.search.verification import follow
+from bench.search.trials import awaited, follow, run_trials, within_budget
 
 # Contenders for each place of a finalist.
 CONTENDERS = 2

@@ -15,9 +15,9 @@ from bench.data.table import DatasetRow, find
 from bench.errors import DataUnavailable, UserError
 from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
+from bench.runs.environment import processor
 from bench.runs.loaded import load_dataset
 from bench.runs.plan import Request, plan
-from bench.runs.processor import processor
 from bench.runs.settings import SweepSettings
 from bench.runs.sweep import require_same_data
 from bench.search.constraints import Constraints

@@ -17,9 +17,9 @@ from bench.records import measurements
 from bench.records.schema import FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
+from bench.runs.environment import processor
 from bench.runs.execute import RunStatus, run_and_store
 from bench.runs.loaded import load_dataset
-from bench.runs.processor import processor
 from bench.runs.settings import SweepSettings
 
 _log = logging.getLogger(__name__)

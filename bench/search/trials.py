@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.records.costs import COSTS
 from bench.records.measurements import measured_values
 from bench.records.schema import FailedRun, Record
-from bench.records.store import Store
+from bench.records.store import Reader, Store
 from bench.runs.execute import Engine, RunStatus
 from bench.search.history import CORE_SECONDS, OTHER_COSTS, History, trial
 from bench.search.objectives import Objective, for_model, values_of
@@ -194,3 +194,36 @@ def result_of(
             return None, {**facts, "failed": f"not measured: {unmeasured or 'no reason'}"}
     values = values_of(record, objectives, measured)
     return values, facts if values else {**facts, "failed": "an objective is not finite"}
+
+
+def agree(trials: Sequence[FrozenTrial], objectives: Sequence[Objective], runs: Reader) -> bool:
+    """Whether every ended trial of a search has the values that its record gives."""
+    return all(_is_of_its_record(one, objectives, runs) for one in trials)
+
+
+def follow(plan: Plan, trials: Sequence[FrozenTrial], runs: Reader) -> bool:
+    """The same, and whether every trial is a point of the plan."""
+    return all(_is_of_the_plan(one, plan) for one in trials) and agree(
+        trials, plan.objectives, runs
+    )
+
+
+def _is_of_the_plan(one: FrozenTrial, plan: Plan) -> bool:
+    try:
+        config = plan.space.config(one.params, seed=plan.run_seed)
+    except (ValueError, LookupError, TypeError):  # no point of the space
+        return False
+    designed = one.number >= len(plan.design) or dict(one.params) == plan.design[one.number]
+    return designed and config.run_id == one.user_attrs.get("run_id")
+
+
+def _is_of_its_record(one: FrozenTrial, objectives: Sequence[Objective], runs: Reader) -> bool:
+    run_id = one.user_attrs.get("run_id")
+    record = runs.load(run_id) if isinstance(run_id, str) else None
+    if record is None:
+        return False
+    values, facts = result_of(record, objectives, runs.root)
+    if values is None:
+        return one.state == TrialState.FAIL
+    as_written = {"label": record.label, **one.user_attrs} == facts  # older ones have no label
+    return one.state == TrialState.COMPLETE and tuple(one.values) == values and as_written

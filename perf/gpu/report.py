@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.atomic import write_whole
-from bench.runs.processor import processor
+from bench.runs.environment import processor
 from perf.speed.row import Row, table
 
 

@@ -43,9 +43,9 @@ def test_a_list_has_a_row_per_run(results: Path, capsys: pytest.CaptureFixture[s
 def test_one_run_is_shown_whole(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "digits-standard-0123-s0", "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    for part in ("method standard: no settings", "validation: accuracy=0.75 nll=undefined",
-                 "100 FLOPs", "test: accuracy=0.5", "code: not recorded",
-                 "file: predictions.npz sha256 "):  # fmt: skip
+    for part in ("settings: method=standard backbone=fc seed=0",
+                 "validation: accuracy=0.75 nll=undefined", "100 FLOPs", "test: accuracy=0.5",
+                 "code=not recorded", "file: predictions.npz sha256 "):  # fmt: skip
         assert part in out
     assert main(["show", "digits-standard-0123-s1", "--results", str(results)]) == 0
     assert "error: ValueError: no luck\nline 7" in capsys.readouterr().out

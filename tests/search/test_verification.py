@@ -9,7 +9,7 @@ import pytest
 
 from bench.records.store import Reader
 from bench.search.history import JOURNAL, History, open_history
-from bench.search.verification import follow
+from bench.search.trials import follow
 from search.closed_form import OBJECTIVES, ClosedFormEngine, a_store, plan_of, points, searched
 
 PLAN = plan_of(20)

@@ -7,7 +7,7 @@ import os
 import platform
 from typing import Any
 
-from bench.runs.processor import processor
+from bench.runs.environment import processor
 
 _PACKAGES = ("torch", "onnxruntime", "numpy")
 
