@@ -183,12 +183,14 @@ def _planned(options: argparse.Namespace) -> _Comparison:
     asked = shared.read(options)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.runs.plan import plan
-    from bench.runs.sweep import unavailable
+    from bench.runs.sweep import check_fit, unavailable
 
     configs = plan(shared.request(options, asked))
     # What was asked for by name has to be there; what a preset brings is skipped if it is not.
-    skipped = unavailable(configs, asked.sweep, required=options.datasets is not None)
+    rows, sweep = asked.sweep.rows.values(), asked.sweep
+    skipped = unavailable(rows, sweep, required=options.datasets is not None)
     kept = [config for config in configs if config.dataset not in skipped]
+    check_fit(kept, sweep)
     return _Comparison(asked=asked, configs=kept, skipped=skipped)
 
 

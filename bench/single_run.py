@@ -16,7 +16,7 @@ from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.plan import Request, plan
 from bench.runs.settings import SweepSettings
-from bench.runs.sweep import run_missing, unavailable
+from bench.runs.sweep import check_fit, run_missing, unavailable
 from methods import METHODS
 from methods.backbones import BACKBONES
 
@@ -71,7 +71,8 @@ def run(
         device=default_device(device),
         rows={row.name: row},
     )
-    unavailable(configs, sweep, required=True)
+    unavailable([row], sweep, required=True)
+    check_fit(configs, sweep)
     with in_use(sweep.results):
         run_missing(configs, sweep, 0, retry_failed=True)
     return choosing.named(Reader(sweep.results, checked=FILES), configs[0].run_id)

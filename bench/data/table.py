@@ -20,6 +20,8 @@ from bench.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
 
+__all__ = ["DATASETS", "DatasetRow", "choices", "find", "load"]
+
 DIGITS_SPLIT_SEED = 0
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.data.dataset import Dataset
 from bench.data.inspection import duplicates, flags
+from bench.data.row import DatasetRow
 from bench.errors import DataUnavailable, UserError
 from bench.progress import Progress
 from bench.records.flags import duplicate_lines
@@ -24,40 +25,45 @@ _log = logging.getLogger(__name__)
 
 
 def unavailable(
-    configs: Sequence[RunConfig], sweep: SweepSettings, *, required: bool
+    rows: Iterable[DatasetRow], sweep: SweepSettings, *, required: bool
 ) -> dict[str, str]:
-    """The datasets that can not be had, with the reason.
+    """The datasets that cannot be had, with the reason; what is odd about the others is logged.
 
     Raises:
         DataUnavailable: one is ``required``.
-        UserError: its data are damaged, or do not fit a configuration's backbone.
+        UserError: its data are damaged.
     """
     reasons: dict[str, str] = {}
-    for name in dict.fromkeys(config.dataset for config in configs):
-        mine = [config for config in configs if config.dataset == name]
+    for row in rows:
         try:
-            dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+            dataset = load_dataset(row, sweep.data, sweep.cache)
         except DataUnavailable as error:
             if required:
                 raise
-            reasons[name] = str(error)
-            continue
-        for line in [*duplicate_lines(duplicates(dataset)), *flags(dataset)]:
-            _log.info("dataset %s: %s", name, line)
-        n_train = len(dataset.train.y_B)
-        for size in {config.training.batch_size for config in mine}:
-            if size > n_train:
-                _log.warning(
-                    "dataset %s: batch_size=%d is more than its %d training images: an epoch is "
-                    "one step", name, size, n_train,
-                )  # fmt: skip
-        height, width, channels = dataset.image_shape
-        for config in mine:
-            try:
-                config.backbone_settings.check(ImageShape(channels, height, width))
-            except ValueError as error:
-                raise UserError(f"dataset {name}: {error}") from error
+            reasons[row.name] = str(error)
+        else:
+            for line in [*duplicate_lines(duplicates(dataset)), *flags(dataset)]:
+                _log.info("dataset %s: %s", row.name, line)
     return reasons
+
+
+def check_fit(configs: Sequence[RunConfig], sweep: SweepSettings) -> None:
+    """Raise UserError where images do not fit a backbone; warn where a batch is a whole epoch."""
+    for name, backbone in {(one.dataset, one.backbone_settings): None for one in configs}:
+        dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+        height, width, channels = dataset.image_shape
+        try:
+            backbone.check(ImageShape(channels, height, width))
+        except ValueError as error:
+            raise UserError(f"dataset {name}: {error}") from error
+    sizes = {(one.dataset, one.training.batch_size) for one in configs}
+    for name, size in sorted(sizes):
+        n_train = len(load_dataset(sweep.row(name), sweep.data, sweep.cache).train.y_B)
+        if size > n_train:
+            _log.warning(
+                "dataset %s: batch_size=%d is more than its %d training images: an epoch is "
+                "one step", name, size, n_train,
+            )  # fmt: skip
 
 
 def require_same_data(store: Reader, dataset: Dataset) -> None:

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from bench.data.dataset import Dataset
 from bench.data.table import DatasetRow, find
-from bench.errors import DataUnavailable, UserError
+from bench.errors import UserError
 from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
 from bench.runs.environment import processor
 from bench.runs.loaded import load_dataset
 from bench.runs.plan import Request, plan
 from bench.runs.settings import SweepSettings
-from bench.runs.sweep import require_same_data
+from bench.runs.sweep import require_same_data, unavailable
 from bench.search.constraints import Constraints
 from bench.search.design import first_design
 from bench.search.objectives import Bounds, objectives_for
@@ -136,21 +136,13 @@ def available(search: Search, sweep: SweepSettings, *, required: bool) -> tuple[
     """The search on the datasets that can be had, and a note on each of the others.
 
     Raises:
-        DataUnavailable: one can not be had and is ``required``.
-        UserError: its data are damaged.
+        DataUnavailable, UserError: see `bench.runs.sweep.unavailable`.
     """
-    rows, skipped = [], []
-    for row in search.rows:
-        try:
-            load_dataset(row, sweep.data, sweep.cache)
-        except DataUnavailable as error:
-            if required:
-                raise
-            skipped.append(f"skipped {row.name}: {error}")
-        else:
-            rows.append(row)
+    skipped = unavailable(search.rows, sweep, required=required)
+    rows = [row for row in search.rows if row.name not in skipped]
     request = dataclasses.replace(search.request, datasets=rows)
-    return dataclasses.replace(search, request=request), skipped
+    notes = [f"skipped {name}: {reason}" for name, reason in skipped.items()]
+    return dataclasses.replace(search, request=request), notes
 
 
 def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -> Study:
