@@ -42,21 +42,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step.
-
-    Raises:
-        OSError: as `replacing`.
-    """
+    """Replace a file in one step."""
     with replacing(path) as file:
         file.write(content)
 
 
 def folder_to_write(path: Path) -> Path:
-    """Make a folder where there is none; in one that is there, remove what killed writers left.
-
-    Raises:
-        OSError: it cannot be made or read.
-    """
+    """Make a folder where there is none; in one that is there, remove what killed writers left."""
     path.mkdir(parents=True, exist_ok=True)
     sweep(path)
     return path

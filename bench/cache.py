@@ -60,11 +60,7 @@ def path_of(
 
 
 def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays of a file, mapped; made and written if it is absent, or damaged (which is logged).
-
-    Raises:
-        OSError: they cannot be written.
-    """
+    """The arrays of a file, mapped; made and written if it is absent or damaged (a warning)."""
     found = read(path, mapped=True)
     if found is not None:
         return found
@@ -121,11 +117,7 @@ def _map(file: BinaryIO, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
 
 
 def write(path: Path, arrays: Arrays) -> None:
-    """Write arrays, whole or not at all, whoever else writes them.
-
-    Raises:
-        OSError: the folder cannot be made or written.
-    """
+    """Write arrays, whole or not at all, whoever else writes them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -35,12 +35,7 @@ class DroppedIn:
         return tuple(sorted(found - self.others))
 
     def module(self, name: str) -> ModuleType:
-        """The module of that name.
-
-        Raises:
-            UserError: there is none.
-            ValueError: it does not have the function.
-        """
+        """The module of that name."""
         names = self.names()
         if name not in names:
             raise unknown(self.kind, name, names)

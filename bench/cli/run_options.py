@@ -148,11 +148,7 @@ class Asked:
 
 
 def read(options: argparse.Namespace) -> Asked:
-    """Check the options, and have workers import what runs need while this process plans.
-
-    Raises:
-        UserError: bad input.
-    """
+    """Check the options, and have workers import what runs need while this process plans."""
     check_names(options)
     preset = PRESETS[options.preset]
     seeds = preset.seeds if options.seeds is None else read_seeds(options.seeds)
@@ -186,11 +182,7 @@ def request(options: argparse.Namespace, asked: Asked) -> Request:
 
 
 def registered(registry: Registry, text: str) -> str:
-    """The name of a method or backbone, which is registered where ``text`` is a file.
-
-    Raises:
-        UserError: there is none of that name, or the file cannot be one.
-    """
+    """The name of a method or backbone, which is registered where ``text`` is a file."""
     if text.endswith(".py"):
         try:
             return registry.add_file(Path(text))

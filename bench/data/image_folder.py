@@ -48,11 +48,7 @@ def _folders(path: Path) -> set[str]:
 
 
 def images_of(tree: FileTree, split: str) -> list[str]:
-    """Names of the image files of a split, ascending; nothing but the table may be beside them.
-
-    Raises:
-        UserError: there are none, or files of another kind.
-    """
+    """Names of the image files of a split, ascending; nothing but the table may be beside them."""
     names = [name for name in tree.below(split) if name != f"{split}/{TARGETS}"]
     if not names:
         raise UserError(

@@ -41,11 +41,7 @@ def duplicates(dataset: Dataset) -> dict[str, int]:
 
 
 def without_duplicates(dataset: Dataset, *, name: str) -> Dataset:
-    """The dataset without those images of train and val that occur in test.
-
-    Raises:
-        UserError: a split would be empty.
-    """
+    """The dataset without those images of train and val that occur in test."""
     tested = set(_digests(dataset.test))
     kept = {}
     for split_name in ("train", "val"):

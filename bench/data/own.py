@@ -96,21 +96,13 @@ def _resolved(spec: str) -> tuple[Path, int]:
 
 
 def load_own_npz(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dataset:
-    """Load the file of a row that `own_dataset` made.
-
-    Raises:
-        UserError: the content has changed since, or breaks a rule of the layout.
-    """
+    """Load the file of a row that `own_dataset` made."""
     _require_unchanged(row)
     return read_medmnist_npz(Path(row.source), row)
 
 
 def load_own_folder(row: DatasetRow, _data: Path | None, cache: Path | None) -> Dataset:
-    """Load the folder of a row that `own_dataset` made; decoded once if there is a cache.
-
-    Raises:
-        UserError: the content has changed since, breaks a rule of the layout, or cannot be read.
-    """
+    """Load the folder of a row that `own_dataset` made; decoded once if there is a cache."""
     _require_unchanged(row)
     with open_tree(Path(row.source)) as tree:
         splits = cached_splits(

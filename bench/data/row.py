@@ -95,11 +95,7 @@ class DatasetRow:
         return {"smoke": self.smoke, "quick": self.quick}.get(preset or "", ())
 
     def dataset(self, splits: Mapping[str, Split]) -> Dataset:
-        """Return the dataset of this row that has these splits.
-
-        Raises:
-            ValueError: splits and row do not fit: see `Dataset`.
-        """
+        """Return the dataset of this row that has these splits."""
         from bench.data.dataset import Dataset
 
         return Dataset(

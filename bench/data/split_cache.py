@@ -33,9 +33,6 @@ def cached_splits(
         name: start of the file's name, for readers.
         source: identifies the encoded data and the options of the decoding.
         code: modules, besides this one's imports, that the splits depend on.
-
-    Raises:
-        UserError: the cache cannot be written.
     """
     if cache is None:
         return decode()

@@ -24,11 +24,7 @@ _SHOWN = 100
 
 
 def read_targets(tree: FileTree, split: str, images: Iterable[str]) -> dict[str, float]:
-    """Targets by file name, as they are in the split's table and in its order.
-
-    Raises:
-        UserError: the table is missing or malformed, or its rows and the image files disagree.
-    """
+    """Targets by file name, as they are in the split's table and in its order."""
     table = f"{split}/{TARGETS}"
     rows = _rows(tree.text(table), f"{tree.where}: {table}")
     _, header = next(rows, ("", []))

@@ -71,11 +71,7 @@ def waiting_threads(workers: Workers) -> Iterator[ThreadPoolExecutor]:
 def call_each(
     workers: Workers, function: Callable[[_Item], _T], items: Iterable[_Item]
 ) -> Iterator[_T]:
-    """The value of a call per item, in the order in which calls end; closes the workers.
-
-    Raises:
-        WorkerDied: a call's second attempt ended like the first.
-    """
+    """The value of a call per item, in the order in which calls end; closes the workers."""
     with waiting_threads(workers) as threads:
         calls = [threads.submit(workers.call, function, item) for item in items]
         for call in concurrent.futures.as_completed(calls):

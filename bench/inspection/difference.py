@@ -37,11 +37,7 @@ class Side:
 
 
 def side(name: str, results: Path) -> Side:
-    """A results folder, or a run of ``results``.
-
-    Raises:
-        UserError: neither, or no finished run.
-    """
+    """A results folder, or a run of ``results``."""
     folder = Path(name)
     if (folder / "runs").is_dir():
         return _finished(name, folder, Reader(folder).records())

@@ -43,10 +43,6 @@ def compact(results: Path, target: Path, influences: Influences) -> int:
 
     Results folders directly below ``results`` (those of a study's parts) are copied below the
     target.
-
-    Raises:
-        UserError: a folder inside the other, or without runs.
-        StorageError: one cannot be read or written.
     """
     folders = list(_results_below(results))
     if not folders:

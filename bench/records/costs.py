@@ -27,9 +27,6 @@ def counted(runs: pd.DataFrame, costs: str | None) -> pd.DataFrame:
     """The ``runs`` frame with the costs that ``--costs`` asks for as ``flops`` and ``params``.
 
     Every choice, front, table, figure and claim then is of these.
-
-    Raises:
-        UserError: a record that does not have them.
     """
     if not is_paper(costs):
         return runs

@@ -95,11 +95,7 @@ def folder(results: Path) -> Path:
 
 
 def save(results: Path, measurement: Measurement) -> Path:
-    """Write one run's measurement, whole or not at all.
-
-    Raises:
-        StorageError: the folder can not be written.
-    """
+    """Write one run's measurement, whole or not at all."""
     with storage_errors(results):
         folder(results).mkdir(exist_ok=True)
     path = _path(results, measurement["run_id"])

@@ -16,11 +16,7 @@ PARTS = tuple(part for part, _ in _PATTERNS)
 
 
 def part_of(path: str) -> str:
-    """The part of ``PARTS`` that a module path belongs to.
-
-    Raises:
-        ValueError: a path that ``bench.cost`` does not make.
-    """
+    """The part of ``PARTS`` that a module path belongs to."""
     for part, pattern in _PATTERNS:
         if pattern.search(path):
             return part

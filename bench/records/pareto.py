@@ -99,9 +99,6 @@ def selected(
 
     Returns:
         The selected config_ids of each dataset that has validation rows.
-
-    Raises:
-        ValueError: A dataset's task has no entry in `quality`.
     """
     validation = runs[runs["split"] == "val"]
     chosen = {}
@@ -117,11 +114,7 @@ def selected(
 
 
 def quality_of(task: str, quality: Mapping[str, tuple[str, str]] = QUALITY) -> tuple[str, str]:
-    """The (performance, calibration) metric keys of a task.
-
-    Raises:
-        ValueError: The task has no entry.
-    """
+    """The (performance, calibration) metric keys of a task."""
     if task not in quality:
         raise ValueError(
             f"no performance and calibration metric for task {task!r}; "

@@ -26,11 +26,7 @@ def path_of(results: Path) -> Path:
 
 
 def write_progress(results: Path, table: pd.DataFrame) -> None:
-    """Write the rows, and the digest of all of them in the last line.
-
-    Raises:
-        StorageError: the results folder cannot be written.
-    """
+    """Write the rows, and the digest of all of them in the last line."""
     text = table.to_csv(index=False)
     write_file(path_of(results), f"{text}{_SEAL}{_digest(text)}\n".encode())
 

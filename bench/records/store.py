@@ -90,11 +90,7 @@ class Reader:
         return record
 
     def load(self, run_id: str) -> Record | None:
-        """The record of a run; None if there is none, or, with a warning, if it is damaged.
-
-        Raises:
-            UnknownFormatError, StorageError: as `read`.
-        """
+        """The record of a run; None if there is none, or, with a warning, if it is damaged."""
         with storage_errors(self.root):
             if not self.folder(run_id).is_dir():
                 return None
@@ -135,11 +131,7 @@ class Reader:
 
 
 def _text(folder: Path) -> bytes:
-    """The text of a run's record.
-
-    Raises:
-        RecordError: there is none, or it cannot be decompressed.
-    """
+    """The text of a run's record."""
     if regular_size(folder / _RECORD) is not None:
         return (folder / _RECORD).read_bytes()
     if regular_size(folder / _COMPRESSED) is None:
@@ -218,11 +210,7 @@ class Store(Reader):
         return stored
 
     def claim(self, run_id: str) -> Record | None:
-        """As `load`, but a damaged run is set aside, so that it can be made again. Hold its lock.
-
-        Raises:
-            UnknownFormatError, StorageError: as `read`.
-        """
+        """As `load`, but a damaged run is set aside, to be made again. Hold its lock."""
         folder = self.folder(run_id)
         with storage_errors(self.root):
             if not folder.is_dir():

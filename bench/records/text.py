@@ -22,11 +22,7 @@ class UnknownFormatError(UserError):
 
 
 def sealed(record: Record, files: Mapping[FileName, bytes]) -> tuple[Record, bytes]:
-    """The record with the digests of its files and of itself, and its text.
-
-    Raises:
-        RecordError: it breaks the schema.
-    """
+    """The record with the digests of its files and of itself, and its text."""
     # Through JSON, which writes NaN as null.
     body = msgspec.json.decode(msgspec.json.encode(record))
     body["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -15,9 +15,6 @@ def damages(results: Path) -> Iterator[tuple[Path, str]]:
     """Each run or measurement that is not as it was written, with the reason.
 
     The bytes of all files are read, weights too.
-
-    Raises:
-        StorageError: the folder cannot be read.
     """
     for root in (results, search_folder(results)):
         reader = Reader(root, checked=FILES)

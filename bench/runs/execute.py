@@ -87,9 +87,6 @@ def engine(
         workers: processes of this machine; 0 = in this process, at once when submitted.
         scheduler: address of a running Dask scheduler, whose workers are used instead.
         run: a function of a module, called instead of `run_and_store` and as it is.
-
-    Raises:
-        UserError: the scheduler does not answer.
     """
     if workers == 0 and scheduler is None:
         prepare_process()
@@ -122,9 +119,6 @@ def execute(
     """Run what the store does not have yet; yields an outcome as each run ends.
 
     Runs that another process is busy with come last: then this one waits for it.
-
-    Raises:
-        UserError: the data or the results folder fails; no further run is started.
     """
     if not configs:
         return

@@ -20,9 +20,6 @@ def in_use(results: Path) -> Iterator[None]:
 
     Workers that a signal has ended leave half-written runs too. The operating system frees the lock
     of a process that dies.
-
-    Raises:
-        StorageError: the folder cannot be created or written.
     """
     store = Store(results)
     with storage_errors(results), (results / ".locks" / "in-use").open("a") as file:

@@ -30,12 +30,7 @@ def load_dataset(
 
 
 def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:
-    """The test images under every corruption and severity: (name, 1..5, images).
-
-    Raises:
-        UserError: the images are too small to be corrupted.
-        StorageError: the results folder, in which the cache lies, cannot be written.
-    """
+    """The test images under every corruption and severity: (name, 1..5, images)."""
     return dataset.ready_sets() if dataset.shift is not None else _mapped(dataset, cache)
 
 
@@ -46,11 +41,7 @@ def _mapped(dataset: Dataset, cache: Path) -> list[Shifted]:
 
 
 def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) -> None:
-    """Make the sets of `corrupted_tests` that the cache lacks; see ``make_absent``.
-
-    Raises:
-        UserError, StorageError: as `corrupted_tests`.
-    """
+    """Make the sets of `corrupted_tests` that the cache lacks; see ``make_absent``."""
     if dataset.shift is not None:
         return
     with storage_errors(cache.parent):

@@ -159,11 +159,7 @@ def overrides(
 def asked_values(
     assignments: Sequence[str], methods: Sequence[str], backbones: Iterable[str]
 ) -> dict[tuple[str, str], tuple[Any, ...] | Range]:
-    """What `overrides` reads, and ranges ``low..high`` of numbers.
-
-    Raises:
-        UserError: no such key (names the choices), or a value that breaks its rule.
-    """
+    """What `overrides` reads, and ranges ``low..high`` of numbers."""
     groups = groups_of(methods, backbones)
     found: dict[tuple[str, str], tuple[Any, ...] | Range] = {}
     for assignment in assignments:

@@ -49,9 +49,6 @@ def first_design(
 
     Returns:
         n points, different ones where the space is large enough.
-
-    Raises:
-        UserError: no cell has a feasible point.
     """
     rng = np.random.default_rng(seed)
     rule = remembered(feasible)

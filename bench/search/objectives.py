@@ -46,11 +46,7 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Largest costs that a user allows; None: any.
-
-    Raises:
-        UserError: a bound that is not above 0.
-    """
+    """Largest costs that a user allows; None: any."""
 
     flops: float | None = None
     params: float | None = None
@@ -72,11 +68,7 @@ class Bounds:
 
 
 def costs_of(text: str) -> tuple[str, ...]:
-    """Read ``--costs``: each once, in the order of `CHOICES`.
-
-    Raises:
-        UserError: a name that is not one of them, or none.
-    """
+    """Read ``--costs``: each once, in the order of `CHOICES`."""
     named = {name for name in text.split(",") if name}
     unknown = sorted(named - set(CHOICES))
     if unknown or not named:

@@ -32,11 +32,7 @@ REFERENCE = 1.1  # Of objectives between 0 (best of any search) and 1 (worst).
 
 
 def save_progress(results: Path) -> None:
-    """Write `progress` beside the trials, where figures read it (`bench.records.search_progress`).
-
-    Raises:
-        StorageError: the results folder cannot be written.
-    """
+    """Write `progress` beside the trials, where figures read it (`bench.records`)."""
     write_progress(results, progress(results))
 
 

@@ -40,11 +40,7 @@ def run_studies(
     engine: Engine,
     search: Search,
 ) -> Found:
-    """Search, and return what is to be tested: every study's finalists on the final seeds.
-
-    Raises:
-        UserError: the data, the results folder or the storage fails.
-    """
+    """Search, and return what is to be tested: every study's finalists on the final seeds."""
     # Proposals are part of the same bits: they are computed as runs are, on one thread.
     prepare_process()
     found = Found(configs=[], notes=[])

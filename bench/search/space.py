@@ -148,9 +148,6 @@ def search_space(
         assignments: as for ``--set``; one value fixes a field, several become its choices (numbers
             in their order), a range is searched, on a logarithmic scale where the field is.
         methods: all methods of the request, whose settings ``assignments`` may name.
-
-    Raises:
-        UserError: an unknown setting, or a value that breaks its rule.
     """
     backbone = backbone or row.backbone
     try:

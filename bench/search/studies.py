@@ -120,11 +120,7 @@ class Study:
 
 
 def studies(search: Search, sweep: SweepSettings) -> list[Study]:
-    """A study for each dataset and method.
-
-    Raises:
-        UserError: bad settings, or no point is within the bounds.
-    """
+    """A study for each dataset and method."""
     return [
         _study(search, sweep, row, method)
         for row in search.rows
@@ -133,11 +129,7 @@ def studies(search: Search, sweep: SweepSettings) -> list[Study]:
 
 
 def available(search: Search, sweep: SweepSettings, *, required: bool) -> tuple[Search, list[str]]:
-    """The search on the datasets that can be had, and a note on each of the others.
-
-    Raises:
-        DataUnavailable, UserError: see `bench.runs.sweep.unavailable`.
-    """
+    """The search on the datasets that can be had, and a note on each of the others."""
     skipped = unavailable(search.rows, sweep, required=required)
     rows = [row for row in search.rows if row.name not in skipped]
     request = dataclasses.replace(search.request, datasets=rows)

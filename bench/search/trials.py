@@ -58,11 +58,7 @@ class Plan:
 def run_trials(
     plan: Plan, history: History, engine: Engine, store: Store, done: Callable[[], object]
 ) -> None:
-    """Run what the history lacks of the plan's trials, and write each to it.
-
-    Raises:
-        UserError: the data or the results folder fails.
-    """
+    """Run what the history lacks of the plan's trials, and write each to it."""
     batches = _batches(plan)
     tried: list[list[Params]] = []
     running: list[list[Future[RunStatus]]] = []

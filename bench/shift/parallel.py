@@ -19,11 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_absent(sets: CorruptedSets, *, processes: int) -> None:
-    """Make and write all sets that have no file yet, under a progress bar.
-
-    Raises:
-        OSError: the folder can not be written.
-    """
+    """Make and write all sets that have no file yet, under a progress bar."""
     absent = sets.absent()
     if not absent:
         return

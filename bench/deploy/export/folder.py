@@ -32,9 +32,6 @@ def whole(target: Path, *, force: bool) -> Iterator[Path]:
     If the block raises, or the process dies in it, the target is as it was before. Between the
     two renames that replace an old export there is a moment in which there is none: then both lie
     beside, as hidden folders.
-
-    Raises:
-        UserError: see :func:`check_target`, or the folder can not be written.
     """
     check_target(target, force=force)
     aside, old = (

@@ -42,11 +42,7 @@ class Trained:
     def load(
         cls, store: Reader, record: FinishedRun, *, data: Path | None, own: str | None
     ) -> Self:
-        """Build the method of a finished run and give it its weights.
-
-        Raises:
-            UserError: the data are not those of the run.
-        """
+        """Build the method of a finished run and give it its weights."""
         row = _row(record, own)
         dataset = load_dataset(row, data, store.root / ".cache")
         return cls.of(store, record, dataset, row)

@@ -21,9 +21,6 @@ def chosen_records(
         dataset: runs of this one alone.
         all_seeds: every seed; else the lowest of each configuration and cost. (Which exits SAE
             keeps, and so its cost, is learned: seeds of one configuration may differ in it.)
-
-    Raises:
-        UserError: no such run, or none at all.
     """
     if run_ids:
         return [named(store, run_id) for run_id in dict.fromkeys(run_ids)]
