@@ -1,7 +1,5 @@
 """All commands under one name: `sae-bench compare ...`, `python -m bench compare ...`."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 The code counts by its syntax trees: an edited comment or docstring throws nothing away.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

@@ -4,8 +4,6 @@ Imports the standard library alone: `-h` has to answer at once, and what runs at
 to be registered before any library registers anything.
 """
 
-from __future__ import annotations
-
 import argparse
 import atexit
 import contextlib

@@ -1,7 +1,5 @@
 """Packages in which dropping in a file is the registration: its name is its command line name."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Callable

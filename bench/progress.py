@@ -1,7 +1,5 @@
 """Progress of a command: a bar on a terminal; in a log, one plain line a minute."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,7 +1,5 @@
 """One run from Python: `bench.run`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a reader should know of a dataset: images that occur in two splits, and odd splits."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import itertools

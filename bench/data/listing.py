@@ -1,7 +1,5 @@
 """The table of datasets as text: `python -m bench.compare --list-datasets`."""
 
-from __future__ import annotations
-
 from bench.data.medmnist_rows import MULTI_LABEL, info_table
 from bench.data.row import DatasetRow
 from bench.data.table import DATASETS

@@ -5,8 +5,6 @@ library only, see `bench.data.table`; medmnist's table is read as text, because 
 folder in the user's home.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import importlib.util

@@ -5,8 +5,6 @@ time, and every page that comes anew costs a fault and is zeroed: up to half of 
 convolutional network.
 """
 
-from __future__ import annotations
-
 import ctypes
 
 # Of malloc.h.

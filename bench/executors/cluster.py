@@ -3,8 +3,6 @@
 Dask moves calls and their small answers; what a run makes goes through the record store alone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import socket

@@ -1,7 +1,5 @@
 """Which device to use, and what of it the workers of this machine share."""
 
-from __future__ import annotations
-
 import os
 
 from bench.errors import UserError

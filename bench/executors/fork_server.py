@@ -4,8 +4,6 @@ Importing torch takes longer than many a run. The server does so while the comma
 workers still plans; a worker, also one in place of a lost one, is then there at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import multiprocessing.forkserver

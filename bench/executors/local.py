@@ -1,7 +1,5 @@
 """Worker processes of this machine. They are called over pipes: no port is opened."""
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os

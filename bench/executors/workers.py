@@ -1,7 +1,5 @@
 """What every kind of worker offers: calls that wait for an idle one, and survive one death."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterable, Iterator

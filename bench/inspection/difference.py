@@ -1,7 +1,5 @@
 """What differs between two studies, or two runs: settings, circumstances, and test metrics."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """All runs of a results folder as a table, and one run as text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any

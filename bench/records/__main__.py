@@ -1,7 +1,5 @@
 """Look at records, check them, compare them, bring them together: `python -m bench.records`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Sequence

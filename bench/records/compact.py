@@ -7,8 +7,6 @@ by severity those of the mean over corruptions alone). Of the test mixture
 probabilities are kept within 0.1%, metrics with 6 digits. The text of a record is compressed.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import shutil

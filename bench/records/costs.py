@@ -1,7 +1,5 @@
 """Which costs there are, and the paper's in place of the deployed network's. No torch."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from bench.errors import UserError

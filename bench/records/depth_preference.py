@@ -1,7 +1,5 @@
 """Whether records can show a preference for depths at all, whatever the data prefer."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 # Distributions nearer to uniform than this, in the share of an exit, are "near uniform".

@@ -1,7 +1,5 @@
 """The files beside a record: regular ones alone, under their SHA-256."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

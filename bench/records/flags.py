@@ -1,7 +1,5 @@
 """What a record says of its data beside the numbers, in sentences for logs, tables and reports."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Records of format 2, which had sizes of files instead of digests, as records of today."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Records as flat pandas tables: what tables, figures and summary.csv are made of. No torch."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

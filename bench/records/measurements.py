@@ -6,8 +6,6 @@ A record says what a run is and never changes; what a machine makes of it lies b
 in docs/latency.md. A run that is measured anew gets a new file.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Bring the runs of other results folders into one: `python -m bench.records merge`."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

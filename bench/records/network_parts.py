@@ -1,7 +1,5 @@
 """What the parts of a network are, from their module paths: stem, stages, adapters, heads."""
 
-from __future__ import annotations
-
 import re
 
 # Module paths of ``bench.cost`` below any prefix: an ensemble's members have one each.

@@ -4,8 +4,6 @@ The text of a record is ``record.json`` (`bench.records.text`); docs/results.md 
 the unit of each field. Nothing here imports torch.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """What a search has cost: trials and core-seconds by method, from its records. No torch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What a search had found after each of its trials, as the search wrote it. No torch."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """Which configurations have been run with every seed: only these compete. No torch."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from bench.records.costs import COSTS, PAPER_COSTS

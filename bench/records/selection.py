@@ -1,7 +1,5 @@
 """Which configuration stands for its category: chosen on validation alone. No torch."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from bench.errors import UserError

@@ -11,8 +11,6 @@
 what makes runs. Nothing here imports torch.
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import gzip

@@ -1,7 +1,5 @@
 """The text of a record: JSON under a digest, read from every format that is known."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

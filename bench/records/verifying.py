@@ -1,7 +1,5 @@
 """Everything in a results folder that can be damaged, checked: `python -m bench.records verify`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The code that a run's numbers depend on, as a digest of its syntax trees."""
 
-from __future__ import annotations
-
 import functools
 import sys
 from collections.abc import Iterable, Sequence

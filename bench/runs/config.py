@@ -1,7 +1,5 @@
 """A run's configuration: the whole truth of what is trained and how."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Versions, code and machine: the facts in a record of where its numbers were made."""
 
-from __future__ import annotations
-
 import functools
 import importlib.metadata
 import platform

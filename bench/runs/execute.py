@@ -3,8 +3,6 @@
 Runs are submitted and waited for as ``concurrent.futures`` does it, wherever they are.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import logging

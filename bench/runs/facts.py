@@ -1,7 +1,5 @@
 """What a record says of its data."""
 
-from __future__ import annotations
-
 import math
 
 from bench.data.dataset import Dataset

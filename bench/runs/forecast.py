@@ -1,7 +1,5 @@
 """What a plan would run, from what, and about how long it would take: `--plan`. Runs nothing."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """What killed commands leave behind in a results folder, swept by the next that has it alone."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import shutil

@@ -1,7 +1,5 @@
 """Data that a process has read once and keeps for all of its runs."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From names, a preset and overrides to the list of runs."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Named amounts of work. What each setting takes in a preset stands beside its default."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """What every run of a sweep shares."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A sweep: the planned runs that can be run, and running those that are missing."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Iterable, Sequence

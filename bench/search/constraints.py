@@ -1,7 +1,5 @@
 """Which points of a search may be trained: settings that fit each other, costs that are allowed."""
 
-from __future__ import annotations
-
 from bench import cost
 from bench.data.dataset import Dataset
 from bench.runs.config import RunConfig

@@ -3,8 +3,6 @@
 Letters: n points, P parameters.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """What a search would try and test, and how long that takes at most: `--plan`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from bench.progress import duration

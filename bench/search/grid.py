@@ -4,8 +4,6 @@ Optuna's own GridSampler holds the whole product in memory (ten parameters of fi
 million points) and marks what it has visited on its own trials, which a rebuilt history lacks.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Iterator, Mapping

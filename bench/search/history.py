@@ -4,8 +4,6 @@ A trial is written once it has ended, in the order of the trials' numbers, in on
 history is never half-written, and an interrupted search has the beginning of an undisturbed one's.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

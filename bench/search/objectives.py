@@ -4,12 +4,13 @@ All at once (SAE, Ferianc et al. 2024, section 4): a point of the search is bett
 only if it is no worse on every objective. No torch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from bench.errors import UserError
 from bench.metrics.table import metrics_for
@@ -18,6 +19,7 @@ from bench.records.measurements import AT_ONCE
 from bench.records.schema import FinishedRun
 
 Direction = Literal["minimize", "maximize"]
+Values = npt.NDArray[np.float64]
 
 # What `--costs` can name, in the order of the objectives.
 CHOICES = (*COSTS, *PAPER_COSTS, *AT_ONCE)
@@ -109,6 +111,14 @@ def values_of(
     values = [known.get(objective.key) for objective in objectives]
     finite = [float(value) for value in values if value is not None and math.isfinite(value)]
     return tuple(finite) if len(finite) == len(values) else None
+
+
+def lower_is_better(
+    values_RO: Sequence[Sequence[float]], objectives: Sequence[Objective]
+) -> Values:
+    """Values of R runs with signs that make less of each better, costs as logarithms."""
+    signs = [-1.0 if one.direction == "maximize" else 1.0 for one in objectives]
+    return np.array([for_model(values, objectives) for values in values_RO], np.float64) * signs
 
 
 def for_model(values: Sequence[float], objectives: Sequence[Objective]) -> list[float]:

@@ -13,8 +13,6 @@ acquisition function is compared on a pool of points (``bench.search.pool``).
 Letters: N trials, P encoded parameters (Optuna's columns), M objectives, S points of the pool.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 

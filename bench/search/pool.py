@@ -6,8 +6,6 @@ is another point, often one that has been trained already. Letters: S points of 
 parameters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Trials and their order are those of the journal in `results/search` (Optuna's), 
 records beside it. Validation alone.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ from bench.records.frames import load_frames
 from bench.records.search_progress import COLUMNS, write_progress
 from bench.records.store import Reader, search_folder
 from bench.search.history import JOURNAL, open_journal
-from bench.search.objectives import CHOICES, Objective, for_model, objectives_for
+from bench.search.objectives import CHOICES, Objective, lower_is_better, objectives_for
 from bench.search.trials import agree
 
 LOG = logging.getLogger(__name__)
@@ -122,14 +120,13 @@ def _of_dataset(
 
 
 def _costs(study: Study, objectives: Sequence[Objective]) -> FloatArray:
-    """Objectives of each trial, lower is better, costs as logarithms; NaN for a failed one."""
-    signs = np.array([1.0 if o.direction == "minimize" else -1.0 for o in objectives])
+    """Objectives of each trial, lower is better; NaN for a failed one."""
     failed = [np.nan] * len(objectives)
     rows = [
-        for_model(trial.values, objectives) if trial.state == TrialState.COMPLETE else failed
+        list(trial.values) if trial.state == TrialState.COMPLETE else failed
         for trial in study.get_trials(deepcopy=False)
     ]
-    return np.asarray(np.array(rows) * signs, dtype=np.float64)
+    return lower_is_better(rows, objectives)
 
 
 def hypervolumes(costs_TO: FloatArray) -> FloatArray:

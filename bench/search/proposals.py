@@ -1,7 +1,5 @@
 """The next points of a search: a pure function of its history, a sampler's name and a seed."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ cheap enough, is a function of the whole point. A rule may build a network to an
 about as few points as possible.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Samplers: from what they know to the next point, each an Optuna sampler."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Running studies one after another, and the configurations of each that are tested."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -6,19 +6,15 @@ calibration and the costs); they are trained once more on a second search seed, 
 epsilon-dominance front (Laumanns et al. 2002) is kept, whose boxes are as large as the noise.
 """
 
-from __future__ import annotations
-
-import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.records.costs import COSTS
 from bench.records.pareto import QUALITY, front
 from bench.search.history import OTHER_COSTS
-from bench.search.objectives import Bounds, Objective
+from bench.search.objectives import Bounds, Objective, Values, lower_is_better
 
 # Networks whose cost differs by less are alike.
 COST_TOLERANCE = 0.05
@@ -26,8 +22,6 @@ COST_TOLERANCE = 0.05
 LEAST_BOX = 1e-3
 # By this factor boxes grow until no more than the wanted number is left.
 GROWTH = 1.25
-
-Values = npt.NDArray[np.float64]
 
 
 def axes(objectives: Sequence[Objective]) -> list[int]:
@@ -55,7 +49,7 @@ def contenders(
     distinct = list({repr(sorted(one.params.items())): one for one in allowed}.values())
     if not distinct:
         return []
-    values_RO = _lower_is_better([one.values for one in distinct], objectives)
+    values_RO = _on_axes([one.values for one in distinct], objectives)
     kept = thinned(values_RO, np.zeros(values_RO.shape[1]), most)
     return [distinct[index] for index in kept]
 
@@ -82,7 +76,7 @@ def finalists(
     """
     if not first:
         return []
-    values_SRO = np.stack([_lower_is_better(values, objectives) for values in (first, second)])
+    values_SRO = np.stack([_on_axes(values, objectives) for values in (first, second)])
     # Of the mean of two: half the difference has the variance of it.
     error_O = np.sqrt(np.mean(((values_SRO[0] - values_SRO[1]) / 2) ** 2, axis=0))
     is_cost_O = np.array([objectives[index].is_cost for index in axes(objectives)])
@@ -122,17 +116,9 @@ def _box_front(values_RO: Values, box_O: Values) -> list[int]:
     return [row for row, kept in zip(rows, on_front, strict=True) if kept]
 
 
-def _lower_is_better(values: Sequence[Sequence[float]], objectives: Sequence[Objective]) -> Values:
-    """The axes of the front, costs as logarithms."""
-    columns = axes(objectives)
-    signs = [-1.0 if objectives[i].direction == "maximize" else 1.0 for i in columns]
-    return np.array([
-        [
-            math.log(row[i]) if objectives[i].is_cost else sign * row[i]
-            for i, sign in zip(columns, signs, strict=True)
-        ]
-        for row in values
-    ], dtype=np.float64)  # fmt: skip
+def _on_axes(values: Sequence[Sequence[float]], objectives: Sequence[Objective]) -> Values:
+    """The axes of the front, lower is better."""
+    return lower_is_better(values, objectives)[:, axes(objectives)]
 
 
 def _costs(trial: FrozenTrial, objectives: Sequence[Objective]) -> dict[str, float]:

@@ -4,8 +4,6 @@ A point is a mapping from names like "sae.n_inputs" and "fc.width" to values; al
 those of the preset. Ranges stand beside each field's default (``methods.core.space.setting``).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math

@@ -1,7 +1,5 @@
 """From what a user asked to search to one study for each dataset and method."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -84,14 +82,13 @@ class Search:
         return [find(row) if isinstance(row, str) else row for row in self.request.datasets]
 
     def __post_init__(self) -> None:
-        if self.n_trials < 1:
-            raise UserError(f"--trials {self.n_trials}: must be >= 1")
-        if self.batch < 1:
-            raise UserError(f"--batch {self.batch}: must be >= 1")
+        for option, count in (
+            ("trials", self.n_trials), ("batch", self.batch), ("finalists", self.most_finalists),
+        ):  # fmt: skip
+            if count < 1:
+                raise UserError(f"--{option} {count}: must be >= 1")
         if self.core_seconds is not None and not self.core_seconds > 0:
             raise UserError(f"--budget-core-seconds {self.core_seconds:g}: must be above 0")
-        if self.most_finalists < 1:
-            raise UserError(f"--finalists {self.most_finalists}: must be >= 1")
         if self.second_seed in self.request.seeds:
             raise UserError(
                 f"--seeds {self.second_seed}: is the second search seed, on which is chosen; "

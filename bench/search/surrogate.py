@@ -3,8 +3,6 @@
 Letters: N trials, P encoded parameters, M objectives.
 """
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ What one machine has measured is not measured again by it: an interrupted search
 times that it has seen.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 

@@ -6,8 +6,6 @@ workers have a batch to work on while the next one is proposed, and yet the poin
 the search alone: not of the number of workers, of who is first, nor of where it was interrupted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass

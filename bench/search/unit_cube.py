@@ -5,8 +5,6 @@ one-hot columns, so that a category is drawn by one number as everything else is
 Letters: P parameters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

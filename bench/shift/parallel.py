@@ -1,7 +1,5 @@
 """Making the corrupted sets that a cache lacks: before the runs, by several processes at once."""
 
-from __future__ import annotations
-
 import functools
 import logging
 import pickle

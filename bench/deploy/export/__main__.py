@@ -1,7 +1,5 @@
 """Export a trained network as files that run without this project: `python -m bench.export`."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import sys

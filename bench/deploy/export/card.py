@@ -1,7 +1,5 @@
 """The model card of an export, in Markdown. Model cards: Mitchell et al. 2019."""
 
-from __future__ import annotations
-
 import json
 from html import escape
 from pathlib import Path

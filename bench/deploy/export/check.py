@@ -1,7 +1,5 @@
 """Does an exported network predict what the record says, on the whole test set?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which run is exported: named by its id, or the best one on the validation front."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The whole way from pixels to predictive distribution as one module: what is exported."""
 
-from __future__ import annotations
-
 import functools
 from typing import Self
 

@@ -1,7 +1,5 @@
 """From a finished run to a checked folder of files."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

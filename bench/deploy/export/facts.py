@@ -1,7 +1,5 @@
 """What is known of an exported network, as JSON values: of export.json and of the card."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import platform

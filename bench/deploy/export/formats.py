@@ -1,7 +1,5 @@
 """An exported network's file formats: torch.export, ONNX, safetensors."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 from pathlib import Path

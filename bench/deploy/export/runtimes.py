@@ -1,7 +1,5 @@
 """An exported network's files as functions from arrays to arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A trained method again, from its record, its weights and its data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Measure the speed, memory and size of deployed networks: `python -m bench.latency`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

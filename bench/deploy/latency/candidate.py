@@ -1,7 +1,5 @@
 """One run in every form that is measured: from the trained network to its exported files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

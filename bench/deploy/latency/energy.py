@@ -5,8 +5,6 @@ That is the meter: it is in the processor, and the kernel keeps it. Virtual mach
 reading it takes rights (root, since CVE-2020-8694).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """On what was measured: without it, a time says nothing."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

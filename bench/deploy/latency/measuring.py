@@ -1,7 +1,5 @@
 """Measuring many runs at once: time, memory, size, and energy where there is a meter."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 import time

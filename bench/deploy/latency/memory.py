@@ -1,7 +1,5 @@
 """Peak memory of an exported network: loading it and predicting one batch, in a fresh process."""
 
-from __future__ import annotations
-
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor

@@ -1,7 +1,5 @@
 """The time of one network, measured at once and without its files: an objective of a search."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which runs are measured."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from bench.deploy.export.choosing import named

@@ -1,7 +1,5 @@
 """How many threads torch computes on while networks are timed."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

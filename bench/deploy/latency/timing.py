@@ -1,7 +1,5 @@
 """Times that can be compared: interleaved, warm, medians with intervals."""
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
