@@ -147,7 +147,7 @@ def test_the_small_study_has_four_problems_and_equal_budgets_where_it_searches()
         if part.run == "search":
             assert len(part.seeds) >= 4
             assert (part.trials, part.enumerate) == (48, False)
-            assert part.set == ["learning_rate=3e-4..1e-2"]
+            assert part.set == ("learning_rate=3e-4..1e-2",)
             sae = f"{part.name.partition('.')[0]}.sae"
             assert part.core_seconds_of == ("" if part.name == sae else sae)
     assert sum(study.estimate(part, parts)[0] for part in parts) <= 180
