@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         partial.replace(path)
     except OSError as error:
         if str(error.filename) == str(partial):
-            error.filename = str(path)  # the name that its reader knows
+            error.filename = str(path)  # the name in the caller's terms
         raise
     finally:
         with contextlib.suppress(OSError):

@@ -99,7 +99,7 @@ def measure(predictor: Predictor, shape: ImageShape) -> Cost:
     copied = copy.deepcopy(predictor).cpu().eval()
     analysis = FlopCountAnalysis(copied, torch.zeros(1, *shape))
     analysis.set_op_handle(**COUNTED_OPS, **dict.fromkeys(FREE_OPS))
-    # fvcore would log what it can not count, which is an error here, and modules without
+    # fvcore would log what it cannot count, which is an error here, and modules without
     # operations; torch would warn that a trace is bound to its shapes, which is all we want of it.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")

@@ -8,7 +8,7 @@ class UserError(ValueError):
     """Bad input of the user: one clear message; the CLI prints it and exits with code 2."""
 
 
-class DataUnavailable(UserError):  # noqa: N818 - reads as what it says: the data is unavailable
+class DataUnavailable(UserError):  # noqa: N818 - "the data is unavailable"
     """The data of a dataset cannot be had: neither found in the data folder nor downloaded."""
 
 

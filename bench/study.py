@@ -82,7 +82,7 @@ def read_study(name: str) -> tuple[str, list[StudyPart]]:
     """A definition's description and parts.
 
     Raises:
-        UserError: there is none, or it is not as `StudyPart` says.
+        UserError: there is none, or it breaks the schema of `StudyPart`.
     """
     path = Path(name) if name.endswith(".toml") else STUDIES / f"{name}.toml"
     if not path.is_file():
@@ -122,7 +122,7 @@ def arguments(part: StudyPart, results: Path, core_seconds: float | None) -> Ite
 
 
 def _shared(part: StudyPart, methods: str, results: Path) -> list[str]:
-    """What searches and comparisons take alike."""
+    """The arguments that searches and comparisons share."""
     words = [
         part.run, "--datasets", ",".join(part.datasets), "--methods", methods,
         "--preset", part.preset, "--seeds", ",".join(map(str, part.seeds)),
@@ -134,7 +134,7 @@ def _shared(part: StudyPart, methods: str, results: Path) -> list[str]:
 
 
 def trial_core_seconds(part: StudyPart, results: Path) -> float:
-    """What the trials of a searched part took, by their records; contenders apart."""
+    """CPU seconds of the trials of a searched part, by their records; contenders apart."""
     records = Reader(search_folder(results / part.folder)).finished()
     return sum(
         record.timings.cpu_s

@@ -42,7 +42,7 @@ def _parts(text: str) -> list[str]:
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
-    """What is run: datasets, methods, seeds, preset, settings."""
+    """Options of what is run: datasets, methods, preset, backbone."""
     add = parser.add_argument
     add("--datasets", type=names, metavar="A,B", help=f"{choices()} (default: preset's)")
     add("--list-datasets", action=ListDatasets, help="print all datasets with their facts; no run")
@@ -140,7 +140,7 @@ def check_names(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the options of a command that makes runs ask for."""
+    """The parsed options of a command that makes runs."""
 
     seeds: Sequence[int]
     sweep: SweepSettings
@@ -168,7 +168,7 @@ def read(options: argparse.Namespace) -> Asked:
 
 
 def request(options: argparse.Namespace, asked: Asked) -> Request:
-    """What is to be planned."""
+    """The request that is to be planned."""
     from bench.runs.plan import Request  # and torch: not for -h
 
     return Request(

@@ -80,13 +80,13 @@ def decode_images(
 
 
 def decode(data: bytes, *, resize: int | None = None) -> npt.NDArray[np.uint8]:
-    """Decode the bytes of one image file, upright as its EXIF or TIFF orientation says.
+    """Decode the bytes of one image file, upright by its EXIF or TIFF orientation.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        ValueError: it cannot be used; the message says why. Other exceptions: it is damaged.
+        ValueError: it cannot be used; the message has the reason. Other exceptions: it is damaged.
     """
     from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 

@@ -86,7 +86,7 @@ def _shift_images(n_test: int, size: int) -> int | None:
 def _budget(
     base: str, n_train: int, backbone: str, size: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the smoke and the quick preset set where their own would take hours."""
+    """Settings of the smoke and the quick preset where their own would take hours."""
     exits = ("sae.n_inputs=1,2,4", "sae.n_exits=1,2,4")
     one = ("train.epochs=1",)
     if base == "retina" and size == 28:

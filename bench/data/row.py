@@ -91,7 +91,7 @@ class DatasetRow:
         return replace(self, name=f"{self.base.name}{DEDUPLICATED}", drop_duplicates=True)
 
     def preset_settings(self, preset: str | None) -> tuple[str, ...]:
-        """What a preset sets on this dataset instead of its own grid."""
+        """Settings of a preset on this dataset instead of its own grid."""
         return {"smoke": self.smoke, "quick": self.quick}.get(preset or "", ())
 
     def dataset(self, splits: Mapping[str, Split]) -> Dataset:

@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
     """From now on, freed arrays below MMAP_THRESHOLD bytes stay this process's.
 
     Returns:
-        Whether the C library can be told so: glibc can; those of macOS, musl and Windows can not.
+        Whether the C library can be told so: glibc can; those of macOS, musl and Windows cannot.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

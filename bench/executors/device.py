@@ -9,7 +9,7 @@ def default_device(name: str, *, elsewhere: bool = False) -> str:
     """The device to use: "auto" is the first GPU where there is one.
 
     Args:
-        name: as the user says it.
+        name: that of ``--device``.
         elsewhere: runs execute on other machines, whose GPUs are not known here: "auto" is the CPU.
 
     Raises:
@@ -56,6 +56,6 @@ def gpus(device: str) -> list[str]:
 
 
 def gpus_among(device: str, visible: str | None, n_gpus: int) -> list[str]:
-    """What :func:`gpus` says, given CUDA_VISIBLE_DEVICES and the number of visible GPUs."""
+    """What :func:`gpus` returns, given CUDA_VISIBLE_DEVICES and the number of visible GPUs."""
     names = visible.split(",")[:n_gpus] if visible else [str(index) for index in range(n_gpus)]
     return names if device == "cuda" else [",".join(names)]

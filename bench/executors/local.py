@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 _STARTS = 3  # attempts, of one worker
 
 
-class _Ended(Exception):  # noqa: N818 - it says what happened
+class _Ended(Exception):  # noqa: N818 - an event, not an error
     """The process has ended in the middle of a call."""
 
 

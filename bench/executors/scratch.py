@@ -1,4 +1,4 @@
-"""Temporary folders: those of killed processes are removed by the next that makes one."""
+"""Temporary folders; the next process that makes one removes those of killed processes."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from pathlib import Path
 
 _PREFIX = "sae-bench-"
 _LOCK = "in-use"
-_YOUNG_S = 60.0  # between a folder and what says that it is in use
+_YOUNG_S = 60.0  # between making a folder and its lock
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 _Item = TypeVar("_Item")
 
 
-class WorkerDied(Exception):  # noqa: N818 - it says what happened
+class WorkerDied(Exception):  # noqa: N818 - an event, not an error
     """A worker process ended in the middle of a call (out of memory, killed), twice."""
 
     def __init__(self) -> None:

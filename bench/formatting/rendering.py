@@ -69,7 +69,7 @@ def _letters(cells: pd.DataFrame) -> int:
 
 
 def _small(longtable: str, letters: int) -> str:
-    """In small print, the smaller the wider: what breaks over pages can not be scaled."""
+    """In small print, the smaller the wider: what breaks over pages cannot be scaled."""
     size = r"\scriptsize" if letters <= _SCRIPT_LETTERS else r"\tiny"
     # pandas repeats a longtable's caption, notes and all, on every page.
     lines = longtable.splitlines(keepends=True)

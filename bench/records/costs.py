@@ -17,12 +17,12 @@ SUFFIX = "_paper_costs"
 
 
 def is_paper(costs: str | None) -> bool:
-    """Whether ``--costs`` asks for the paper's count."""
+    """Whether ``--costs`` names the paper's count."""
     return costs == ",".join(PAPER_COSTS)
 
 
 def counted(runs: pd.DataFrame, costs: str | None) -> pd.DataFrame:
-    """The ``runs`` frame with the costs that ``--costs`` asks for as ``flops`` and ``params``.
+    """The ``runs`` frame with the costs of ``--costs`` as ``flops`` and ``params``.
 
     Every choice, front, table, figure and claim then is of these.
     """

@@ -1,4 +1,4 @@
-"""What a record says of its data beside the numbers, in sentences for logs, tables and reports."""
+"""Notes on the data of records, in sentences for logs, tables and reports."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -38,17 +38,17 @@ class Frames:
     """All records of a results folder.
 
     Attributes:
-        runs: one row a finished run and split. ``split`` is "val", "test", "ood" (the mean over
+        runs: one row per finished run and split. ``split`` is "val", "test", "ood" (the mean over
             corruptions and severities) or "corruption" (one of them); then the costs of the
             deployed network, those that the paper counts, the settings by name and one column per
             metric, NaN where it does not apply.
-        depth: SAE's depth distribution along training, one row a run, epoch, input (0-based) and
+        depth: SAE's depth distribution along training, one row per run, epoch, input (0-based) and
             exit (1-based): theta, and optimum, the theta at which the objective was least (NaN in
             older records).
-        failures: one row a failed run: ``RUN_KEYS`` and error.
-        parts: what each part of a deployed network costs, one row a run and part: ``RUN_KEYS``,
+        failures: one row per failed run: ``RUN_KEYS`` and error.
+        parts: what each part of a deployed network costs, one row per run and part: ``RUN_KEYS``,
             backbone, part (a module path, see ``bench.cost``), flops.
-        timings: one row a finished run: ``RUN_KEYS`` and ``TIMINGS`` in seconds.
+        timings: one row per finished run: ``RUN_KEYS`` and ``TIMINGS`` in seconds.
         budgets: what was spent on a search, one row per dataset and method
             (``bench.records.search_budget``).
         notes: sentences on runs that other code has made than the rest.

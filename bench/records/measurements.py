@@ -2,7 +2,7 @@
 
     results/latency/<run_id>.json      what bench.latency measured of a run, and on which machine
 
-A record says what a run is and never changes; what a machine makes of it lies beside. The schema is
+A record never changes; what a machine measures of its network lies beside it. The schema is
 in docs/latency.md. A run that is measured anew gets a new file.
 """
 
@@ -30,7 +30,7 @@ _Triple = tuple[_Number, _Number | None, _Number | None]  # median, low, high
 
 
 class _Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file holds."""
+    """The content of a file."""
 
     run_id: RunId
     measured_at: Line = ""

@@ -13,7 +13,7 @@ from bench.records.schema import FILES, FinishedRun, Record, RecordError
 from bench.records.store import Reader, Store, search_folder, storage_errors
 
 Fate = Literal["copied", "replaced", "there", "kept", "damaged"]
-_SAYS: dict[Fate, str] = {
+_WORDS: dict[Fate, str] = {
     "copied": "copied",
     "replaced": "copied over a recorded failure",
     "there": "there already",
@@ -24,7 +24,7 @@ _SAYS: dict[Fate, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What became of a run of a source.
+    """The fate of a run of a source.
 
     Attributes:
         fate: "there" if the target has it, or a failure of it, already.
@@ -45,7 +45,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     Raises:
         UserError: a source has no runs or is the target, or two of the folders have runs on
             different data of one name.
-        StorageError: the target can not be written, or a source not be read.
+        StorageError: the target cannot be written, or a source not be read.
     """
     for source in sources:
         _check_source(source, target)
@@ -130,11 +130,11 @@ def _why_they_differ(record: Record, there: FinishedRun) -> str:
 
 
 def merged_lines(merged: Sequence[Merged], target: Path) -> Iterator[str]:
-    """What became of the runs: those that were not copied by name, and counts."""
+    """The runs that were not copied by name, and counts of all fates."""
     for each in merged:
         if each.fate in ("kept", "damaged"):
             because = f" ({each.reason})" if each.reason else ""
-            yield f"{each.folder}: {_SAYS[each.fate]}{because}"
+            yield f"{each.folder}: {_WORDS[each.fate]}{because}"
     counts = Counter(each.fate for each in merged)
-    yield from (f"{counts[fate]:6} {says}" for fate, says in _SAYS.items())
+    yield from (f"{counts[fate]:6} {words}" for fate, words in _WORDS.items())
     yield f"{target}: the next bench.compare writes its summary anew"

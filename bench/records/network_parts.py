@@ -22,6 +22,6 @@ def part_of(path: str) -> str:
 
 
 def stage_of(path: str) -> int | None:
-    """Which stage a module path is, from 0 on; None if it is none."""
+    """The index of the stage at a module path, from 0; None if it is no stage."""
     found = dict(_PATTERNS)["stages"].search(path)
     return int(found["place"]) if found else None

@@ -59,7 +59,7 @@ class Choice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was trained and how; `bench.runs.config.RunConfig` is made from it."""
+    """A configuration; `bench.runs.config.RunConfig` is made from it."""
 
     dataset: Name
     method: Choice
@@ -229,7 +229,7 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every record has.
+    """The fields of every record.
 
     Attributes:
         category: the method's name in legends.

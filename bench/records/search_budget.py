@@ -11,7 +11,7 @@ COLUMNS = ("dataset", "method", "trained", "failed", "core_seconds")
 
 
 def budgets(results: Path) -> pd.DataFrame:
-    """What was trained to search, one row a dataset and method, sorted.
+    """Networks trained by searches, one row per dataset and method, sorted.
 
     Returns:
         ``COLUMNS``: networks trained (a point that is proposed twice is trained once), those that
@@ -37,7 +37,7 @@ def no_budgets() -> pd.DataFrame:
 
 
 def budget_lines(found: pd.DataFrame) -> dict[str, str]:
-    """What was spent on each dataset in a sentence, for tables and figures."""
+    """A sentence per dataset on the budget of its searches, for tables and figures."""
     return {str(dataset): _line(str(dataset), rows) for dataset, rows in found.groupby("dataset")}
 
 

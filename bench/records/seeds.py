@@ -6,7 +6,7 @@ from bench.records.costs import COSTS, PAPER_COSTS
 
 
 def expected_seeds(runs: pd.DataFrame) -> int:
-    """How many seeds the most complete configuration of one dataset has; 0 without runs."""
+    """The number of seeds of a dataset's most complete configuration; 0 without runs."""
     return int(runs.groupby("config_id")["seed"].nunique().max()) if len(runs) else 0
 
 
@@ -24,7 +24,7 @@ def competing(runs: pd.DataFrame) -> frozenset[str]:
 
 
 def seed_costs(runs: pd.DataFrame) -> pd.DataFrame:
-    """What the networks of each configuration cost: SAE learns which exits a seed keeps.
+    """Costs of the networks of each configuration: SAE learns which exits a seed keeps.
 
     Args:
         runs: the ``runs`` frame of one dataset.

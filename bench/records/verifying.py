@@ -25,5 +25,5 @@ def damages(results: Path) -> Iterator[tuple[Path, str]]:
 
 
 def count(results: Path) -> int:
-    """How many runs there are to check, of searches too."""
+    """The number of runs to check, those of searches too."""
     return sum(len(Reader(root).run_ids()) for root in (results, search_folder(results)))

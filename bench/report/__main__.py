@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Command line without the program's name; None reads sys.argv.
 
     Returns:
-        The exit status: 0, or 2 when there are no finished runs or the file can not be written.
+        The exit status: 0, or 2 when there are no finished runs or the file cannot be written.
     """
     options = _parser().parse_args(argv)
     out = options.out or options.results / "report.html"

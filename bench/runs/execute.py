@@ -28,11 +28,11 @@ _LOOK_AGAIN_S = 5.0  # for workers that have joined a cluster meanwhile
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """What became of a run.
+    """The status of a run.
 
     Attributes:
         status: "done" or "failed" (recorded), or "busy" (another process has it).
-        unmeasured: why its speed could not be measured, where a search wants it.
+        unmeasured: why its speed could not be measured, where a search measures it.
     """
 
     run_id: str

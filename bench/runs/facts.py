@@ -1,4 +1,4 @@
-"""What a record says of its data."""
+"""The facts of a dataset for its records."""
 
 import math
 

@@ -31,7 +31,7 @@ _RECORD_BYTES = 30_000  # of record.json
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What one run takes."""
+    """Seconds on one worker, and bytes, of one run."""
 
     seconds: float
     n_bytes: float
@@ -94,7 +94,7 @@ def _of_record(config: RunConfig, store: Reader) -> Needs | None:
 
 
 def mean_needs(configs: Sequence[RunConfig], sweep: SweepSettings) -> Needs:
-    """What a run takes in the mean over configurations, by a probe of each."""
+    """The mean needs of configurations, by a probe of each."""
     return _mean(list(_probes(configs, sweep).values()))
 
 

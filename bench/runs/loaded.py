@@ -52,5 +52,5 @@ def _sets(dataset: Dataset, cache: Path) -> CorruptedSets:
         # The same test images are corrupted alike whether or not train has duplicates of them.
         key = dataset.name.removesuffix(DEDUPLICATED)
         return CorruptedSets(images_BHWQ=images_BHWQ, key=key, cache=cache)
-    except ValueError as error:  # images that can not be corrupted
+    except ValueError as error:  # images that cannot be corrupted
         raise UserError(f"dataset {dataset.name}: {error}") from error

@@ -29,7 +29,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a user asked to compare, names checked by :func:`plan`.
+    """A comparison as it is asked for, names checked by :func:`plan`.
 
     Attributes:
         datasets: names of the table, or rows (of one's own data).
@@ -157,7 +157,7 @@ def overrides(
 def asked_values(
     assignments: Sequence[str], methods: Sequence[str], backbones: Iterable[str]
 ) -> dict[tuple[str, str], tuple[Any, ...] | Range]:
-    """What `overrides` reads, and ranges ``low..high`` of numbers."""
+    """Read what `overrides` reads, and ranges ``low..high`` of numbers."""
     groups = groups_of(methods, backbones)
     found: dict[tuple[str, str], tuple[Any, ...] | Range] = {}
     for assignment in assignments:
@@ -204,7 +204,7 @@ def groups_of(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, typ
 def row_grid(
     row: DatasetRow, preset: str | None, methods: Sequence[str], backbone: str
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """What a dataset's row sets in a preset, as far as it concerns these methods and backbone."""
+    """The settings of a preset in a dataset's row, as far as it concerns these methods and backbone."""
     groups = groups_of(methods, [backbone])
     mine = [text for text in row.preset_settings(preset) if text.partition(".")[0] in groups]
     return overrides(mine, methods, [backbone])

@@ -28,7 +28,7 @@ class SweepSettings:
     stage: Stage = "final"
 
     def row(self, dataset: str) -> DatasetRow:
-        """What is known of a dataset of this sweep."""
+        """The row of a dataset of this sweep."""
         return self.rows.get(dataset) or DATASETS[dataset]
 
     @property

@@ -10,7 +10,7 @@ from methods.core.backbone import ImageShape
 
 
 class Constraints:
-    """Says of a point whether it can be built and may cost what it does.
+    """Whether a point can be built and its costs are allowed.
 
     The costs of most methods are exact before training. SAE's depend on the exits that it learns:
     a point is refused if its cheapest outcome is too expensive; one that then learns an expensive

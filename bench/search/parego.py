@@ -103,7 +103,7 @@ class PoolCandidates:
         pool = draw_pool(self._cube, parents, self._rng)
         pool_SP = torch.from_numpy(np.stack([self._transform.transform(point) for point in pool]))
 
-        # An objective that never varied says nothing of where to look; none does after one trial.
+        # An objective that never varied cannot guide the search; after one trial none can.
         varies_M = (train_obj != train_obj[:1]).any(dim=0)
         if not varies_M.any():
             order = list(range(len(pool)))

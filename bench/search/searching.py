@@ -21,7 +21,7 @@ CONTENDERS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What searches found.
+    """The results of searches.
 
     Attributes:
         configs: the finalists on every final seed.

@@ -61,7 +61,7 @@ def finalists(
     *,
     most: int,
 ) -> list[int]:
-    """Which contenders are tested.
+    """Choose the contenders that are tested.
 
     Args:
         first: their values on the search seed.

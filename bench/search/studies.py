@@ -36,7 +36,7 @@ SECOND_SEED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What a user asked to search.
+    """A search as it is asked for.
 
     Attributes:
         request: datasets, methods, preset, backbone and settings; its seeds are the final ones.

@@ -34,7 +34,7 @@ FIT_STEPS = 50
 
 
 def model_rows(train_obj: Tensor) -> Tensor:
-    """Which trials a model sees: the non-dominated ones first, then the most recent.
+    """Choose the trials of a model: the non-dominated ones first, then the most recent.
 
     Args:
         train_obj: shape (N, M), to be maximised.

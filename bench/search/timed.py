@@ -2,7 +2,7 @@
 
     results/search/latency/<run_id>.json      the times, of the form of `bench.records.measurements`
 
-A record says what a run is and never changes; so the times lie beside it, as those of final runs.
+A record never changes; so the times lie beside it, as those of final runs.
 What one machine has measured is not measured again by it: an interrupted search goes on from the
 times that it has seen.
 """
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 def run_timed(config: RunConfig, sweep: SweepSettings, *, wait_for_others: bool) -> RunStatus:
     """One run as `run_and_store` makes it, and its times, unless this machine has taken them.
 
-    What can not be measured is a failed trial of the search, and no failed run.
+    What cannot be measured is a failed trial of the search, and no failed run.
     """
     outcome = run_and_store(config, sweep, wait_for_others=wait_for_others)
     if outcome.status != "done":

@@ -31,7 +31,7 @@ ENUMERATE = "enumerate"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a search will try.
+    """The plan of a search.
 
     Attributes:
         objectives: in the order of the trials' values.

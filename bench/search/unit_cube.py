@@ -69,5 +69,5 @@ class UnitCube:
 
 
 def identity(params: Params) -> frozenset[tuple[str, Any]]:
-    """What makes two points the same one: their values, not the order of their names."""
+    """The identity of a point: its values, whatever the order of their names."""
     return frozenset(params.items())

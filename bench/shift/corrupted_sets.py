@@ -70,7 +70,7 @@ def _each_set() -> list[tuple[str, int]]:
 
 
 def code_identity() -> tuple[str, ...]:
-    """What the pixels depend on besides the arguments; a version number could be forgotten."""
+    """Digest of the code that pixels depend on; a version number could be forgotten."""
     own = dict.fromkeys(chain.from_iterable(map(_from_outside, corruptions.CORRUPTIONS)))
     return arrays.code_identity((augmenters, corruptions, *own), _LIBRARIES)
 

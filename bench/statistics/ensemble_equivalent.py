@@ -49,7 +49,7 @@ def ensemble_equivalents(
         One row a dataset and category; datasets without ensembles are left out. ``equivalent`` is
         the interpolated number of networks whose mean `KEY` equals the method's, 0 where one
         network is better already and infinite where ``most`` networks are worse. ``low`` and
-        ``high`` bound the numbers of networks from which the method can not be told at 5%,
+        ``high`` bound the numbers of networks from which the method cannot be told at 5%,
         inverting the interval of the difference; they are 0 and infinite beyond the ends too.
 
     Raises:

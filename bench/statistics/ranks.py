@@ -29,10 +29,10 @@ class RankTest:
         ranks: average rank of each category, best (lowest) first.
         n_blocks: (dataset, metric) pairs that were ranked.
         n_datasets: datasets among them.
-        statistic: Friedman's chi-square, corrected for ties; NaN if it can not be computed.
+        statistic: Friedman's chi-square, corrected for ties; NaN if it cannot be computed.
         p: its p value; chi-square with (categories - 1) degrees of freedom.
         critical_difference: two categories differ at 5% if their average ranks differ by more
-            (Nemenyi); None if it can not be computed.
+            (Nemenyi); None if it cannot be computed.
         enough: are there enough datasets for the test to tell anything (see `fewest_datasets`)?
         message: why there are too few blocks to tell, else "".
         left_out: categories, or blocks as "dataset metric", that were not ranked since a value is

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0, or 2 for an unknown table, when there are no finished runs, or when
-        the folder can not be written.
+        the folder cannot be written.
     """
     options = _parser().parse_args(argv)
     wanted, out = options.names or names(), options.out or options.results / "tables"

@@ -163,7 +163,7 @@ def write_summary(results: Path, runs: pd.DataFrame, text: str) -> None:
     """Write ``summary.csv`` (every record, one row a run and split) and ``summary.md``.
 
     Raises:
-        StorageError: the results folder can not be written; the old files stay whole.
+        StorageError: the results folder cannot be written; the old files stay whole.
     """
     write_file(results / "summary.csv", to_csv(runs).encode())
     write_file(results / "summary.md", text.encode())

@@ -17,7 +17,7 @@ from torch import Tensor
 
 # Targets are scaled to [0, 1], so a predictor's standard deviation lies between
 # exp(-4) = 0.02 and exp(2) = 7.4: wide enough for any honest answer, and bounded, so that one
-# confident outlier can not blow a training up.
+# confident outlier cannot blow a training up.
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 
 # Targets that were scaled to 0 and 1; None for classification.

@@ -1,4 +1,4 @@
-"""The critical-difference diagram: ranks and bars by hand, words where it can not tell."""
+"""The critical-difference diagram: ranks and bars by hand, words where it cannot tell."""
 
 from pathlib import Path
 from typing import Any

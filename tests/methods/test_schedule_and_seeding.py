@@ -37,7 +37,7 @@ def test_progress_outside_the_run_is_an_error(progress: float) -> None:
 
 def test_derived_seeds_are_known_values() -> None:
     # printf '7/init' | sha256sum: the first 8 bytes, without their last bit. These numbers are part
-    # of every recorded run: if this fails, old records can not be reproduced.
+    # of every recorded run: if this fails, old records cannot be reproduced.
     assert derive_seed(7, "init") == 0xE75C7674229A835D >> 1
     assert derive_seed(7, "order", 3) == 0x19CD16803FEF73EA >> 1
 

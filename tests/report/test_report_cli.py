@@ -51,7 +51,7 @@ def test_a_failure_leaves_the_old_file_whole(
 ) -> None:
     out = tmp_path / "report.html"
     out.write_text("old")
-    _render_as(monkeypatch, "\ud800")  # can not be encoded
+    _render_as(monkeypatch, "\ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
         cli.main(["--results", str(results), "--out", str(out)])
     assert out.read_text() == "old"

@@ -69,7 +69,7 @@ def test_measured_values_stand_with_the_others() -> None:
 
 
 class TimedEngine(ClosedFormEngine):
-    """Its times are 1, 2, 3, ... ms in the order of measuring; some can not be measured."""
+    """Its times are 1, 2, 3, ... ms in the order of measuring; some cannot be measured."""
 
     measured = 0
     unmeasurable: Callable[[RunConfig], bool] = staticmethod(lambda _: False)

@@ -1,4 +1,4 @@
-"""Does an exported network predict what the record says, on the whole test set?"""
+"""Compare an exported network with its record, on the whole test set."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,13 +26,13 @@ TOLERANCE = 1e-5
 Outputs = dict[str, npt.NDArray[np.float32]]
 
 
-class Differs(RuntimeError):  # noqa: N818 - reads as what it says: the export differs
+class Differs(RuntimeError):  # noqa: N818 - "the export differs"
     """The exported network is not what was trained: a fault of the export, not of the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far one file's predictions are from the recorded ones.
+    """The distance of one file's predictions from the recorded ones.
 
     Attributes:
         n_images: test images that were compared: all.
@@ -90,7 +90,7 @@ def mixture_metrics(trained: Trained, recorded: Predictive, outputs: Outputs) ->
 def outputs_on_test(
     trained: Trained, runs: Mapping[str, Run], *, redraw: bool
 ) -> dict[str, Outputs]:
-    """What each file puts out for the whole test split.
+    """The outputs of each file for the whole test split.
 
     Args:
         trained: the run.

@@ -15,7 +15,7 @@ from bench.records.store import Reader
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the best run is: by which metric, and among which.
+    """The best run: by which metric, and among which.
 
     Attributes:
         metric: key of `bench.metrics.table`.
@@ -48,7 +48,7 @@ def named(store: Reader, run_id: str) -> FinishedRun:
 
 
 def best(runs: pd.DataFrame, wish: Wish) -> str:
-    """The id of the run that a wish asks for.
+    """The id of the run that a wish describes.
 
     Among the configurations within the limits, the one on the front of metric, FLOPs and
     parameters that is best by the metric; of its seeds, the lowest. All by validation means over

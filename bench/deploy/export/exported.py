@@ -53,7 +53,7 @@ class Exported(nn.Module):
 
     @classmethod
     def of(cls, trained: Trained, predictor: Predictor, *, draws: bool = False) -> Self:
-        """What ships ``predictor``, which is one form of the trained method."""
+        """The exported form of ``predictor``, itself a form of the trained method."""
         target_range = trained.dataset.target_range
         return cls(predictor, trained.normalise, target_range, draws=draws).eval()
 

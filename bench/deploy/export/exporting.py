@@ -69,7 +69,7 @@ def export(
         What the card and export.json say.
 
     Raises:
-        UserError: the target can not be written, or what is there may not be replaced.
+        UserError: the target cannot be written, or what is there may not be replaced.
         bench.deploy.export.check.Differs: an exported network is not the one of the record.
     """
     with folder.whole(target, force=force) as aside:
@@ -88,7 +88,7 @@ def export(
 def _check(
     trained: Trained, results: Path, network: Network, aside: Path
 ) -> tuple[Mapping[str, Agreement], Outputs | None]:
-    """How far every form is from the record; and what the default masks give, if there are any."""
+    """The distance of every form from the record; and what the default masks give, if there are any."""
     # The trained network itself comes first: if it differs, the export is not to blame.
     runs = {
         "trained network": torch_run(Exported.of(trained, trained.method)),

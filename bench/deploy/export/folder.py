@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.atomic import SUFFIX, folder_to_write
 from bench.errors import UserError
 
-# Of the files of an export, the one that says so.
+# The file that marks a folder as an export.
 MARK = "export.json"
 
 

@@ -22,7 +22,7 @@ from methods.core.method import Method
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a finished run has trained.
+    """The trained method of a finished run.
 
     Attributes:
         method: the full trained method on the CPU, in evaluation mode.
@@ -68,7 +68,7 @@ class Trained:
 
     @property
     def shape(self) -> ImageShape:
-        """Of one image, as the network sees it."""
+        """The shape of one image as the network's input."""
         height, width, channels = self.dataset.image_shape
         return ImageShape(channels, height, width)
 

@@ -33,7 +33,7 @@ class Candidate:
 
     @property
     def run_id(self) -> str:
-        """Of the run."""
+        """The id of the run."""
         return self.trained.record.run_id
 
     def images(self, n_images: int) -> npt.NDArray[np.uint8]:
@@ -44,7 +44,7 @@ class Candidate:
         return chosen
 
     def masks(self, runtime: str) -> npt.NDArray[np.bool_] | None:
-        """What a form is given beside images: those that draw masks themselves get none."""
+        """The masks that a form is given; those that draw masks themselves get none."""
         return None if runtime == "full" else self.network.masks
 
     def call(self, runtime: str, n_images: int) -> Callable[[], object]:

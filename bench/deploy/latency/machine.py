@@ -1,4 +1,4 @@
-"""On what was measured: without it, a time says nothing."""
+"""Describe the machine: a time means nothing without it."""
 
 import importlib.metadata
 import os
@@ -19,7 +19,7 @@ def machine(threads: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        # Runnable processes: well above 0 beside one's own says that the times are of a busy
+        # Runnable processes: well above 0 beside one's own means that the times are of a busy
         # machine.
         "load": round(os.getloadavg()[0], 2),
     }

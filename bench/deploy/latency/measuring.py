@@ -24,7 +24,7 @@ _ENERGY_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How it is measured.
+    """The protocol of a measurement.
 
     Attributes:
         threads: of a network; the runtimes are told before, see `bench.deploy.latency.__main__`.
@@ -78,7 +78,7 @@ def times(
 def measurement(
     run_id: str, protocol: Protocol, timings: Mapping[str, Times], **more: dict[str, float]
 ) -> Measurement:
-    """What `bench.records.measurements` keeps of a run, made now on this machine."""
+    """A run's entry for `bench.records.measurements`, made now on this machine."""
     return {
         "run_id": run_id,
         "measured_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
