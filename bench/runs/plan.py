@@ -204,7 +204,7 @@ def groups_of(methods: Sequence[str], backbones: Iterable[str]) -> dict[str, typ
 def row_grid(
     row: DatasetRow, preset: str | None, methods: Sequence[str], backbone: str
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """The settings of a preset in a dataset's row, as far as it concerns these methods and backbone."""
+    """Settings of a preset in a dataset's row that concern these methods and this backbone."""
     groups = groups_of(methods, [backbone])
     mine = [text for text in row.preset_settings(preset) if text.partition(".")[0] in groups]
     return overrides(mine, methods, [backbone])

@@ -88,7 +88,7 @@ def export(
 def _check(
     trained: Trained, results: Path, network: Network, aside: Path
 ) -> tuple[Mapping[str, Agreement], Outputs | None]:
-    """The distance of every form from the record; and what the default masks give, if there are any."""
+    """The distance of every form from the record; and the outputs of default masks, if any."""
     # The trained network itself comes first: if it differs, the export is not to blame.
     runs = {
         "trained network": torch_run(Exported.of(trained, trained.method)),
