@@ -59,7 +59,7 @@ def path_of(
 
 def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
     """The arrays of a file, mapped; made and written if it is absent or damaged (a warning)."""
-    found = read(path, mapped=True)
+    found = read(path)
     if found is not None:
         return found
     made = make()
@@ -67,21 +67,14 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
-def read(path: Path, *, mapped: bool = False) -> dict[str, npt.NDArray[Any]] | None:
+def read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
     """The arrays of a file; None if it is absent or damaged (each array carries a CRC-32).
 
-    Args:
-        path: the file.
-        mapped: map large arrays into memory, where all processes that read them share the pages;
-            what is written to them is private.
+    They are mapped: processes that read them share the pages; what is written to them is private.
     """
     try:
-        # np.load by path would leave the file open if it is no whole archive.
         with path.open("rb") as file:
-            if mapped:
-                return _mapped(file)
-            with np.load(file, allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays}
+            return _mapped(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except DAMAGE as error:

@@ -85,7 +85,7 @@ def test_mapped_arrays_are_those_that_were_written(tmp_path: Path) -> None:
         "none": np.empty((0, 3)),
     }
     cache.write(path, arrays)
-    found = read(path, mapped=True)
+    found = read(path)
     assert found is not None
     assert isinstance(found["images"], np.memmap)
     assert list(found) == list(arrays)
@@ -103,11 +103,11 @@ def test_a_mapped_file_that_is_damaged_is_none(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (b"", whole[:50], whole[:-30], whole.replace(bytes(100), bytes(99) + b"x")):
         path.write_bytes(damaged)
-        assert read(path, mapped=True) is None
+        assert read(path) is None
 
 
 @pytest.mark.parametrize("save", [np.savez_compressed, np.savez])
 def test_what_cannot_be_mapped_is_none(tmp_path: Path, save: Callable[..., None]) -> None:
     array = np.zeros(100, np.uint8 if save is np.savez_compressed else object)
     save(tmp_path / "a.npz", images=array)
-    assert read(tmp_path / "a.npz", mapped=True) is None
+    assert read(tmp_path / "a.npz") is None
