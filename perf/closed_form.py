@@ -14,7 +14,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from bench.search.proposals import Direction
+from bench.search.objectives import Direction
 from bench.search.rejection import Rule, everywhere
 from bench.search.space import Params
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from bench.executors import fork_server
 from bench.runs.execute import prepare_process
 from bench.runs.loaded import load_dataset
-from bench.shift import corrupted_sets
 from bench.shift.augmenters import Images
 from bench.shift.corrupted_sets import CorruptedSets
 from bench.shift.parallel import make_absent
@@ -32,7 +31,7 @@ def measure(*, quick: bool) -> Measured:
         with tempfile.TemporaryDirectory() as folder:
             made.append(_make(images_BHWQ, Path(folder)))
             start = time.perf_counter()
-            for _ in corrupted_sets.corrupted(images_BHWQ, key="speed", cache=Path(folder)):
+            for _ in CorruptedSets(images_BHWQ=images_BHWQ, key="speed", cache=Path(folder)):
                 pass
             read.append(time.perf_counter() - start)
     what = f"pneumonia, {len(images_BHWQ)} images: 80 corrupted sets"

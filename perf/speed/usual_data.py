@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 from torchvision import transforms  # type: ignore[import-untyped]
 
-from bench.data.folder import resolve_folder
+from bench.data.folder import folder_and_origin
 from bench.data.table import DATASETS
 
 
@@ -26,7 +26,9 @@ def pil_split(problem: str, split: str, transform: Any = None) -> Dataset[Any]:
     """
     flag = f"{problem}mnist"
     kind = getattr(medmnist, medmnist.INFO[flag]["python_class"])
-    found: Dataset[Any] = kind(split=split, transform=transform, root=str(resolve_folder(None)))
+    found: Dataset[Any] = kind(
+        split=split, transform=transform, root=str(folder_and_origin(None)[0])
+    )
     return found
 
 
