@@ -10,6 +10,7 @@ A block lies between ``<!-- NAME ARGUMENT -->`` and ``<!-- end -->``; NAME is a 
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shutil
 import sys
@@ -17,12 +18,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bench.claims import __main__ as claims_command
 from bench.claims.claim import judge_all
-from bench.claims.evidence import Evidence
+from bench.claims.evidence import ENSEMBLE, SAE_CATEGORIES, Evidence
 from bench.claims.paper import CLAIMS
 from bench.claims.report import measured
 from bench.figures import __main__ as figures_command
@@ -35,9 +37,13 @@ from bench.records.schema import FinishedRun
 from bench.records.store import Reader
 from bench.report import __main__ as report_command
 from bench.statistics import __main__ as statistics_command
+from bench.statistics.budget import chosen_within, with_costs
 from bench.statistics.differences import differences
+from bench.statistics.measured import Measurements, difference
+from bench.statistics.reference import reference
 from bench.tables import __main__ as tables_command
 from bench.tables import budget, selection
+from bench.tables import summary as summaries
 from bench.tables.answers import answers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +59,11 @@ FACTORS = (
 )  # fmt: skip
 # By task, what the docs show of a table that has more.
 _SHOWN = {"classification": ("nll", "ece", "accuracy"), "regression": ("nll", "mse")}
+# Searched values of schedules and rates make labels of 200 letters; the records have them.
+_SEARCHED = re.compile(
+    r" (?:alpha_\w+|temperature_\w+|repetition_\w+|depth_learning_rate|learning_rate|patch)"
+    r"=[\d.e-]*\d"
+)
 _BLOCK = re.compile(r"<!-- (?!end)(\S+)(?: (\S+))? -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -67,7 +78,8 @@ def filled(text: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         name, argument = found[1], found[2]
-        content = BLOCKS[name](argument) if argument else BLOCKS[name]()
+        made = BLOCKS[name](argument) if argument else BLOCKS[name]()
+        content = _SEARCHED.sub("", made)
         return f"{found[0].splitlines()[0]}\n\n{content.strip()}\n\n<!-- end -->"
 
     return _BLOCK.sub(block, text)
@@ -76,6 +88,49 @@ def filled(text: str) -> str:
 def answer(dataset: str) -> str:
     """The sentences that stand above the table of `bench.compare`."""
     return "\n".join(f"- {sentence}" for sentence in answers(_only(frames_of(), dataset))[dataset])
+
+
+def short_answer() -> str:
+    """SAE against a standard NN and an ensemble within the same FLOPs, a data set a row."""
+    frames = frames_of()
+    measure = Measurements(frames)
+    lines = []
+    for dataset, runs in frames.runs.groupby("dataset", sort=True):
+        base, table = reference(runs, ["flops"]), with_costs(runs, ["nll"])
+        task = str(runs["task"].iloc[0])
+        if base is None:
+            continue
+        ours = table[table["category"].isin(SAE_CATEGORIES)]
+        line = {"Data set": str(dataset)}
+        for rival, limit in (("Standard NN", base.costs["flops"]), (ENSEMBLE, math.inf)):
+            theirs = _best(table[table["category"] == rival], task, limit)
+            sae = theirs and _best(ours, task, max(theirs["flops_high"], base.costs["flops"]))
+            line[f"SAE within the cost of: {rival}"] = (
+                _against(measure, str(dataset), sae, theirs) if sae and theirs else cells.MISSING
+            )
+        lines.append(line)
+    return grid(pd.DataFrame(lines))
+
+
+def _best(table: pd.DataFrame, task: str, limit: float) -> dict[str, Any] | None:
+    """The configuration of the best validation NLL within so many FLOPs."""
+    within = table[table["flops_high"] <= limit * (1 + 1e-9)].assign(category_was=table["category"])
+    rows = chosen_within(within.assign(category="any"), task, "nll", "flops").to_dict("records")
+    return {str(key): value for key, value in rows[0].items()} if rows else None
+
+
+def _against(
+    measure: Measurements, dataset: str, ours: dict[str, Any], theirs: dict[str, Any]
+) -> str:
+    """Both test NLLs, their costs and the difference."""
+    values = [measure(dataset, str(one["config_id"]), "test", "nll") for one in (ours, theirs)]
+    found = difference(*values).estimate
+    sae, rival = (
+        f"{one['category_was']} {one['label']} {cells.number(value.estimate.value)} "
+        f"({cells.cost(one['flops_high'])})"
+        for one, value in zip((ours, theirs), values, strict=True)
+    )
+    return f"{sae} - {rival} = {cells.interval(found.value, *found.interval())}"
 
 
 def equal_cost(dataset: str) -> str:
@@ -98,6 +153,13 @@ def _budget(frames: Frames, dataset: str, stem: str) -> str:
     shown = [label_of(_task(frames, dataset), key) for key in _SHOWN[_task(frames, dataset)]]
     rows = table.cells[(table.cells["Split"] == "ID") & table.cells["Metric"].isin(shown)]
     return f"{grid(rows.drop(columns='Split'))}\n\n{table.notes[0]}"
+
+
+def summary(dataset: str) -> str:
+    """What `bench.compare` prints: the configuration that each method would choose."""
+    (table,) = summaries.tables(_only(frames_of(), dataset))
+    left_out = {"Macro F1", "OOD Accuracy", "OOD ECE", "Pareto"}
+    return grid(table.cells.drop(columns=[name for name in table.cells if name in left_out]))
 
 
 def match() -> str:
@@ -164,17 +226,19 @@ def ablations(dataset: str) -> str:
         for config, row in configs.iterrows()
     }  # fmt: skip
     (base,) = [config for config, text in changed.items() if not text]
-    found = differences(frames, list(changed), base, splits=("val", "test"))
+    compared = differences(frames, list(changed), base, splits=("val", "test"))
+    found = {
+        (row["config_id"], row["split"], row["metric"]): row for row in compared.to_dict("records")
+    }
     task = _task(frames, dataset)
     columns = [("val", "nll"), *(("test", key) for key in _SHOWN[task][:2])]
     lines = []
     for config, text in sorted(changed.items(), key=lambda pair: _place(pair[1])):
         if config == base:
             continue
-        rows = found[found["config_id"] == config].set_index(["split", "metric"])
         line = {"Setting": f"`{text}`"}
         for split, key in columns:
-            one = rows.loc[(split, key)]
+            one = found[(config, split, key)]
             star = " *" if one["p_holm"] < 0.05 else ""
             head = f"{split} {label_of(task, key).replace(' (nats)', '')}"
             line[head] = cells.interval(one["estimate"], one["low"], one["high"]) + star
@@ -228,14 +292,15 @@ def heatmap(metric: str) -> str:
     for frames in (before, after):
         runs = _only(frames, "pneumonia").runs
         rows = runs[(runs["split"] == split) & runs["seed"].isin(seeds)]
-        tables.append(rows.groupby(["n_inputs", "n_exits"])[key].mean().unstack())  # noqa: PD010
-    lines = []
-    for n in tables[0].index:
-        line = {"N": f"{int(n)}"}
-        for name, table in zip(("before", "after"), tables, strict=True):
-            line |= {f"K={int(k)}, {name}": cells.number(table.loc[n, k]) for k in table}
-        lines.append(line)
-    return grid(pd.DataFrame(lines))
+        means = rows.groupby(["n_inputs", "n_exits"], as_index=False)[key].mean()
+        tables.append({(row["n_inputs"], row["n_exits"]): row[key]
+                       for row in means.to_dict("records")})  # fmt: skip
+    lines: dict[int, dict[str, str]] = {}
+    for name, table in zip(("before", "after"), tables, strict=True):
+        for (n, k), value in table.items():
+            line = lines.setdefault(int(n), {"N": str(int(n))})
+            line[f"K={int(k)}, {name}"] = cells.number(value)
+    return grid(pd.DataFrame(list(lines.values())))
 
 
 def spent() -> str:
@@ -288,8 +353,8 @@ def _by_stem(tables: Iterator[Table], stem: str) -> Table:
 BLOCKS: Mapping[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
-        answer, equal_cost, equal_params, rivals, match, equivalents, selects, searched, claims,
-        ablations, theta, heatmap, spent,
+        short_answer, answer, equal_cost, equal_params, rivals, match, equivalents, selects,
+        summary, searched, claims, ablations, theta, heatmap, spent,
     )
 }  # fmt: skip
 

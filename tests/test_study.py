@@ -146,7 +146,7 @@ def test_the_small_study_has_four_problems_and_equal_budgets_where_it_searches()
         assert part.run_seconds > 0
         if part.run == "search":
             assert len(part.seeds) >= 4
-            assert (part.trials, part.enumerate) == (48, False)
+            assert not part.enumerate
             assert part.set == ("learning_rate=3e-4..1e-2",)
             sae = f"{part.name.partition('.')[0]}.sae"
             assert part.core_seconds_of == ("" if part.name == sae else sae)
@@ -158,9 +158,9 @@ def test_the_small_study_has_four_problems_and_equal_budgets_where_it_searches()
 
 def test_the_study_of_rivals_has_every_method() -> None:
     _, parts = study.read_study("rivals")
-    for part in parts:
-        assert sorted(part.methods) == sorted(method_names())
-        assert len(part.seeds) >= 3  # below, nothing can be told apart
+    whole = [part for part in parts if sorted(part.methods) == sorted(method_names())]
+    assert [part.name for part in whole] == ["digits.all", "pneumonia.all"]
+    assert all(len(part.seeds) >= 3 for part in parts)  # below, nothing can be told apart
     minutes = sum(study.estimate(part, parts)[0] for part in parts)
     assert minutes <= 30
 
