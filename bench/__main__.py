@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from bench import command
+from bench import __version__, command
 from bench.errors import unknown
 
 COMMANDS = {
@@ -16,13 +16,15 @@ COMMANDS = {
     "tables": ("bench.tables.__main__", "write tables as CSV, Markdown and LaTeX"),
     "statistics": ("bench.statistics.__main__", "write intervals, differences and ranks as CSV"),
     "claims": ("bench.claims.__main__", "test the paper's claims"),
-    "records": ("bench.records.__main__", "bring folders of records together, and look at them"),
+    "records": ("bench.records.__main__", "look at records, check, compare and merge them"),
     "export": ("bench.export", "export a network as ONNX and torch.export files"),
     "latency": ("bench.latency", "measure how fast networks are"),
 }
 
-USAGE = "usage: sae-bench COMMAND [options]; each has -h\n\n" + "".join(
-    f"  {name:11} {purpose}\n" for name, (_, purpose) in COMMANDS.items()
+USAGE = (
+    "usage: sae-bench COMMAND [options]; each has -h; --version\n\n"
+    + "".join(f"  {name:11} {purpose}\n" for name, (_, purpose) in COMMANDS.items())
+    + "\nto begin with: sae-bench compare --preset smoke; then figures, report\n"
 )
 
 
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, *arguments = (sys.argv[1:] if argv is None else list(argv)) or ["-h"]
     if name in ("-h", "--help"):
         sys.stdout.write(USAGE)
+        return command.OK
+    if name == "--version":
+        sys.stdout.write(f"sae-bench {__version__}\n")
         return command.OK
     if name not in COMMANDS:
         sys.stderr.write(f"error: {unknown('command', name, COMMANDS)}\n")

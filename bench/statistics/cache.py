@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def cached(
     path = path_of(root, stem, facts, code)
     found = cache.read(path)
     if found is None:
-        _log.info("computing %s", path.stem)
+        _announce(path.parent)
         # Half the space of float64; 7 digits are more than an interval can tell.
         found = {key: array.astype(np.float32) for key, array in compute().items()}
         try:
@@ -44,6 +45,12 @@ def cached(
         except OSError as error:  # results may be read-only: then nothing is kept
             _log.debug("%s is not kept: %s", path, error)
     return {key: array.astype(np.float64) for key, array in found.items()}
+
+
+@functools.cache
+def _announce(folder: Path) -> None:
+    """A line at the first of them, which may take a while for all."""
+    _log.info("computing what intervals are made of; it is kept in %s", folder)
 
 
 def path_of(root: Path, stem: str, facts: object, code: tuple[ModuleType, ...]) -> Path:

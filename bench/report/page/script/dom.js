@@ -41,10 +41,12 @@ function number(value) {
   return minus(size < 1e-4 ? value.toExponential(1) : value.toPrecision(3));
 }
 
-/** Mean and standard deviation, the latter with two digits. */
+/** Mean and standard deviation, the latter with as many decimals unless none of them is seen. */
 function meanAndSpread(mean, spread) {
-  if (mean === null || spread === null) return number(mean);
-  return `${number(mean)} ± ${spread === 0 ? "0" : Number(spread.toPrecision(2))}`;
+  const text = number(mean);
+  if (mean === null || spread === null) return text;
+  const rounded = spread.toFixed((text.split(".")[1] ?? "").length);
+  return `${text} ± ${Number(rounded) || spread === 0 ? rounded : spread.toPrecision(1)}`;
 }
 
 /** A count or a cost with a unit prefix: 58.3k, 1.2M. */
