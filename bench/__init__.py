@@ -68,11 +68,11 @@ def _register_extensions() -> None:
         ImportError: of a file with a mistake; of `bench`, as above.
     """
     if os.environ.get("SAE_BENCH_EXTENSIONS"):
-        from bench import extensions
+        from bench import errors, extensions
 
         try:
             extensions.register_all()
-        except extensions.UserError as error:
+        except errors.UserError as error:
             raise ImportError(str(error), name=__name__) from None
 
 

@@ -68,7 +68,8 @@ def _register(path: Path) -> None:
         del sys.modules[module.__name__]
         raise UserError(f"extension {path}: {error}") from error
     metrics.METRICS |= {(row.task, row.name): row for row in scores}
-    metrics._ROWS = tuple(metrics.METRICS.values())  # what `metrics_for` reads
+    # What `metrics_for` reads.
+    metrics._ROWS = tuple(metrics.METRICS.values())  # type: ignore[assignment]
     corruptions.CORRUPTIONS |= {row.name: row for row in shifts}
 
 
@@ -100,7 +101,8 @@ def _check(scores: Sequence[Metric], shifts: Sequence[Corruption]) -> None:
 
 
 def _check_metric(row: Metric) -> None:
-    from bench.records.frames import COSTS, KEYS, PAPER_COSTS, SETTINGS  # and pandas: rarely needed
+    from bench.records.costs import COSTS, PAPER_COSTS  # and pandas: rarely needed
+    from bench.records.frames import KEYS, SETTINGS
 
     taken = {*KEYS, *COSTS, *PAPER_COSTS, *SETTINGS}
     if row.task not in TASKS:

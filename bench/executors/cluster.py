@@ -59,11 +59,7 @@ class Cluster:
         The second attempt waits for an idle worker like the first: in line behind another call, it
         would share the blame for that one's end.
 
-        Raises:
-            WorkerDied: the second attempt ended like the first.
-            UserError: the scheduler went away, or its workers lack this project.
-            CancelledError: the cluster is closed.
-            Exception: that of the function.
+        Raises: see `Workers.call`; UserError also if the workers lack this project.
         """
         deaths = 0
         while deaths < 2:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench import command
-from bench.errors import UserError
 from bench.records import merge
-from bench.records.store import Reader
+from bench.records.store import Reader, require_runs
 
 _EXAMPLES = """examples:
   python -m bench.records list                         all runs of results/
@@ -114,8 +113,7 @@ def _work(options: argparse.Namespace) -> int:
 
         _print(differences(side(options.a, results), side(options.b, results)))
         return command.OK
-    if not any((root / "runs").is_dir() for root in (results, results / "search")):
-        raise UserError(f"{results}: not a results folder (it has no folder runs/)")
+    require_runs(results)
     if options.command == "log":
         from bench.inspection import trackers
 

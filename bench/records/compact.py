@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from bench.errors import UserError
 from bench.records.schema import PREDICTIONS, Epoch, FileName, FinishedRun, Record, record_of
-from bench.records.store import Reader, Store, search_folder, storage_errors
+from bench.records.store import Reader, Store, require_runs, stages, storage_errors
 
 EPOCHS = 6
 """Of a history, evenly spread, the first and the last among them."""
@@ -44,7 +44,7 @@ def compact(results: Path, target: Path, influences: Influences) -> int:
     """
     folders = list(_results_below(results))
     if not folders:
-        raise UserError(f"{results}: not a results folder (it has no folder runs/)")
+        require_runs(results)
     if target.resolve().is_relative_to(results.resolve()):
         raise UserError(f"{target}: is the folder of the records, or in it; name another one")
     count = sum(
@@ -61,7 +61,7 @@ def compact(results: Path, target: Path, influences: Influences) -> int:
 def _results_below(results: Path) -> Iterator[Path]:
     candidates = [results, *sorted(path for path in results.glob("*") if path.is_dir())]
     for folder in candidates:
-        for stage in (folder, search_folder(folder)):
+        for stage in stages(folder):
             if (stage / "runs").is_dir() and (folder == results or folder.name != "search"):
                 yield stage
 

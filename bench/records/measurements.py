@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
@@ -48,39 +47,30 @@ class _Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 # How a network is run, in the order of its way out of the benchmark.
-RUNTIMES: Mapping[str, str] = MappingProxyType(
-    {
-        "full": "Trained network",
-        "eager": "Deployed network",
-        "pt2": "torch.export",
-        "onnx": "ONNX Runtime",
-    }
-)
-_PER_RUNTIME: Mapping[str, str] = MappingProxyType(
-    {
-        "latency_ms": "one image (ms)",
-        "image_ms": "an image of a batch (ms)",
-        "memory_mib": "peak memory (MiB)",
-        "image_mj": "energy of an image (mJ)",
-    }
-)
-_OF_THE_NETWORK: Mapping[str, str] = MappingProxyType(
-    {
-        "onnx_mib": "ONNX file (MiB)",
-        "pt2_mib": "torch.export file (MiB)",
-        "weights_mib": "Weights (MiB)",
-    }
-)
+RUNTIMES: Mapping[str, str] = {
+    "full": "Trained network",
+    "eager": "Deployed network",
+    "pt2": "torch.export",
+    "onnx": "ONNX Runtime",
+}
+_PER_RUNTIME: Mapping[str, str] = {
+    "latency_ms": "one image (ms)",
+    "image_ms": "an image of a batch (ms)",
+    "memory_mib": "peak memory (MiB)",
+    "image_mj": "energy of an image (mJ)",
+}
+_OF_THE_NETWORK: Mapping[str, str] = {
+    "onnx_mib": "ONNX file (MiB)",
+    "pt2_mib": "torch.export file (MiB)",
+    "weights_mib": "Weights (MiB)",
+}
 
 # Every measured number that can be an axis or an objective, with its label. Lower is better.
-MEASURES: Mapping[str, str] = MappingProxyType(
-    {
-        f"{runtime}_{key}": f"{name}, {label}"
-        for runtime, name in RUNTIMES.items()
-        for key, label in _PER_RUNTIME.items()
-    }
-    | dict(_OF_THE_NETWORK)
-)
+MEASURES: Mapping[str, str] = {
+    f"{runtime}_{key}": f"{name}, {label}"
+    for runtime, name in RUNTIMES.items()
+    for key, label in _PER_RUNTIME.items()
+} | dict(_OF_THE_NETWORK)
 LOW, HIGH = "_low", "_high"
 
 # What a search can measure right after a training, and so have as objectives: no file is needed.

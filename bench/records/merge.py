@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bench.errors import UserError
 from bench.records.schema import FILES, FinishedRun, Record, RecordError
-from bench.records.store import Reader, Store, search_folder, storage_errors
+from bench.records.store import Reader, Store, require_runs, stages, storage_errors
 
 Fate = Literal["copied", "replaced", "there", "kept", "damaged"]
 _WORDS: dict[Fate, str] = {
@@ -53,14 +53,9 @@ def merge(sources: Sequence[Path], target: Path) -> list[Merged]:
     return [
         _merge_run(_reader(source_stage), run_id, Store(target_stage))
         for source in sources
-        for source_stage, target_stage in zip(_stages(source), _stages(target), strict=True)
+        for source_stage, target_stage in zip(stages(source), stages(target), strict=True)
         for run_id in _reader(source_stage).run_ids()
     ]
-
-
-def _stages(results: Path) -> tuple[Path, Path]:
-    """The stores of a results folder: final runs, and those of searches."""
-    return results, search_folder(results)
 
 
 def _reader(stage: Path) -> Reader:
@@ -68,8 +63,7 @@ def _reader(stage: Path) -> Reader:
 
 
 def _check_source(source: Path, target: Path) -> None:
-    if not any((stage / "runs").is_dir() for stage in _stages(source)):
-        raise UserError(f"{source}: not a results folder (it has no folder runs/)")
+    require_runs(source)
     if source.resolve() == target.resolve():
         raise UserError(f"{source}: is --into itself; name other results folders")
 
@@ -77,7 +71,7 @@ def _check_source(source: Path, target: Path) -> None:
 def _require_same_data(folders: Sequence[Path]) -> None:
     """One name of a dataset means one fingerprint, as in ``bench.runs.sweep``."""
     known: dict[str, tuple[str, Path]] = {}
-    readers = [Reader(stage) for results in folders for stage in _stages(results)]
+    readers = [Reader(stage) for results in folders for stage in stages(results)]
     for reader in readers:
         for record in reader.finished():
             folder = reader.folder(record.run_id)

@@ -4,7 +4,6 @@ Objectives are letters too: R rows (configurations), O objectives, P points of a
 """
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import moocore
 import numpy as np
@@ -17,9 +16,10 @@ from bench.records.seeds import competing
 
 # (performance, calibration) of each task: the two quality objectives that selection and the
 # figures use unless told otherwise. The paper's Figure 2 has the same two axes.
-QUALITY: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"classification": ("accuracy", "ece"), "regression": ("mse", "nll")}
-)
+QUALITY: Mapping[str, tuple[str, str]] = {
+    "classification": ("accuracy", "ece"),
+    "regression": ("mse", "nll"),
+}
 
 
 def front(values_RO: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np.bool_]:

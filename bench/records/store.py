@@ -42,6 +42,17 @@ def search_folder(results: Path) -> Path:
     return results / "search"
 
 
+def stages(results: Path) -> tuple[Path, Path]:
+    """The stores of a results folder: final runs, and those of searches."""
+    return results, search_folder(results)
+
+
+def require_runs(results: Path) -> None:
+    """Raise UserError where a folder has no runs, not even of a search."""
+    if not any((stage / "runs").is_dir() for stage in stages(results)):
+        raise UserError(f"{results}: not a results folder (it has no folder runs/)")
+
+
 class StorageError(UserError):
     """The results folder cannot be read or written: every further run would be lost."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.records import measurements
 from bench.records.schema import FILES, RecordError
-from bench.records.store import Reader, search_folder
+from bench.records.store import Reader, stages
 from bench.records.text import UnknownFormatError
 
 
@@ -14,7 +14,7 @@ def damages(results: Path) -> Iterator[tuple[Path, str]]:
 
     The bytes of all files are read, weights too.
     """
-    for root in (results, search_folder(results)):
+    for root in stages(results):
         reader = Reader(root, checked=FILES)
         for run_id in reader.run_ids():
             try:
@@ -26,4 +26,4 @@ def damages(results: Path) -> Iterator[tuple[Path, str]]:
 
 def count(results: Path) -> int:
     """The number of runs to check, those of searches too."""
-    return sum(len(Reader(root).run_ids()) for root in (results, search_folder(results)))
+    return sum(len(Reader(root).run_ids()) for root in stages(results))

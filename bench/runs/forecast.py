@@ -1,6 +1,7 @@
 """What a plan would run, from what, and about how long it would take: `--plan`. Runs nothing."""
 
 import dataclasses
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +11,10 @@ import torch
 from bench.data.dataset import Dataset, Split
 from bench.metrics import table as metrics
 from bench.progress import duration
-from bench.records.schema import FinishedRun
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.execute import prepare_process
-from bench.runs.loaded import load_dataset
+from bench.runs.loaded import dataset_of
 from bench.runs.run import build
 from bench.runs.settings import SweepSettings
 from bench.shift import table as corruptions
@@ -39,22 +39,17 @@ class Needs:
 
 def forecast(configs: Sequence[RunConfig], sweep: SweepSettings, *, workers: int) -> Iterator[str]:
     """The lines of a plan."""
-    store = Reader(sweep.results)
+    store = Reader(sweep.results, checked=())
     there = set(store.run_ids()) & {config.run_id for config in configs}
     missing = [config for config in configs if config.run_id not in there]
     for name in dict.fromkeys(config.dataset for config in configs):
         yield from _of_dataset(name, [c for c in configs if c.dataset == name], there, sweep)
     yield f"{len(configs)} runs, {len(there)} of them already in {sweep.results}"
     if missing:
-        needs = [_of_record(config, store) for config in missing]
-        probed = _probes(
-            [config for config, known in zip(missing, needs, strict=True) if known is None], sweep
-        )
-        found = [
-            known or probed[config.config_id] for config, known in zip(missing, needs, strict=True)
-        ]
-        seconds = sum(each.seconds for each in found) / max(workers, 1)
-        size = sum(each.n_bytes for each in found)
+        needs = _of_records(store)
+        needs |= _probes([each for each in missing if each.config_id not in needs], sweep)
+        seconds = sum(needs[each.config_id].seconds for each in missing) / max(workers, 1)
+        size = sum(needs[each.config_id].n_bytes for each in missing)
         yield (
             f"{len(missing)} to run: about {duration(seconds)} on {max(workers, 1)} worker(s) and "
             f"{size / 1e6:.0f} MB; by runs of other seeds where there are some, else by one step "
@@ -67,7 +62,7 @@ def forecast(configs: Sequence[RunConfig], sweep: SweepSettings, *, workers: int
 def _of_dataset(
     name: str, configs: Sequence[RunConfig], there: set[str], sweep: SweepSettings
 ) -> Iterator[str]:
-    dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+    dataset = dataset_of(sweep, name)
     sizes = ", ".join(f"{len(split.y_B)} {part}" for part, split in dataset.splits.items())
     shape = "x".join(map(str, dataset.image_shape))
     yield f"{name} ({sweep.row(name).source}): images of {shape}; {sizes}"
@@ -78,19 +73,15 @@ def _of_dataset(
         yield f"  {category}: {n_configs} configurations, {n_runs - done[category]} runs to make"
 
 
-def _of_record(config: RunConfig, store: Reader) -> Needs | None:
-    """The needs of the same configuration with another seed."""
-    start = config.run_id.rpartition("-s")[0]
-    for run_id in store.run_ids(config.dataset):
-        if run_id.rpartition("-s")[0] == start:
-            record = store.read(run_id)
-            if isinstance(record, FinishedRun):
-                files = store.folder(run_id).iterdir()
-                return Needs(
-                    seconds=record.timings.train_s + record.timings.evaluate_s,
-                    n_bytes=sum(path.stat().st_size for path in files),
-                )
-    return None
+def _of_records(store: Reader) -> dict[str, Needs]:
+    """The needs of each configuration that has a finished run, whatever its seed, by id."""
+    return {
+        record.config_id: Needs(
+            seconds=record.timings.train_s + record.timings.evaluate_s,
+            n_bytes=sum(path.stat().st_size for path in store.folder(record.run_id).iterdir()),
+        )
+        for record in store.finished()
+    }
 
 
 def mean_needs(configs: Sequence[RunConfig], sweep: SweepSettings) -> Needs:
@@ -100,21 +91,21 @@ def mean_needs(configs: Sequence[RunConfig], sweep: SweepSettings) -> Needs:
 
 def _probes(configs: Sequence[RunConfig], sweep: SweepSettings) -> dict[str, Needs]:
     """The needs of each configuration, by its id; of each method some before its others."""
-    by_id = {config.config_id: config for config in configs}
-    places: Counter[str] = Counter()
-    order = {}
-    for config_id, config in by_id.items():
-        order[config_id] = places[config.method]
-        places[config.method] += 1
+    by_method: dict[str, dict[str, RunConfig]] = {}
+    for config in configs:
+        by_method.setdefault(config.method, {})[config.config_id] = config
+    in_turn = itertools.chain(
+        *itertools.zip_longest(*(each.values() for each in by_method.values()))
+    )
     prepare_process()
     found: dict[str, Needs] = {}
     start = time.monotonic()
-    for config_id in sorted(by_id, key=order.__getitem__):
+    for config in filter(None, in_turn):
         if time.monotonic() - start > LONGEST_PROBE_S:
             break
-        found[config_id] = _probe(by_id[config_id], sweep)
+        found[config.config_id] = _probe(config, sweep)
     rest = _mean(list(found.values()))
-    return {config_id: found.get(config_id, rest) for config_id in by_id}
+    return {config.config_id: found.get(config.config_id, rest) for config in configs}
 
 
 def _mean(needs: Sequence[Needs]) -> Needs:
@@ -126,7 +117,7 @@ def _mean(needs: Sequence[Needs]) -> Needs:
 
 
 def _probe(config: RunConfig, sweep: SweepSettings) -> Needs:
-    dataset = load_dataset(sweep.row(config.dataset), sweep.data, sweep.cache)
+    dataset = dataset_of(sweep, config.dataset)
     device = torch.device(sweep.device)
     method, normalise = build(config, dataset).to(device), Normalise(dataset, device)
     batch = Inputs.of(_first(dataset.train, config.training.batch_size), device)

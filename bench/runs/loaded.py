@@ -13,6 +13,7 @@ from bench.data.row import DEDUPLICATED
 from bench.data.table import DatasetRow
 from bench.errors import UserError
 from bench.records.store import storage_errors
+from bench.runs.settings import SweepSettings
 from bench.shift.corrupted_sets import CorruptedSets
 from bench.shift.parallel import make_absent
 
@@ -25,6 +26,11 @@ def load_dataset(
 ) -> Dataset:
     """A dataset of the table or a row; see ``bench.data.table.load``."""
     return datasets.load(dataset, data=data, cache=cache)
+
+
+def dataset_of(sweep: SweepSettings, name: str) -> Dataset:
+    """A dataset of a sweep."""
+    return load_dataset(sweep.row(name), sweep.data, sweep.cache)
 
 
 def corrupted_tests(dataset: Dataset, cache: Path) -> Iterable[Shifted]:

@@ -15,7 +15,7 @@ from bench.records.store import Reader, Store
 from bench.runs.code import made_by_other_code
 from bench.runs.config import RunConfig
 from bench.runs.execute import execute
-from bench.runs.loaded import load_dataset, prepare_corrupted_tests
+from bench.runs.loaded import dataset_of, prepare_corrupted_tests
 from bench.runs.settings import SweepSettings
 from methods.core.backbone import ImageShape
 
@@ -34,7 +34,7 @@ def unavailable(
     reasons: dict[str, str] = {}
     for row in rows:
         try:
-            dataset = load_dataset(row, sweep.data, sweep.cache)
+            dataset = dataset_of(sweep, row.name)
         except DataUnavailable as error:
             if required:
                 raise
@@ -48,7 +48,7 @@ def unavailable(
 def check_fit(configs: Sequence[RunConfig], sweep: SweepSettings) -> None:
     """Raise UserError where images do not fit a backbone; warn where a batch is a whole epoch."""
     for name, backbone in {(one.dataset, one.backbone_settings): None for one in configs}:
-        dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+        dataset = dataset_of(sweep, name)
         height, width, channels = dataset.image_shape
         try:
             backbone.check(ImageShape(channels, height, width))
@@ -56,7 +56,7 @@ def check_fit(configs: Sequence[RunConfig], sweep: SweepSettings) -> None:
             raise UserError(f"dataset {name}: {error}") from error
     sizes = {(one.dataset, one.training.batch_size) for one in configs}
     for name, size in sorted(sizes):
-        n_train = len(load_dataset(sweep.row(name), sweep.data, sweep.cache).train.y_B)
+        n_train = len(dataset_of(sweep, name).train.y_B)
         if size > n_train:
             _log.warning(
                 "dataset %s: batch_size=%d is more than its %d training images: an epoch is "
@@ -102,7 +102,7 @@ def run_missing(
     """
     store = Store(sweep.results)
     for name in dict.fromkeys(config.dataset for config in configs):
-        require_same_data(store, load_dataset(sweep.row(name), sweep.data, sweep.cache))
+        require_same_data(store, dataset_of(sweep, name))
     if rerun_changed:
         _set_changed_aside(configs, store)
     missing, failed = [], []
@@ -156,5 +156,5 @@ def _prepare_corruptions(
 ) -> None:
     """Once, here, rather than by every worker at the same time."""
     for name in dict.fromkeys(config.dataset for config in missing):
-        dataset = load_dataset(sweep.row(name), sweep.data, sweep.cache)
+        dataset = dataset_of(sweep, name)
         prepare_corrupted_tests(dataset, sweep.cache, processes=processes)

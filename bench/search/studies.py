@@ -14,7 +14,7 @@ from bench.errors import UserError
 from bench.records.costs import COSTS
 from bench.records.measurements import AT_ONCE
 from bench.runs.environment import processor
-from bench.runs.loaded import load_dataset
+from bench.runs.loaded import dataset_of
 from bench.runs.plan import Request, plan
 from bench.runs.settings import SweepSettings
 from bench.runs.sweep import require_same_data, unavailable
@@ -144,7 +144,7 @@ def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -
         assignments=request.assignments,
         methods=request.methods,
     )
-    dataset = load_dataset(row, sweep.data, sweep.cache)
+    dataset = dataset_of(sweep, row.name)
     require_same_data(sweep.reader, dataset)
     feasible = Constraints(space, dataset, search.bounds)
     sampler, design = _start(search, row, method, space, feasible)

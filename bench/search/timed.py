@@ -17,7 +17,7 @@ from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.environment import processor
 from bench.runs.execute import RunStatus, run_and_store
-from bench.runs.loaded import load_dataset
+from bench.runs.loaded import dataset_of
 from bench.runs.settings import SweepSettings
 
 _log = logging.getLogger(__name__)
@@ -71,5 +71,5 @@ def _measure(store: Store, record: FinishedRun, sweep: SweepSettings) -> None:
     from bench.deploy.latency.objective import measured_at_once
 
     row = sweep.row(record.config.dataset)
-    dataset = load_dataset(row, sweep.data, sweep.cache)
+    dataset = dataset_of(sweep, row.name)
     measurements.save(store.root, measured_at_once(Trained.of(store, record, dataset, row)))

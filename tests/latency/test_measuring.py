@@ -124,7 +124,7 @@ def test_what_can_not_be_measured(tmp_path: Path) -> None:
     [
         (["--rounds", "0"], "--rounds 0: must be >= 1"),
         (["--batch", "-1"], "--batch -1: must be >= 1"),
-        (["--results", "empty"], "there are no runs in it"),
+        (["--results", "empty"], "empty: not a results folder"),
     ],
 )
 def test_bad_input_is_answered(

@@ -11,7 +11,7 @@ from bench import command
 from bench.deploy.export import folder
 from bench.errors import UserError
 from bench.records.schema import FILES
-from bench.records.store import Reader
+from bench.records.store import Reader, require_runs
 
 _EXAMPLES = """examples:
   python -m bench.export pneumonia-sae-0ae31a65cec0-s0 --out exported
@@ -62,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(options: argparse.Namespace, command: str) -> int:
     if (options.run is None) == (options.best is None):
         raise UserError("name one run, or a metric with --best")
-    if not (options.results / "runs").is_dir():
-        raise UserError(f"--results {options.results}: there are no runs in it")
+    require_runs(options.results)
 
     from bench.deploy.export import choosing
 

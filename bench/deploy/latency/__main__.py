@@ -10,7 +10,7 @@ from bench.deploy.latency.threads import threads
 from bench.errors import UserError
 from bench.executors.scratch import scratch_folder, sweep
 from bench.records.schema import FILES, FinishedRun
-from bench.records.store import Reader
+from bench.records.store import Reader, require_runs
 
 _EXAMPLES = """examples:
   python -m bench.latency                                  the first seed of every configuration
@@ -59,8 +59,7 @@ def _measure(options: argparse.Namespace) -> int:
     for name in ("rounds", "batch", "threads"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name} {getattr(options, name)}: must be >= 1")
-    if not (options.results / "runs").is_dir():
-        raise UserError(f"--results {options.results}: there are no runs in it")
+    require_runs(options.results)
 
     from bench.deploy.latency.selection import chosen_records
 
