@@ -45,9 +45,9 @@ class SearchSpace:
     dataset: str
     method: str
     backbone: str
-    distributions: Mapping[str, BaseDistribution]
-    fixed: Mapping[tuple[str, str], Any]
-    levels: Mapping[str, Sequence[int | float]] = dataclasses.field(default_factory=dict)
+    distributions: dict[str, BaseDistribution]
+    fixed: dict[tuple[str, str], Any]
+    levels: dict[str, Sequence[int | float]] = dataclasses.field(default_factory=dict)
 
     def config(self, params: Params, *, seed: int) -> RunConfig:
         """The run of a point.
@@ -100,11 +100,7 @@ class SearchSpace:
         """Every point, or none where there are more than ``most``."""
         columns = {name: _values(dist) for name, dist in self.distributions.items()}
         sizes = [len(values) for values in columns.values()]
-        if not all(sizes) or math.prod(sizes) > most:
-            return []
-        return [
-            dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())
-        ]
+        return _product(columns) if all(sizes) and math.prod(sizes) <= most else []
 
     def cells(self) -> list[dict[str, Any]]:
         """Every combination of the method's lettered whole numbers: N x K, or M.
@@ -119,9 +115,7 @@ class SearchSpace:
             and letters[name.partition(".")[2]].letter
             and 0 < len(values := _values(distribution)) <= MOST_VALUES_IN_CELLS
         }
-        return [
-            dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())
-        ]
+        return _product(columns)
 
 
 def search_space(
@@ -154,101 +148,72 @@ def search_space(
         raise UserError(str(error)) from error
     grids = row_grid(row, preset, [method], backbone)
     groups = groups_of([method], [backbone])
-    found: dict[tuple[str, str], BaseDistribution] = {}
-    levels: dict[tuple[str, str], Sequence[int | float]] = {}
+    made = SearchSpace(
+        dataset=row.name, method=method, backbone=backbone, distributions={}, fixed={}, levels={}
+    )
     # The backbone first: its depth bounds K.
     for owner in (backbone, method, "train"):
         for field, space in spaces(groups[owner]).items():
             key = (owner, field)
-            if key in asked:
-                wanted = asked[key]
-                if isinstance(wanted, Range):
-                    kind = field_types(groups[owner])[field]
-                    found[key] = _range(space, kind, wanted.low, wanted.high)
-                else:
-                    found[key] = _choices(key, wanted, levels)
-                continue
-            if key == (backbone, "depth") and not load_method(method).explores_depth:
+            explored = key != (backbone, "depth") or load_method(method).explores_depth
+            if not explored and key not in asked:
                 continue
             grid = grids.get(key, space.grids.get(preset or "", ()))
-            if space.search is not None and len(grid) != 1:
-                key_of_depth = (backbone, "depth")
-                depth = _deepest(
-                    found.get(key_of_depth), levels.get(key_of_depth), groups[backbone]
-                )
-                bounds = _bounds(space, () if preset == "paper" else grid, depth)
-                found[key] = _range(space, field_types(groups[owner])[field], *bounds)
-            elif grid:
-                found[key] = _choices(key, grid, levels)
-    return SearchSpace(
-        dataset=row.name,
-        method=method,
-        backbone=backbone,
-        distributions={
-            ".".join(key): distribution
-            for key, distribution in found.items()
-            if not distribution.single()
-        },
-        fixed={
-            key: _only_value(distribution)
-            for key, distribution in found.items()
-            if distribution.single()
-        },
-        levels={".".join(key): values for key, values in levels.items()},
-    )
+            wanted = asked.get(key, grid)
+            if key not in asked and space.search is not None and len(grid) != 1:
+                depth = _deepest(made, groups[backbone])
+                wanted = _bounds(space, () if preset == "paper" else grid, depth)
+            _add(made, key, wanted, space, field_types(groups[owner])[field])
+    return made
 
 
-def _choices(
-    key: tuple[str, str],
-    values: Sequence[Any],
-    levels: dict[tuple[str, str], Sequence[int | float]],
-) -> BaseDistribution:
-    """A distribution over named values; several numbers are noted in ``levels``, in order."""
-    numbers = all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
-    )
-    if len(values) == 1 or not numbers:
-        return CategoricalDistribution(tuple(values))
-    levels[key] = sorted(values)
-    return IntDistribution(0, len(values) - 1)
+def _add(
+    made: SearchSpace, key: tuple[str, str], wanted: Sequence[Any] | Range, space: Space, kind: type
+) -> None:
+    """Vary a field over a range or named values (several numbers in their order), or fix it."""
+    name = ".".join(key)
+    if isinstance(wanted, Range):
+        low, high = kind(wanted.low), kind(wanted.high)
+        if low == high:
+            made.fixed[key] = low
+        elif kind is int:
+            made.distributions[name] = IntDistribution(low, high, log=space.log, step=space.step)
+        else:
+            made.distributions[name] = FloatDistribution(low, high, log=space.log)
+    elif len(wanted) == 1:
+        made.fixed[key] = wanted[0]
+    elif wanted and all(isinstance(v, int | float) and not isinstance(v, bool) for v in wanted):
+        made.levels[name] = sorted(wanted)
+        made.distributions[name] = IntDistribution(0, len(wanted) - 1)
+    elif wanted:
+        made.distributions[name] = CategoricalDistribution(tuple(wanted))
 
 
-def _bounds(space: Space, grid: Sequence[Any], depth: int) -> tuple[float, float]:
+def _bounds(space: Space, grid: Sequence[Any], depth: int) -> Range:
     """The declared range, within what a preset's grid spans; a name is the backbone's depth."""
     assert space.search is not None
     low, high = space.search
     if isinstance(high, str):
         assert high == "depth", "the one field of a backbone that bounds another"
-        return low, depth
-    return (max(low, min(grid)), min(high, max(grid))) if grid else (low, high)
+        return Range(low=low, high=depth)
+    if grid:
+        low, high = max(low, min(grid)), min(high, max(grid))
+    return Range(low=low, high=high)
 
 
-def _range(space: Space, kind: type, low: float, high: float) -> BaseDistribution:
-    if kind is int:
-        return IntDistribution(int(low), int(high), log=space.log, step=space.step)
-    return FloatDistribution(low, high, log=space.log)
-
-
-def _deepest(
-    distribution: BaseDistribution | None,
-    levels: Sequence[int | float] | None,
-    backbone: type[Settings],
-) -> int:
+def _deepest(made: SearchSpace, backbone: type[Settings]) -> int:
     """The largest D of a search."""
-    if levels is not None:
-        return int(levels[-1])
-    if isinstance(distribution, CategoricalDistribution):
-        return max(int(str(choice)) for choice in distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return distribution.high
-    return int(getattr(backbone(), "depth"))  # noqa: B009 - Settings do not know of it
+    name = f"{made.backbone}.depth"
+    if name in made.levels:
+        return int(made.levels[name][-1])
+    if isinstance(varied := made.distributions.get(name), IntDistribution):
+        return varied.high
+    return int(made.fixed.get((made.backbone, "depth"), getattr(backbone(), "depth", 0)))
 
 
-def _only_value(distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[0]
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    return distribution.low
+def _product(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    points = itertools.product(*columns.values())
+    return [dict(zip(columns, point, strict=True)) for point in points]
 
 
 def _values(distribution: BaseDistribution) -> list[Any]:
