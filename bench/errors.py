@@ -1,6 +1,7 @@
 """The errors that are the user's to mend, apart from those that are ours."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 
@@ -10,6 +11,17 @@ class UserError(ValueError):
 
 class DataUnavailable(UserError):  # noqa: N818 - "the data is unavailable"
     """The data of a dataset cannot be had: neither found in the data folder nor downloaded."""
+
+
+@contextlib.contextmanager
+def as_user_error(where: object = "") -> Iterator[None]:
+    """Raise a ValueError of the block as a UserError whose message begins with the place."""
+    try:
+        yield
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{where}: {error}" if where else str(error)) from error
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:

@@ -15,7 +15,7 @@ from bench import command
 from bench.data.listing import listing
 from bench.data.row import DatasetRow
 from bench.data.table import choices, find
-from bench.errors import UserError, unknown
+from bench.errors import UserError, as_user_error, unknown
 from bench.executors.device import default_device, default_workers
 from bench.runs.presets import PRESETS
 from bench.runs.settings import SweepSettings
@@ -184,10 +184,8 @@ def request(options: argparse.Namespace, asked: Asked) -> Request:
 def registered(registry: Registry, text: str) -> str:
     """The name of a method or backbone, which is registered where ``text`` is a file."""
     if text.endswith(".py"):
-        try:
+        with as_user_error():
             return registry.add_file(Path(text))
-        except ValueError as error:
-            raise UserError(str(error)) from error
     if text not in registry.names():
         raise unknown(registry.kind, text, registry.names())
     return text

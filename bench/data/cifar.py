@@ -19,7 +19,7 @@ from bench.data.medmnist_npz import flat_labels
 from bench.data.ready_shift import cifar_c
 from bench.data.row import DatasetRow
 from bench.data.stratified import stratified_rows
-from bench.errors import DataUnavailable, UserError
+from bench.errors import DataUnavailable, UserError, as_user_error
 
 VAL_SHARE = 0.1
 VAL_SEED = 0
@@ -69,7 +69,7 @@ def load(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
     images, labels = zip(*(_batch(top / name, layout) for name in layout.train), strict=True)
     whole = _split(top, np.concatenate(images), np.concatenate(labels))
     size = round(len(whole.y_B) * VAL_SHARE)
-    try:
+    with as_user_error(top):
         val_rows = stratified_rows(whole.y_B, size, seed=VAL_SEED)
         rest = np.setdiff1d(np.arange(len(whole.y_B)), val_rows)
         splits = {
@@ -77,8 +77,6 @@ def load(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
             "test": _split(top, *_batch(top / layout.test, layout)),
         }  # fmt: skip
         dataset = replace(row, class_names=names).dataset(splits)
-    except ValueError as error:
-        raise UserError(f"{top}: {error}") from error
     corrupted = folder / layout.corrupted
     if not corrupted.is_dir():
         return dataset
@@ -88,18 +86,14 @@ def load(row: DatasetRow, data: Path | None, _cache: Path | None) -> Dataset:
 
 def _split(top: Path, pixels_BX: npt.NDArray[np.uint8], y_B: npt.NDArray[np.int64]) -> Split:
     images_BHWQ = pixels_BX.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    try:
+    with as_user_error(top):
         return Split(images_BHWQ=np.ascontiguousarray(images_BHWQ), y_B=y_B)
-    except ValueError as error:
-        raise UserError(f"{top}: {error}") from error
 
 
 def _batch(path: Path, layout: _Layout) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     pixels_BX, labels = _read(path, "data", layout.labels)
-    try:
+    with as_user_error(path):
         y_B = flat_labels(np.asarray(labels), "classification")
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
     if (
         not isinstance(pixels_BX, np.ndarray)
         or pixels_BX.dtype != np.uint8

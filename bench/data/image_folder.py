@@ -15,7 +15,7 @@ from bench.data.dataset import SPLITS, Split
 from bench.data.file_tree import FileTree, is_hidden
 from bench.data.image_decoding import decode_images
 from bench.data.targets import NUMBER, TARGETS, read_targets, scaled
-from bench.errors import UserError
+from bench.errors import UserError, as_user_error
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -83,15 +83,11 @@ def read_image_folder(
         y = {split: np.array([*labels[split].values()], np.int64) for split in SPLITS}
     else:
         labels = {split: read_targets(tree, split, images_of(tree, split)) for split in SPLITS}
-        try:
+        with as_user_error(tree.where):
             y = {split: scaled([*of.values()], target_range) for split, of in labels.items()}
-        except ValueError as error:
-            raise UserError(f"{tree.where}: {error}") from error
     images = _decode_splits(tree, {split: [*labels[split]] for split in SPLITS}, resize)
-    try:
+    with as_user_error(tree.where):
         return {split: Split(images_BHWQ=images[split], y_B=y[split]) for split in SPLITS}
-    except ValueError as error:
-        raise UserError(f"{tree.where}: {error}") from error
 
 
 def _decode_splits(

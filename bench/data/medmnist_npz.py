@@ -12,7 +12,7 @@ from bench.data.dataset import SPLITS, Dataset, Split, require_range
 from bench.data.row import DatasetRow
 from bench.data.targets import scaled
 from bench.data.task import Task
-from bench.errors import UserError
+from bench.errors import UserError, as_user_error
 
 PARTS = ("images", "labels")
 
@@ -34,19 +34,15 @@ def read_medmnist_npz(path: Path, row: DatasetRow) -> Dataset:
     splits = {}
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        try:
+        with as_user_error(f"{path}: split '{split}'"):
             y_B = flat_labels(labels, row.task)
             if row.target_range is None:
                 y_B = _classes(y_B, row.n_classes)
             else:
                 y_B = _scaled(y_B, row.target_range, check=split == "train")
             splits[split] = Split(images_BHWQ=_channels_last(images), y_B=y_B)
-        except ValueError as error:
-            raise UserError(f"{path}: split '{split}': {error}") from error
-    try:
+    with as_user_error(path):
         return row.dataset(splits)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 def read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

@@ -24,7 +24,7 @@ from bench.data.row import DatasetRow, Loader
 from bench.data.split_cache import cached_splits
 from bench.data.targets import read_targets
 from bench.data.task import Task
-from bench.errors import UserError
+from bench.errors import UserError, as_user_error
 
 _LONGEST_STEM = 24
 _DIGEST_DIGITS = 10
@@ -112,18 +112,14 @@ def load_own_folder(row: DatasetRow, _data: Path | None, cache: Path | None) -> 
             source=[row.name],  # it has the digest of the content, just checked
             code=[image_folder, targets, sys.modules[__name__]],
         )
-    try:
+    with as_user_error(row.source):
         return row.dataset(splits)
-    except ValueError as error:
-        raise UserError(f"{row.source}: {error}") from error
 
 
 def _npz_labels(path: Path, task: Task) -> tuple[int, tuple[float, float] | None]:
     labels = read_arrays(path, ["train_labels"])["train_labels"]
-    try:
+    with as_user_error(f"{path}: split 'train'"):
         labels_B = flat_labels(labels, task)
-    except ValueError as error:
-        raise UserError(f"{path}: split 'train': {error}") from error
     if task == "regression":
         return 0, _target_range(labels_B, path)
     found = np.unique(labels_B)

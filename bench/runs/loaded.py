@@ -11,7 +11,7 @@ from bench.data import table as datasets
 from bench.data.dataset import Dataset
 from bench.data.row import DEDUPLICATED
 from bench.data.table import DatasetRow
-from bench.errors import UserError
+from bench.errors import as_user_error
 from bench.records.store import storage_errors
 from bench.runs.settings import SweepSettings
 from bench.shift.corrupted_sets import CorruptedSets
@@ -54,9 +54,7 @@ def prepare_corrupted_tests(dataset: Dataset, cache: Path, *, processes: int) ->
 
 def _sets(dataset: Dataset, cache: Path) -> CorruptedSets:
     images_BHWQ = dataset.shift_test.images_BHWQ
-    try:
+    with as_user_error(f"dataset {dataset.name}"):  # images that cannot be corrupted
         # The same test images are corrupted alike whether or not train has duplicates of them.
         key = dataset.name.removesuffix(DEDUPLICATED)
         return CorruptedSets(images_BHWQ=images_BHWQ, key=key, cache=cache)
-    except ValueError as error:  # images that cannot be corrupted
-        raise UserError(f"dataset {dataset.name}: {error}") from error

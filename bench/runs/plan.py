@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.data.table import DatasetRow, find
-from bench.errors import UserError, did_you_mean, unknown
+from bench.errors import UserError, as_user_error, did_you_mean, unknown
 from bench.runs.config import RunConfig
 from bench.runs.presets import PRESETS
 from bench.training.settings import TrainingSettings
@@ -55,7 +55,7 @@ def plan(request: Request) -> list[RunConfig]:
     if request.preset is not None and request.preset not in PRESETS:
         raise unknown("preset", request.preset, PRESETS)
     rows = [find(dataset) if isinstance(dataset, str) else dataset for dataset in request.datasets]
-    try:
+    with as_user_error():
         backbones = {row.name: request.backbone or row.backbone for row in rows}
         asked = overrides(request.assignments, request.methods, set(backbones.values()))
         grids = {
@@ -69,10 +69,6 @@ def plan(request: Request) -> list[RunConfig]:
             for method in request.methods
             for parts in _grid(method, backbones[dataset], request.preset, asked, grids[dataset])
         ]
-    except UserError:
-        raise
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def _grid(

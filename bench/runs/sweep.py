@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from bench.data.dataset import Dataset
 from bench.data.inspection import duplicates, flags
 from bench.data.row import DatasetRow
-from bench.errors import DataUnavailable, UserError
+from bench.errors import DataUnavailable, UserError, as_user_error
 from bench.progress import Progress
 from bench.records.flags import duplicate_lines
 from bench.records.schema import FinishedRun, Record
@@ -50,10 +50,8 @@ def check_fit(configs: Sequence[RunConfig], sweep: SweepSettings) -> None:
     for name, backbone in {(one.dataset, one.backbone_settings): None for one in configs}:
         dataset = dataset_of(sweep, name)
         height, width, channels = dataset.image_shape
-        try:
+        with as_user_error(f"dataset {name}"):
             backbone.check(ImageShape(channels, height, width))
-        except ValueError as error:
-            raise UserError(f"dataset {name}: {error}") from error
     sizes = {(one.dataset, one.training.batch_size) for one in configs}
     for name, size in sorted(sizes):
         n_train = len(dataset_of(sweep, name).train.y_B)

@@ -19,7 +19,7 @@ from optuna.distributions import (
 )
 
 from bench.data.table import DatasetRow
-from bench.errors import UserError
+from bench.errors import as_user_error
 from bench.runs.config import RunConfig
 from bench.runs.plan import Range, asked_values, groups_of, row_grid
 from methods import load_method
@@ -142,10 +142,8 @@ def search_space(
         methods: all methods of the request, whose settings ``assignments`` may name.
     """
     backbone = backbone or row.backbone
-    try:
+    with as_user_error():
         asked = asked_values(list(assignments), [*methods] or [method], [backbone])
-    except ValueError as error:
-        raise UserError(str(error)) from error
     grids = row_grid(row, preset, [method], backbone)
     groups = groups_of([method], [backbone])
     made = SearchSpace(
