@@ -68,7 +68,7 @@ def _is_known(store: Store, run_id: str) -> bool:
 def _measure(store: Store, record: FinishedRun, sweep: SweepSettings) -> None:
     # Here, because torch and its exporters take seconds and `-h` reads this file too.
     from bench.deploy.export.trained import Trained
-    from bench.deploy.latency.objective import measured_at_once
+    from bench.deploy.latency.measuring import measured_at_once
 
     row = sweep.row(record.config.dataset)
     dataset = dataset_of(sweep, row.name)

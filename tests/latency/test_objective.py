@@ -11,8 +11,7 @@ from bench.data.dataset import Dataset, Split
 from bench.data.table import DATASETS
 from bench.deploy.export.runtimes import torch_run
 from bench.deploy.export.trained import Trained
-from bench.deploy.latency.measuring import Protocol
-from bench.deploy.latency.objective import measured_at_once
+from bench.deploy.latency.measuring import Protocol, measured_at_once
 from bench.records import measurements
 from bench.training.inputs import Normalise
 
@@ -42,7 +41,7 @@ def test_both_times_of_the_deployed_network(name: str, monkeypatch: pytest.Monke
 
         return noted
 
-    monkeypatch.setattr("bench.deploy.latency.objective.torch_run", spy)
+    monkeypatch.setattr("bench.deploy.latency.measuring.torch_run", spy)
     method = a_method(name, "fc")
     before = {key: values.clone() for key, values in method.state_dict().items()}
     trained = Trained(

@@ -1,23 +1,33 @@
 """Measuring many runs at once: time, memory, size, and energy where there is a meter."""
 
 import datetime
+import importlib.metadata
 import logging
+import os
+import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
+
+from bench.deploy.export.exported import Exported
+from bench.deploy.export.runtimes import torch_run
+from bench.deploy.export.trained import Trained
 from bench.deploy.latency.candidate import Candidate
 from bench.deploy.latency.energy import Meter, meter
-from bench.deploy.latency.machine import machine
 from bench.deploy.latency.memory import LOADERS, peak_mib
 from bench.deploy.latency.timing import Call, Key, interleaved, median_interval
 from bench.records.measurements import Measurement
+from bench.runs.environment import processor
 
 # By kind of batch: [median, low, high], see `median_interval`.
 Times = dict[str, tuple[float, float | None, float | None]]
 
 LOG = logging.getLogger(__name__)
 
+_PACKAGES = ("torch", "onnxruntime", "numpy")
 # A meter ticks about a thousand times a second: long enough for it to be no error.
 _ENERGY_S = 1.0
 
@@ -37,6 +47,9 @@ class Protocol:
     batch: int = 64
     rounds: int = 50
     memory: bool = True
+
+
+_AT_ONCE = Protocol(rounds=25, memory=False)
 
 
 def measure(candidates: Sequence[Candidate], protocol: Protocol) -> list[Measurement]:
@@ -89,6 +102,32 @@ def measurement(
         "memory_mib": {},
         "image_mj": {},
         **more,
+    }
+
+
+def measured_at_once(trained: Trained, protocol: Protocol = _AT_ONCE) -> Measurement:
+    """The times of the deployed network in torch; where it drops, drawing the masks is in them."""
+    run = torch_run(Exported.of(trained, trained.method.deployed(), draws=True))
+
+    def call(_runtime: str, n_images: int) -> Callable[[], object]:
+        images = np.zeros((n_images, *trained.dataset.image_shape), dtype=np.uint8)
+        return lambda: run(images, None)
+
+    return measurement(trained.record.run_id, protocol, times(call, ["eager"], protocol))
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """The machine as JSON values; ``threads`` is how many a network was given."""
+    return {
+        "cpu": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "threads": threads,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        # Runnable processes: well above 0 beside one's own means that the times are of a busy
+        # machine.
+        "load": round(os.getloadavg()[0], 2),
     }
 
 
