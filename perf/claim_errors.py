@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.claims import depth, ranks, settings, trade_off
+from bench.claims import depth_claims, rank_claim, settings, trade_off
 from bench.claims.best_point import BestPoint
 from bench.claims.best_point import judge as judge_best
 from bench.claims.evidence import Evidence
@@ -184,7 +184,7 @@ def scenarios() -> Iterator[Scenario]:
     for truth, ahead, wrong in (("false, all equal", 0.0, false), ("true, by .05", 0.05, true)):
         yield Scenario(
             claim="ranks", truth=truth, wrong=wrong,
-            judge=lambda evidence: ranks.judge(evidence, PROBLEMS),
+            judge=lambda evidence: rank_claim.judge(evidence, PROBLEMS),
             study=always(problems, ahead),
         )  # fmt: skip
 
@@ -214,8 +214,8 @@ def depth_verdicts(shares: Sequence[float], spread: float, n_studies: int) -> di
             for i in range(6)
         }
         evidence = planted(rng, study, Chance(), theta_frame("blood", theta))
-        counts["near uniform"][depth.near_uniform(evidence, "blood").verdict] += 1
-        counts["deep"][depth.deep(evidence, "blood").verdict] += 1
+        counts["near uniform"][depth_claims.near_uniform(evidence, "blood").verdict] += 1
+        counts["deep"][depth_claims.deep(evidence, "blood").verdict] += 1
     return {name: _shares(found, n_studies) for name, found in counts.items()}
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from bench.claims import best_point, depth, ranks, settings, trade_off
+from bench.claims import best_point, depth_claims, rank_claim, settings, trade_off
 from bench.claims.claim import Claim
 from bench.claims.evidence import SAE_CATEGORIES, Evidence
 from bench.claims.trade_off import Cost, TradeOff
@@ -244,7 +244,7 @@ _RANKS = Claim(
         "Mean rank on test, over metrics, of the configuration that each category chooses on "
         "validation: the baselines' minus SAE's is above 0, data sets being the unit."
     ),
-    judge=partial(ranks.judge, datasets=PROBLEMS),
+    judge=partial(rank_claim.judge, datasets=PROBLEMS),
 )
 _UNIFORM = tuple(
     Claim(
@@ -255,7 +255,7 @@ _UNIFORM = tuple(
             "After the last epoch, the largest distance of an exit's theta from 1/D is at most "
             "0.05, in the mean over the SAE configurations; undecided if theta has never moved."
         ),
-        judge=partial(depth.near_uniform, dataset=dataset),
+        judge=partial(depth_claims.near_uniform, dataset=dataset),
     )
     for dataset in PROBLEMS
     if dataset != "tinyimagenet"
@@ -268,7 +268,7 @@ _DEEP = Claim(
         "After the last epoch, theta of the last exit is above 1/D, and by at least 0.05, in the "
         "mean over the SAE configurations."
     ),
-    judge=partial(depth.deep, dataset="tinyimagenet"),
+    judge=partial(depth_claims.deep, dataset="tinyimagenet"),
 )
 _SAVINGS = (
     Claim(

@@ -19,8 +19,8 @@ from bench.figures import style
 from bench.metrics.table import label_of
 from bench.records.frames import Frames
 from bench.records.selection import metric_of
+from bench.statistics.friedman import RankTest, blocks, rank_test
 from bench.statistics.improvement import improvements
-from bench.statistics.ranks import RankTest, blocks, rank_test
 
 LOG = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def draw(test: RankTest) -> Figure:
     """Average ranks on a line, 1 is best; thick bars join what the test does not tell apart.
 
     Args:
-        test: As `bench.statistics.ranks.rank_test` returns it.
+        test: As `bench.statistics.friedman.rank_test` returns it.
     """
     ranks = test.ranks.dropna().sort_values(kind="stable")
     n_left = (len(ranks) + 1) // 2

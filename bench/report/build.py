@@ -10,11 +10,20 @@ from bench.figures.heatmap import regions
 from bench.metrics.table import direction_of, keys_for, label_of
 from bench.records.measurements import MEASURES
 from bench.records.pareto import quality_of
-from bench.report import answer, claims, configurations, depth, overview, provenance, shift, styles
+from bench.report import (
+    answer,
+    claims,
+    configurations,
+    depth_histories,
+    overview,
+    provenance,
+    shift,
+    styles,
+)
 from bench.report.command import PATH
 from bench.report.leaderboards import VALUES, Board, leaderboards, views
 from bench.report.page import Content
-from bench.report.ranks import ranks
+from bench.report.rank_rows import ranks
 from bench.report.reliability import diagrams, ece_table
 from bench.report.study import Study
 
@@ -111,7 +120,7 @@ def _dataset(study: Study, dataset: str) -> dict[str, Any]:
         "configurations": configurations.configurations(study, dataset),
         "budget": answer.lines(study, dataset),
         "grid": _grid(study, dataset),
-        "depth": depth.panels(study.frames.depth, dataset),
+        "depth": depth_histories.panels(study.frames.depth, dataset),
         "shifted": shift.shifted(study, dataset),
         "reliability": diagrams(study, dataset),
     }

@@ -13,7 +13,7 @@ from bench.records.costs import COSTS
 from bench.records.measurements import MEASURES
 from bench.records.pareto import seed_means, selected
 from bench.report.command import command
-from bench.report.depth import histories
+from bench.report.depth_histories import histories
 from bench.report.rounding import compact
 from bench.report.study import Study
 from bench.tables.summary import COLUMNS

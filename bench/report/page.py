@@ -18,7 +18,7 @@ from bench.report.claims import Judged
 from bench.report.leaderboards import Board
 from bench.report.overview import DatasetOverview, Failure
 from bench.report.provenance import Group
-from bench.report.ranks import Ranks
+from bench.report.rank_rows import Ranks
 from bench.report.styles import SERIES, Style
 from bench.report.tables import Table
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(results: Path) -> None:
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.formatting.safe_csv import to_csv
-    from bench.statistics.ranks import blocks, rank_test
+    from bench.statistics.friedman import blocks, rank_test
     from bench.statistics.selection import warnings_of
     from bench.statistics.study import summary, tables
 

@@ -14,10 +14,10 @@ from bench.statistics.cost_to_match import cost_to_match
 from bench.statistics.differences import differences
 from bench.statistics.effects import effects
 from bench.statistics.ensemble_equivalent import ensemble_equivalents
+from bench.statistics.friedman import RankTest, blocks
 from bench.statistics.fronts import attainment, hypervolumes
 from bench.statistics.influence import Split
 from bench.statistics.intervals import intervals
-from bench.statistics.ranks import RankTest, blocks
 from bench.statistics.selection import selection_quality
 from bench.statistics.validation_drop import drops
 

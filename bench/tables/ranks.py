@@ -25,7 +25,7 @@ from bench.formatting.table import Table
 from bench.metrics.table import direction_of, metrics_for
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means, selected
-from bench.statistics.ranks import blocks, rank_test
+from bench.statistics.friedman import blocks, rank_test
 
 LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from bench.claims import best_point, depth, ranks, settings, trade_off
+from bench.claims import best_point, depth_claims, rank_claim, settings, trade_off
 from bench.claims.evidence import Evidence, cross_fitted
 from bench.claims.paper import PROBLEMS
 from bench.claims.trade_off import Cost, TradeOff
@@ -214,7 +214,7 @@ def test_ranks_have_data_sets_as_their_unit() -> None:
             ]
             for dataset in datasets
         }  # fmt: skip
-        return ranks.judge(planted(np.random.default_rng(0), configurations, SURE), PROBLEMS)
+        return rank_claim.judge(planted(np.random.default_rng(0), configurations, SURE), PROBLEMS)
 
     (part,) = study(0.1).parts
     assert (part.verdict, part.estimate) == ("supported", 1.5)  # ranks 1 and (2 + 3) / 2
@@ -236,12 +236,12 @@ def test_depth_preferences(theta: list[list[float]], uniform: str, deep: str) ->
         np.random.default_rng(0), {"blood": [Planted(name="a", category="EE")]}, SURE,
         theta_frame("blood", {"a": theta}),
     )  # fmt: skip
-    found = depth.near_uniform(study, "blood")
+    found = depth_claims.near_uniform(study, "blood")
     assert found.verdict == uniform
-    assert depth.deep(study, "blood").verdict == deep
+    assert depth_claims.deep(study, "blood").verdict == deep
     far = [max(abs(share - 0.5) for share in of_seed) for of_seed in theta]
     assert found.parts[0].estimate == pytest.approx(0.05 - np.mean(far))
-    assert ("inert" in found.parts[0].note) == (max(far) <= depth.INERT)
+    assert ("inert" in found.parts[0].note) == (max(far) <= depth_claims.INERT)
 
 
 @pytest.mark.parametrize(("optimum", "held"), [(0.54, True), (0.46, True), (0.56, False)])
@@ -252,9 +252,9 @@ def test_a_depth_preference_that_the_objective_holds_at_uniform_is_undecided(
     frame = theta_frame("blood", theta, optimum)
     configurations = {"blood": [Planted(name="a", category="EE")]}
     study = planted(np.random.default_rng(0), configurations, SURE, frame)
-    (part,) = depth.near_uniform(study, "blood").parts
+    (part,) = depth_claims.near_uniform(study, "blood").parts
     assert part.verdict == ("undecided" if held else "supported")
     assert ("the objective's own optimum" in part.note) == held
     # Older records have no optimum: nothing is known against them.
     old = planted(np.random.default_rng(0), configurations, SURE, frame.assign(optimum=np.nan))
-    assert depth.near_uniform(old, "blood").verdict == "supported"
+    assert depth_claims.near_uniform(old, "blood").verdict == "supported"

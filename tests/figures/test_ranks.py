@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench.figures import ranks
 from bench.records.frames import load_frames
-from bench.statistics.ranks import RankTest, blocks, rank_test
+from bench.statistics.friedman import RankTest, blocks, rank_test
 from figures.stored import write_study
 from figures.study import xy
 

@@ -22,7 +22,7 @@ from bench.report.configurations import (
     metric_keys,
     shift_metrics,
 )
-from bench.report.depth import histories, panels
+from bench.report.depth_histories import histories, panels
 from bench.report.study import Study, read_study, study_of
 from report.studies import CONFIGURATIONS, CORRUPTIONS, SEVERITIES, finished_run, run_config
 

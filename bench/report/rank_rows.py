@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from bench.formatting import cells
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
+from bench.statistics.friedman import RankTest, blocks, rank_test
 from bench.statistics.improvement import improvements
-from bench.statistics.ranks import RankTest, blocks, rank_test
 
 
 @dataclass(frozen=True, kw_only=True)

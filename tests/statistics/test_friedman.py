@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 
 from bench.records.frames import Frames
-from bench.statistics.ranks import blocks, critical_difference, fewest_datasets, rank_test
+from bench.statistics.friedman import blocks, critical_difference, fewest_datasets, rank_test
 
 # Demsar (2006), Table 6: AUC of four variants of C4.5 on 14 data sets. Printed as .975 and .975,
 # the third variant is ranked before the fourth on "voting".
