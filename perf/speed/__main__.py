@@ -83,12 +83,11 @@ def page(records: Records) -> str:
     rows = [Row.from_dict(values) for each in known.values() for values in each["rows"]]
     lines = ["# Speed: measured", "", "Written by `python -m perf.speed`.", "", table(rows)]
     for name, each in known.items():
-        machine = each["machine"]
+        machine, packages = each["machine"], each["machine"]["packages"]
         rough = ", rough (`--quick`)" if each["quick"] else ""
         lines.append(
-            f"- {name}: {machine['cpu']}, {machine['cores']} cores, torch "
-            f"{machine['packages']['torch']}, {each['when']}, code {str(each['commit'])[:12]}, "
-            f"load {machine['load']} at the end{rough}"
+            f"- {name}: {machine['cpu']}, {machine['cores']} cores, torch {packages['torch']}, "
+            f"code {str(each['commit'])[:12]}, {each['when'][:16]}, load {machine['load']}{rough}"
         )
     lines += [f"- {name}: not measured" for name in PARTS if name not in records]
     return "\n".join(lines) + "\n"

@@ -85,11 +85,11 @@ def _rows(
     what = f"{job.problem}, SAE-{label}, {job.seeds} seeds x {job.epochs} epochs"
     rows = []
     for side, walls in taken.items():
-        remark = f"median of {len(walls)}; with start-up and validation after each epoch"
+        remark = f"median of {len(walls)}"
         if side in answers and side != OURS:
             remark += f"; {quality(answers[OURS], answers[side])}"
         if side == OURS:
-            remark += f"; {WORKERS} workers, without corruptions"
+            remark += f"; {WORKERS} workers; all with start-up and validation, without corruptions"
         rows.append(
             Row(quantity=f"{what}: {side}", value=statistics.median(walls), unit="s", remark=remark)
         )
@@ -109,12 +109,12 @@ def quality(ours: Answer, other: Answer) -> str:
     """Validation means of a side and ours, and their difference in standard errors."""
     name = "accuracy" if "accuracy" in ours[0] else "mse"
     one, two = (_defined(answer[name] for answer in side) for side in (ours, other))
-    means = f"validation {name} {statistics.mean(two):.4f}, ours {statistics.mean(one):.4f}"
+    means = f"val {name} {statistics.mean(two):.4f}, ours {statistics.mean(one):.4f}"
     if len(one) < 2:
         return means
     error = math.sqrt((statistics.variance(one) + statistics.variance(two)) / len(one))
     apart = abs(statistics.mean(one) - statistics.mean(two))
-    return f"{means}: {apart / error if error else 0:.1f} standard errors apart"
+    return f"{means} ({apart / error if error else 0:.1f} SE apart)"
 
 
 def _defined(values: Iterable[float | None]) -> list[float]:

@@ -55,7 +55,7 @@ class Table(NamedTuple):
     stages: list[Part]
     adapters: list[Part]
     last: int
-    # To the last digit, for 5 classes: as in test_vgg.py, test_resnet.py and test_vit.py.
+    # To the last digit, for 5 classes.
     flops: int
     params: int
     fused: tuple[int, int]  # the same of the network that is exported

@@ -21,12 +21,16 @@ from methods.sae import SAE, SAESettings
 from methods.standard import Standard, StandardSettings
 
 every_backbone = pytest.mark.parametrize("backbone", backbone_names())
-every_task = pytest.mark.parametrize("task", ["classification", "regression"])
+# Heads and backbones know nothing of the task; regression has another number of outputs.
+every_cell = pytest.mark.parametrize(
+    ("backbone", "task"),
+    [*((name, "classification") for name in backbone_names()), ("fc", "regression"),
+     ("vit", "regression")],
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("clause", CHECKS)
-@every_task
-@every_backbone
+@every_cell
 def test_every_method_keeps_the_contract(
     backbone: str, task: str, clause: str, make_problem: MakeProblem
 ) -> None:
@@ -75,8 +79,7 @@ def same_training_and_prediction(
     torch.testing.assert_close(ours.eval()(x_BQHW), expected.eval()(x_BQHW))
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_dropout_of_rate_0_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
@@ -95,8 +98,7 @@ def neutral(problem: Problem, **settings: Any) -> BatchEnsemble:
     return method
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_one_member_with_neutral_factors_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
@@ -104,8 +106,7 @@ def test_one_member_with_neutral_factors_is_the_standard_nn(
     same_training_and_prediction(neutral(problem, n_members=1), standard(problem), problem)
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_each_member_with_neutral_factors_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
@@ -126,8 +127,7 @@ def test_each_member_with_neutral_factors_is_the_standard_nn(
     ("n_members", "n_rows", "seen"),
     [(4, 2, [0, 1, 0, 1]), (2, 3, [0, 1, 2, 0]), (4, 7, [0, 1, 2, 3, 4, 5, 6, 0])],
 )
-@every_task
-@every_backbone
+@every_cell
 def test_a_short_split_batch_trains_on_its_rows_wrapped_around(
     backbone: str,
     task: str,
@@ -169,8 +169,7 @@ def test_methods_reach_every_layer_with_a_weight_matrix(
     assert called[0] is layers[0], "the first layer defined is the input layer"
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_members_of_the_joint_ensemble_are_standard_networks(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
@@ -185,8 +184,7 @@ def test_members_of_the_joint_ensemble_are_standard_networks(
         assert torch.equal(outputs_BMC[:, m], member.eval()(x_BQHW)[:, 0])
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_an_sae_of_one_input_and_one_exit_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
@@ -203,8 +201,7 @@ def test_an_sae_of_one_input_and_one_exit_is_the_standard_nn(
         ([[1.0, 0.0, 2.0], [2.0, 1.0, 0.0]], 2, [Exit(1, 0), Exit(1, 1), Exit(2, 1), Exit(3, 0)]),
     ],
 )
-@every_task
-@every_backbone
+@every_cell
 def test_pruned_sae_predicts_as_the_full_one(
     backbone: str,
     task: str,

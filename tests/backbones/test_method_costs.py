@@ -1,4 +1,4 @@
-"""Every method on every backbone, for both tasks, costs what its layers add up to.
+"""Every method on every backbone costs what its layers add up to.
 
 Layers are those of layer_tables.py; each method changes the sum by a rule of its own. Both counts:
 of the network that is exported, and of its layers as the paper counts them.
@@ -21,9 +21,14 @@ from methods.core.method import Method
 from methods.core.network import Problem
 from methods.sae import SAE, SAESettings
 
-LIKELIHOODS = [likelihood_for("classification", 5), likelihood_for("regression", 5)]
-every_task = pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=lambda x: x.task)
+CLASSES, VALUE = likelihood_for("classification", 5), likelihood_for("regression", 5)
 every_backbone = pytest.mark.parametrize("backbone", backbone_names())
+# The task is the number of outputs of a head.
+every_cell = pytest.mark.parametrize(
+    ("backbone", "likelihood"),
+    [*((name, CLASSES) for name in backbone_names()), ("fc", VALUE)],
+    ids=lambda x: getattr(x, "task", x),
+)
 
 
 Pair = tuple[int, int]
@@ -62,15 +67,13 @@ def test_the_tables_to_the_last_digit(backbone: str) -> None:
     assert total([part.fused() for part in table.standard(5)]) == table.fused
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_a_standard_nn_costs_its_layers(backbone: str, likelihood: Likelihood) -> None:
     shipped, paper = both(TABLES[backbone].standard(likelihood.n_outputs))
     assert costs_of("standard", backbone, likelihood) == (total(shipped), total(paper))
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_ensembles_and_dropout_cost_their_members(backbone: str, likelihood: Likelihood) -> None:
     found = costs_of("ensemble", backbone, likelihood, n_members=3)
     passes = costs_of("mc_dropout", backbone, likelihood, n_passes=5)
@@ -80,8 +83,7 @@ def test_ensembles_and_dropout_cost_their_members(backbone: str, likelihood: Lik
         assert passes[index] == (5 * flops, params)
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_a_batch_ensemble_costs_its_members_and_their_products(
     backbone: str, likelihood: Likelihood
 ) -> None:
@@ -97,8 +99,7 @@ def test_a_batch_ensemble_costs_its_members_and_their_products(
         assert found[index] == (3 * flops, params)
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_masksembles_cost_their_members_and_the_masks(
     backbone: str, likelihood: Likelihood
 ) -> None:
@@ -109,8 +110,7 @@ def test_masksembles_cost_their_members_and_the_masks(
         assert found[index] == (3 * flops, params)
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_tabm_mini_costs_its_members_one_scale_and_their_heads(
     backbone: str, likelihood: Likelihood
 ) -> None:
@@ -123,8 +123,7 @@ def test_tabm_mini_costs_its_members_one_scale_and_their_heads(
         assert found[index] == (3 * flops, params + 3 * first.n_in + 2 * head)
 
 
-@every_task
-@every_backbone
+@every_cell
 def test_mixmo_costs_one_more_head_than_a_standard_nn(
     backbone: str, likelihood: Likelihood
 ) -> None:
@@ -143,8 +142,7 @@ def test_mixmo_costs_one_more_head_than_a_standard_nn(
         ([[2.0, 0.0, 1.0], [1.0, 0.0, 2.0]], 2, [2, 0, 2]),
     ],
 )
-@every_task
-@every_backbone
+@every_cell
 def test_an_sae_costs_its_trunk_up_to_the_deepest_exit_and_the_heads_in_use(
     backbone: str,
     likelihood: Likelihood,

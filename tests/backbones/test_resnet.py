@@ -1,9 +1,4 @@
-"""ResNet against torchvision's, and its cost against sums written out from the layer sizes.
-
-A kxk convolution costs k^2 * in * out FLOPs a pixel of its output and has as many parameters;
-batch norm of F channels costs 2 * F a pixel and has 2 * F parameters; the global average costs F a
-pixel; the sum with the shortcut is free.
-"""
+"""ResNet against torchvision's; its cost: test_method_costs.py."""
 
 import pytest
 import torch
@@ -12,12 +7,8 @@ from settled import settle
 from torch import Tensor, nn
 
 from backbones.conftest import copy_in_order, n_parameters, stage_features
-from bench.cost import Cost, measure
 from methods.backbones.resnet import BasicBlock, ResNetSettings
 from methods.core.backbone import ImageShape
-from methods.core.likelihood import Categorical
-from methods.core.network import Problem
-from methods.standard import Standard, StandardSettings
 
 RESNET_18 = ResNetSettings(width=64, depth=4, blocks=2)
 
@@ -72,43 +63,6 @@ def test_parameters_of_resnet_18() -> None:
         small = RESNET_18.build(ImageShape(3, 64, 64), 1)
     assert n_parameters(large) == published
     assert n_parameters(small) == published - (7 * 7 - 3 * 3) * 3 * 64
-
-
-# ---- Cost: 2 channels of 5x6 pixels, W = 3, D = 3: 30, 3x3 and 2x2 pixels of 3, 6, 12 features.
-
-PROBLEM = Problem(
-    shape=ImageShape(2, 5, 6), likelihood=Categorical(5), backbone=ResNetSettings(width=3, depth=3)
-)
-STEM = 30 * (9 * 2 * 3 + 2 * 3)
-STAGES = [
-    30 * (9 * 3 * 3 + 2 * 3) * 2,
-    # Two 3x3 convolutions and the 1x1 shortcut, each with its batch norm.
-    9 * (9 * 3 * 6 + 2 * 6 + 9 * 6 * 6 + 2 * 6 + 3 * 6 + 2 * 6),
-    4 * (9 * 6 * 12 + 2 * 12 + 9 * 12 * 12 + 2 * 12 + 6 * 12 + 2 * 12),
-]
-ADAPTERS = [30 * (3 * 12 + 2 * 12 + 12), 9 * (6 * 12 + 2 * 12 + 12)]
-AVERAGE, ROWS = 4 * 12, 12 * 5
-
-STEM_PARAMS = 9 * 2 * 3 + 2 * 3
-STAGE_PARAMS = [STAGES[0] // 30, STAGES[1] // 9, STAGES[2] // 4]
-ADAPTER_PARAMS = [3 * 12 + 2 * 12, 6 * 12 + 2 * 12]
-ROWS_PARAMS = (12 + 1) * 5
-
-
-def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
-    cost = measure(Standard(PROBLEM, StandardSettings(), seed=0), PROBLEM.shape)
-    assert cost == Cost(
-        flops=STEM + sum(STAGES) + AVERAGE + ROWS,
-        params=STEM_PARAMS + sum(STAGE_PARAMS) + ROWS_PARAMS,
-        flops_by_part={
-            "network.backbone.stem": STEM,
-            **{f"network.backbone.stages.{i}": flops for i, flops in enumerate(STAGES)},
-            "network.heads.3.adapter": AVERAGE,
-            "network.heads.3.linear": ROWS,
-        },
-    )
-    # Once to the last digit.
-    assert (cost.flops, cost.params) == (20_340, 2_927)
 
 
 def test_more_blocks_keep_the_widths() -> None:

@@ -1,8 +1,4 @@
-"""VGG against torchvision's layers, and its cost against sums written out from the layer sizes.
-
-A 3x3 convolution costs 9 * in * out FLOPs a pixel and has as many parameters (no bias); batch norm
-of F channels costs 2 * F a pixel and has 2 * F parameters; the global average costs F a pixel.
-"""
+"""VGG against torchvision's layers; its cost: test_method_costs.py."""
 
 import pytest
 import torch
@@ -11,11 +7,10 @@ from torch import nn
 from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from backbones.conftest import copy_in_order, n_parameters, stage_features
-from bench.cost import Cost, measure
 from methods.backbones.vgg import VGGSettings
 from methods.core.backbone import ImageShape
 from methods.core.exits import make_head
-from methods.core.likelihood import Categorical, Gaussian
+from methods.core.likelihood import Gaussian
 from methods.core.network import Problem
 from methods.standard import Standard, StandardSettings
 
@@ -50,47 +45,6 @@ def test_width_64_and_depth_5_are_the_convolutions_of_vgg_13() -> None:
 def test_widths_double_up_to_eightfold() -> None:
     backbone = VGGSettings(width=3, depth=6).build(ImageShape(1, 32, 32), 1)
     assert backbone.features == (3, 6, 12, 24, 24, 24)
-
-
-# ---- Cost: 2 channels of 8x4 pixels, W = 3, D = 3: 32, 8 and 2 pixels of 3, 6 and 12 features.
-
-PROBLEM = Problem(
-    shape=ImageShape(2, 8, 4), likelihood=Categorical(5), backbone=VGGSettings(width=3, depth=3)
-)
-STEM = 32 * (9 * 2 * 3 + 2 * 3)
-STAGES = [
-    32 * (9 * 3 * 3 + 2 * 3),
-    8 * (9 * 3 * 6 + 2 * 6 + 9 * 6 * 6 + 2 * 6),
-    2 * (9 * 6 * 12 + 2 * 12 + 9 * 12 * 12 + 2 * 12),
-]
-# 1x1 convolution to 12 features, batch norm, average.
-ADAPTERS = [32 * (3 * 12 + 2 * 12 + 12), 8 * (6 * 12 + 2 * 12 + 12)]
-AVERAGE, ROWS = 2 * 12, 12 * 5
-
-STEM_PARAMS = 9 * 2 * 3 + 2 * 3
-STAGE_PARAMS = [
-    9 * 3 * 3 + 2 * 3,
-    9 * 3 * 6 + 2 * 6 + 9 * 6 * 6 + 2 * 6,
-    9 * 6 * 12 + 2 * 12 + 9 * 12 * 12 + 2 * 12,
-]
-ADAPTER_PARAMS = [3 * 12 + 2 * 12, 6 * 12 + 2 * 12]
-ROWS_PARAMS = (12 + 1) * 5
-
-
-def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
-    cost = measure(Standard(PROBLEM, StandardSettings(), seed=0), PROBLEM.shape)
-    assert cost == Cost(
-        flops=STEM + sum(STAGES) + AVERAGE + ROWS,
-        params=STEM_PARAMS + sum(STAGE_PARAMS) + ROWS_PARAMS,
-        flops_by_part={
-            "network.backbone.stem": STEM,
-            **{f"network.backbone.stages.{i}": flops for i, flops in enumerate(STAGES)},
-            "network.heads.3.adapter": AVERAGE,
-            "network.heads.3.linear": ROWS,
-        },
-    )
-    # Once to the last digit.
-    assert (cost.flops, cost.params) == (12_852, 2_714)
 
 
 # ---- Exits on a map

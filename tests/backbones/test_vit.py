@@ -1,8 +1,4 @@
-"""The vision transformer against torch's own layers, and its cost against sums written out.
-
-A linear layer costs in * out FLOPs a token (bias free), layer norm of F features 5 * F a token,
-the scaling of queries F a token; the two products of attention cost L^2 * F each.
-"""
+"""The vision transformer against torch's own layers; its cost: test_method_costs.py."""
 
 import pytest
 import torch
@@ -10,13 +6,9 @@ from settled import settle
 from torch import nn
 
 from backbones.conftest import n_parameters, stage_features
-from bench.cost import Cost, measure
 from methods.backbones.vit import PatchEmbedding, PositionEmbedding, TransformerBlock, ViTSettings
 from methods.core.backbone import ImageShape
 from methods.core.exits import make_head
-from methods.core.likelihood import Categorical
-from methods.core.network import Problem
-from methods.standard import Standard, StandardSettings
 
 
 def torch_block(ours: TransformerBlock, width: int, n_heads: int) -> nn.TransformerEncoderLayer:
@@ -106,47 +98,6 @@ def test_parameters_of_vit_base() -> None:
     settings = ViTSettings(width=768, depth=12, patch=16, head_width=64)
     with torch.device("meta"):
         assert n_parameters(settings.build(ImageShape(3, 224, 224), 1)) == published
-
-
-# ---- Cost: 2 channels of 4x6 pixels in 6 patches of 2x2, W = 8 in 2 heads, D = 3.
-
-PROBLEM = Problem(
-    shape=ImageShape(2, 4, 6),
-    likelihood=Categorical(5),
-    backbone=ViTSettings(width=8, depth=3, patch=2, head_width=4),
-)
-L = 6
-STEM = L * (2 * 2 * 2 * 8)
-ATTENTION = L * (5 * 8 + 8 * 24 + 8 + 8 * 8) + 2 * L * L * 8
-MLP = L * (5 * 8 + 8 * 32 + 32 * 8)
-STAGE, NORM = ATTENTION + MLP, L * 5 * 8
-# Linear, layer norm, mean of the tokens.
-ADAPTER = L * (8 * 8 + 5 * 8 + 8)
-AVERAGE, ROWS = L * 8, 8 * 5
-
-STEM_PARAMS = (2 * 2 * 2 * 8 + 8) + L * 8
-NORM_PARAMS = 2 * 8
-STAGE_PARAMS = 2 * NORM_PARAMS + (8 + 1) * 24 + (8 + 1) * 8 + (8 + 1) * 32 + (32 + 1) * 8
-ADAPTER_PARAMS = (8 + 1) * 8 + 2 * 8
-ROWS_PARAMS = (8 + 1) * 5
-
-
-def test_the_standard_nn_costs_what_its_layers_add_up_to() -> None:
-    cost = measure(Standard(PROBLEM, StandardSettings(), seed=0), PROBLEM.shape)
-    assert cost == Cost(
-        flops=STEM + 3 * STAGE + NORM + AVERAGE + ROWS,
-        params=STEM_PARAMS + 3 * STAGE_PARAMS + NORM_PARAMS + ROWS_PARAMS,
-        flops_by_part={
-            "network.backbone.stem": STEM,
-            "network.backbone.stages.0": STAGE,
-            "network.backbone.stages.1": STAGE,
-            "network.backbone.stages.2": STAGE + NORM,
-            "network.heads.3.adapter": AVERAGE,
-            "network.heads.3.linear": ROWS,
-        },
-    )
-    # Once to the last digit.
-    assert (cost.flops, cost.params) == (17_848, 2_797)
 
 
 # ---- Exits on tokens

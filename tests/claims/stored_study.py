@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_predictions import files_of, metrics_of
 from made_records import made
 
 from bench.metrics.predictive import Predictive
-from bench.metrics.table import evaluate
 from bench.records.store import Store
 
 N_TEST = 200
-_CORRUPTION = "noise"
 
 
 def labels() -> npt.NDArray[np.int64]:
@@ -58,6 +56,7 @@ def save(
     width: int = 8,
 ) -> None:
     """Store a run of configuration ``name``; under corruption it predicts as on test."""
+    splits = {"val": val, "test": test, "noise/1": test}
     values = {
         "config_id": name,
         "status": "done", "category": category, "label": f"label of {name}",
@@ -75,26 +74,10 @@ def save(
         "history": [
             {"epoch": 2, "progress": 1.0, "diagnostics": {"theta": theta} if theta else {}}
         ],
-        "metrics": {
-            "val": evaluate(val, 1.0), "test": evaluate(test, 1.0),
-            "corruptions": {_CORRUPTION: {"1": evaluate(test, 1.0)}},
-        },
+        "metrics": metrics_of(splits, 1.0),
         "cost": {
             "flops": flops, "params": params, "paper_flops": 2 * flops, "paper_params": params,
             "flops_by_part": {"network.backbone.stem": flops},
         },
-        "timings": {
-            "train_s": 1.0, "evaluate_s": 1.0, "train_cpu_s": 1.0, "evaluate_cpu_s": 1.0,
-        },
     }  # fmt: skip
-    arrays: dict[str, Any] = {
-        "weights": np.ones(1, dtype=np.float32),
-        "ood/y": test.y_B, f"ood/{_CORRUPTION}/1": test.mixed_BC.astype(np.float32),
-    }  # fmt: skip
-    for split, found in (("val", val), ("test", test)):
-        arrays[f"{split}/members"] = found.members_BMC.astype(np.float32)
-        arrays[f"{split}/mixed"] = found.mixed_BC.astype(np.float32)
-        arrays[f"{split}/y"] = found.y_B
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    Store(root).save(made(values), {"predictions.npz": file.getvalue()})
+    Store(root).save(made(values), files_of(splits))

@@ -1,17 +1,16 @@
 """A results folder with hand-made records and predictions of both tasks: no network is trained."""
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_predictions import files_of, metrics_of, rounded
 from made_records import made
 from scipy.special import log_softmax, logsumexp
 
 from bench.metrics.predictive import Predictive
-from bench.metrics.table import evaluate
 from bench.records.store import Store
 
 N_IMAGES, N_CLASSES, DEPTH = 40, 3, 2
@@ -55,19 +54,13 @@ def _write(
     method, category, n_members, n_inputs, n_exits, cost = POINTS[index]
     config_id = f"{index:02d}{width:02d}{dataset}"
     rng = np.random.default_rng([len(dataset), index, width, seed])
-    val, test = (_predictive(dataset, rng, n_members, 2.0) for _ in range(2))
-    shifted = {
-        (name, severity): _predictive(dataset, rng, n_members, 2.0 - 0.8 * severity)
+    splits = {name: _predictive(dataset, rng, n_members, 2.0) for name in ("val", "test")}
+    splits |= {
+        f"{name}/{severity}": _predictive(dataset, rng, n_members, 2.0 - 0.8 * severity)
         for name in corruptions
         for severity in SEVERITIES
     }
     settings = {} if n_inputs is None else {"n_inputs": n_inputs, "n_exits": n_exits}
-    metrics: dict[str, Any] = {"val": evaluate(val, 1.5), "test": evaluate(test, 1.5)}
-    if shifted:
-        metrics["corruptions"] = {
-            name: {str(s): evaluate(shifted[name, s], 1.5) for s in SEVERITIES}
-            for name in corruptions
-        }
     values = {
         "config_id": config_id, "category": category,
         "label": f"W={width}", "status": "done", "stage": "final", "temperature": 1.5,
@@ -81,7 +74,7 @@ def _write(
             "sizes": {"val": N_IMAGES, "test": N_IMAGES},
         },
         "history": list(_history(settings)),
-        "metrics": metrics,
+        "metrics": metrics_of(splits),
         "cost": {
             "flops": cost * width, "params": 50 * width,
             "flops_by_part": {
@@ -90,7 +83,7 @@ def _write(
         },
         "timings": {"train_s": 1.0, "evaluate_s": 1.0, "train_cpu_s": 2.0, "evaluate_cpu_s": 0.5},
     }  # fmt: skip
-    store.save(made(values), {"predictions.npz": _archive(val, test, shifted)})
+    store.save(made(values), files_of(splits))
 
 
 def _history(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -115,26 +108,4 @@ def _predictive(
         )
         members_BMC = np.stack([mean_BM, np.full(mean_BM.shape, np.log(0.03))], axis=2)
         mixed_BC = np.stack([mean_BM.mean(axis=1), np.log(0.03 + mean_BM.var(axis=1))], axis=1)
-    return Predictive(
-        task=TASKS[dataset],
-        mixed_BC=mixed_BC,
-        members_BMC=members_BMC,
-        weights_M=weights_M,
-        y_B=y_B,
-    )
-
-
-def _archive(
-    val: Predictive, test: Predictive, shifted: dict[tuple[str, int], Predictive]
-) -> bytes:
-    arrays: dict[str, Any] = {"weights": test.weights_M}
-    for split, predictive in (("val", val), ("test", test)):
-        arrays[f"{split}/members"] = predictive.members_BMC
-        arrays[f"{split}/mixed"] = predictive.mixed_BC
-        arrays[f"{split}/y"] = predictive.y_B
-    for (name, severity), predictive in shifted.items():
-        arrays[f"ood/{name}/{severity}"] = predictive.mixed_BC
-        arrays["ood/y"] = predictive.y_B
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return rounded(TASKS[dataset], mixed_BC, members_BMC, weights_M, y_B)

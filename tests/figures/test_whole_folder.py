@@ -19,6 +19,14 @@ from figures.searched import BEST, MIDDLE, write_search
 from figures.stored import write_study
 from figures.study import make_study
 
+Pages = dict[str, dict[str, Figure]]
+
+
+@pytest.fixture(scope="module")
+def drawn(whole: Frames) -> Pages:
+    """Figures by stem, by module."""
+    return {name: dict(load(name)(whole)) for name in names()}
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Frames:
@@ -47,17 +55,16 @@ def _svg(figure: Figure) -> bytes:
 
 
 @pytest.mark.parametrize("name", names())
-def test_same_records_same_bytes_in_any_order(whole: Frames, name: str) -> None:
+def test_same_records_same_bytes_in_any_order(whole: Frames, drawn: Pages, name: str) -> None:
     # One of a module's pages is enough. PNG and PDF are in test_style.
-    stem, figure = next(load(name)(whole), (None, Figure()))
+    stem, figure = next(iter(drawn[name].items()), (None, Figure()))
     again, shuffled = next(load(name)(_shuffled(whole)), (None, Figure()))
     assert again == stem
     assert _svg(figure) == _svg(shuffled)
 
 
-def test_classification_is_drawn_whole(whole: Frames) -> None:
-    stems = {stem for name in names() for stem, _ in load(name)(whole)}
-    assert stems == {
+def test_classification_is_drawn_whole(drawn: Pages) -> None:
+    assert {stem for pages in drawn.values() for stem in pages} == {
         "budget_digits", "budget_digits_params", "cost_parts_digits", "depth", "depth_digits_D2",
         "diversity_digits", "effects_digits", "heatmap_digits",
         "improvement", "ood_digits_accuracy", "ood_digits_ece", "pareto_digits", "ranks",
@@ -142,5 +149,5 @@ def test_all_pairs_are_drawn(tmp_path: Path, name: str) -> None:
     assert "Coverage error ↓" in labels
 
 
-def test_pairs_change_nothing_of_the_others(whole: Frames) -> None:
-    assert [s for s, _ in load("depth", "all")(whole)] == [s for s, _ in load("depth")(whole)]
+def test_pairs_change_nothing_of_the_others(whole: Frames, drawn: Pages) -> None:
+    assert [stem for stem, _ in load("depth", "all")(whole)] == list(drawn["depth"])

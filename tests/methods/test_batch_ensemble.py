@@ -93,23 +93,6 @@ def test_the_network_is_its_members_as_standard_networks() -> None:
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("training_batch", ["tiled", "split"])
-def test_one_member_with_neutral_factors_is_the_standard_nn(task: str, training_batch: str) -> None:
-    problem = make_problem(task)
-    standard = Standard(problem, StandardSettings(), seed=5)
-    settings = BatchEnsembleSettings(n_members=1, bias_init="default", batch=training_batch)
-    method = BatchEnsemble(problem, settings, seed=5)
-    for layer in rank_ones(method).values():
-        nn.init.ones_(layer.r_MI)
-        nn.init.ones_(layer.s_MO)
-    x_BQHW, y_B = batch(problem)
-    torch.testing.assert_close(
-        method.loss(x_BQHW, y_B, 0.0), standard.loss(x_BQHW, y_B, 0.0), rtol=1e-6, atol=0.0
-    )
-    torch.testing.assert_close(method.eval()(x_BQHW), standard.eval()(x_BQHW))
-
-
-@pytest.mark.parametrize("task", ["classification", "regression"])
 def test_tiled_loss_is_the_mean_of_the_members_losses(task: str) -> None:
     problem = make_problem(task)
     method = BatchEnsemble(problem, BatchEnsembleSettings(n_members=3), seed=5).eval()

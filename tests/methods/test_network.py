@@ -111,15 +111,6 @@ def test_pruned_predicts_exactly_as_the_full_network(network: Network, keep: lis
     assert torch.equal(pruned(x_BQHW), full_BMC[:, columns])
 
 
-@pytest.mark.parametrize("keep", KEEP_SETS, ids=lambda keep: "-".join(f"d{d}n{n}" for d, n in keep))
-def test_pruned_predicts_as_the_full_network_with_real_weights(
-    network: Network, keep: list[Exit]
-) -> None:
-    x_BQHW = torch.randn(7, 2, 2, 3)
-    columns = [network.predictors.index(exit_) for exit_ in sorted(keep)]
-    torch.testing.assert_close(network.pruned(keep)(x_BQHW), network(x_BQHW)[:, columns])
-
-
 @pytest.mark.parametrize(
     ("keep", "expected"),
     [

@@ -46,8 +46,7 @@ def trained(backbone: str, **settings: Any) -> tuple[SAE, list[Epoch]]:
 
 
 @pytest.mark.parametrize("backbone", backbone_names())
-@pytest.mark.parametrize("n_exits", [1, 3])
-@pytest.mark.parametrize("n_inputs", [1, 2])
+@pytest.mark.parametrize(("n_inputs", "n_exits"), [(2, 1), (1, 3)])
 def test_the_exit_that_learns_gets_the_mass(backbone: str, n_inputs: int, n_exits: int) -> None:
     method, history = trained(backbone, n_inputs=n_inputs, n_exits=n_exits)
     for theta_D in history[-1].theta_ND:
@@ -69,16 +68,11 @@ def test_a_kl_as_large_as_the_data_term_holds_theta_at_uniform() -> None:
     assert method.active()[0]
 
 
-@pytest.mark.parametrize(
-    "held",
-    [{"alpha_end": 1.0}, {"temperature_end": 1.0}, {"alpha_start": 0.0}],
-)
-def test_the_ends_of_the_schedules_act_before_the_learning_rate_is_gone(
-    held: dict[str, float],
-) -> None:
-    default, other = (trained("fc", n_exits=2, **settings) for settings in ({}, held))
-    logits = [
-        torch.tensor(history[-1].diagnostics["depth_logits"]) for _, history in (default, other)
-    ]
-    moved = (logits[0] - logits[1]).abs().max().item()
-    assert moved > 0.05 * logits[0].abs().max().item()
+def test_the_ends_of_the_schedules_act_before_the_learning_rate_is_gone() -> None:
+    held: tuple[dict[str, float], ...] = (
+        {}, {"alpha_end": 1.0}, {"temperature_end": 1.0}, {"alpha_start": 0.0},
+    )  # fmt: skip
+    histories = [trained("fc", n_exits=2, **settings)[1] for settings in held]
+    default, *others = (torch.tensor(h[-1].diagnostics["depth_logits"]) for h in histories)
+    for other in others:
+        assert (default - other).abs().max() > 0.05 * default.abs().max()

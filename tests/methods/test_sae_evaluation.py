@@ -148,11 +148,6 @@ def test_k_1_on_the_last_exit_is_a_plain_mimo_network() -> None:
     assert shapes == [tuple(values.shape) for values in mimo.parameters()]
 
 
-def test_deployed_weights_survive_saving() -> None:
-    method = trained(make_problem(depth=4), n_inputs=2, n_exits=2)
-    assert "weights_M" in method.deployed().state_dict()
-
-
 @pytest.mark.parametrize(
     ("n_inputs", "k", "depth", "category"),
     [

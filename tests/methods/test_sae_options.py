@@ -140,15 +140,3 @@ def test_the_weights_clip_grows_with_what_the_loss_sums(
     one = SAE(make_problem(), SAESettings(n_inputs=1, n_exits=1, **constant()), seed=5)
     many = SAE(make_problem(), SAESettings(n_inputs=3, **flat), seed=5)
     assert loss_of(many) == pytest.approx(n_terms * loss_of(one), rel=0.5)
-
-
-def test_the_papers_open_points_default_as_documented() -> None:
-    settings = SAESettings()
-    assert settings.draw_sum == "one"
-    assert settings.kl_scale == "batch"
-    assert settings.draw == "theta"
-    assert settings.draw_temperature == 1.0
-    assert settings.depth_weights == "sampled"
-    assert settings.batch_repetition == 1
-    assert settings.negligible_exits == "kept"
-    assert settings.depth_learning_rate == 30.0

@@ -5,18 +5,17 @@ Nothing is trained, so that a study of every category takes a second.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_predictions import files_of, metrics_of, rounded
 from made_records import failed, fields, finished
 from scipy.special import log_softmax
 
 from bench.metrics.predictive import Predictive
-from bench.metrics.table import evaluate
 from bench.records.schema import FailedRun, FileName, FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
@@ -73,23 +72,17 @@ def finished_run(
     splits = {
         name: _predictive(rng, task, strength, _targets(rng, task)) for name in ("val", "test")
     }
-    shifts = {
-        (corruption, severity): _predictive(
-            rng, task, strength / (1 + severity), splits["test"].y_B
-        )
-        for corruption in CORRUPTIONS
+    splits |= {
+        f"{name}/{severity}": _predictive(rng, task, strength / (1 + severity), splits["test"].y_B)
+        for name in CORRUPTIONS
         for severity in SEVERITIES
     }
-    corruptions: dict[str, dict[str, Any]] = {name: {} for name in CORRUPTIONS}
-    for (corruption, severity), predictive in shifts.items():
-        corruptions[corruption][str(severity)] = evaluate(predictive, 1.5)
-    metrics = {name: evaluate(predictive, 1.5) for name, predictive in splits.items()}
     record = finished({
         **fields(config),
         "dataset": _dataset(config.dataset, task),
         "history": list(_history(config)),
         "temperature": 1.5,
-        "metrics": {**metrics, "corruptions": corruptions},
+        "metrics": metrics_of(splits),
         "cost": {
             "flops": 1000 + 10 * round(100 * strength),
             "params": 2000,
@@ -105,7 +98,7 @@ def finished_run(
             "peak_memory_mib": 500,
         },
     })  # fmt: skip
-    return record, {"predictions.npz": _npz(splits, shifts), "weights.safetensors": b"w"}
+    return record, {**files_of(splits), "weights.safetensors": b"w"}
 
 
 def failed_run(config: RunConfig, message: str) -> FailedRun:
@@ -127,27 +120,7 @@ def _predictive(
     else:
         logits_BC = rng.normal(size=(N_IMAGES, N_CLASSES)) + strength * np.eye(N_CLASSES)[y_B]
         mixed_BC = log_softmax(logits_BC, axis=1)
-    # As they are stored: what is resampled has to give what is recorded.
-    mixed_BC = mixed_BC.astype(np.float32)
-    return Predictive(
-        task=task, mixed_BC=mixed_BC, members_BMC=mixed_BC[:, None], weights_M=np.ones(1), y_B=y_B
-    )
-
-
-def _npz(splits: Mapping[str, Predictive], shifts: Mapping[tuple[str, int], Predictive]) -> bytes:
-    arrays: dict[str, npt.NDArray[Any]] = {"weights": np.ones(1, dtype=np.float32)}
-    for name, predictive in splits.items():
-        arrays |= {
-            f"{name}/members": predictive.members_BMC.astype(np.float32),
-            f"{name}/mixed": predictive.mixed_BC.astype(np.float32),
-            f"{name}/y": predictive.y_B,
-        }
-    for (corruption, severity), predictive in shifts.items():
-        arrays[f"ood/{corruption}/{severity}"] = predictive.mixed_BC.astype(np.float32)
-        arrays["ood/y"] = predictive.y_B
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return rounded(task, mixed_BC, mixed_BC[:, None], np.ones(1), y_B)
 
 
 def _history(config: RunConfig) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Results folders brought into one: what is copied, kept, skipped and refused."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ from bench.records.merge import merge
 from bench.records.schema import FailedRun, FinishedRun, Record
 from bench.records.store import StorageError, Store
 from runs.stored_files import FILES, names_in
-from runs.tiny_runs import ROOT
 
 
 def run_id(seed: int) -> str:
@@ -211,14 +208,3 @@ def test_the_command_line(source: Store, target: Path, capsys: pytest.CaptureFix
         "     0 damaged, skipped",
         f"{target}: the next bench.compare writes its summary anew",
     ]
-
-
-def test_the_module_is_the_command_line_and_names_bad_input(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.records", "merge"]
-    missing = str(tmp_path / "missing")
-    done = subprocess.run(
-        [*command, missing, "--into", str(tmp_path / "target")],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {missing}: not a results folder (it has no folder runs/)\n"

@@ -170,10 +170,3 @@ def test_two_sweeps_on_one_folder_lose_and_double_nothing(results: Path, run: Ru
     assert len(tables) == 1
     assert "(1 configurations, 4 runs)" in tables.pop()
     assert_whole(store, run, ("standard", {}), ("standard", {"seed": 3}))
-
-
-def test_the_module_is_the_command_line(tmp_path: Path) -> None:
-    code, out, err = finish(start("--methods", "sea", script=None))
-    assert (code, out) == (2, "")
-    assert err.startswith("error: unknown method 'sea'; choices: batch_ensemble, ensemble, ")
-    assert err.count("\n") == 1

@@ -22,7 +22,7 @@ from bench.errors import UserError
 from bench.search import proposals
 from bench.search.design import first_design
 from bench.search.proposals import propose
-from bench.search.samplers import DEFAULT, POPULATION_SIZE, SAMPLERS
+from bench.search.samplers import POPULATION_SIZE, SAMPLERS
 from bench.search.space import Params
 from search.spaces import MIXED, SMALL, contained, exits_fit, keys, objectives, trial
 
@@ -50,11 +50,6 @@ def histories() -> Mapping[str, list[FrozenTrial]]:
         "all states": [*complete, *failed, *pending],
         "a generation": some_history(POPULATION_SIZE + 4),
     }
-
-
-def test_the_default_is_bayesian() -> None:
-    assert DEFAULT == "botorch"
-    assert SAMPLERS == ("botorch", "tpe", "nsgaii", "random", "grid")
 
 
 @every_sampler

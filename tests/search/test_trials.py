@@ -53,7 +53,7 @@ def test_the_design_comes_first_and_every_trial_has_its_values(tmp_path: Path) -
         assert one.values[0] == 1 - 1 / width - (one.params["sae.alpha_end"] - 0.3) ** 2
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsgaii", "botorch"])
+@pytest.mark.parametrize("sampler", ["nsgaii", "botorch"])
 def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path, sampler: str) -> None:
     plan = plan_of(16, sampler=sampler)
     expected = points(searched(plan, ClosedFormEngine(a_store(tmp_path / "whole"))))
@@ -77,7 +77,7 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(tmp_path: Path, sample
     assert len(store.run_ids()) == len({one[2] for one in expected})
 
 
-@pytest.mark.parametrize("written", range(9, 16))
+@pytest.mark.parametrize("written", [9, 10, 12])  # the design's last batch, and in the next
 def test_a_search_struck_while_it_writes_ends_as_an_undisturbed_one(
     written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,10 +139,10 @@ def test_flops_of_a_step_by_hand() -> None:
 
 def test_quality_is_compared_in_standard_errors() -> None:
     ours = [{"accuracy": 0.9}, {"accuracy": 0.92}]
-    assert whole_job.quality(ours, ours).endswith("0.9100, ours 0.9100: 0.0 standard errors apart")
+    assert whole_job.quality(ours, ours).endswith("0.9100, ours 0.9100 (0.0 SE apart)")
     # The error of the difference: sqrt((.0002 + .0002) / 2) = .01414; the means are .4 apart.
     far = [{"accuracy": 0.5}, {"accuracy": 0.52}]
-    assert whole_job.quality(ours, far).endswith("28.3 standard errors apart")
+    assert whole_job.quality(ours, far).endswith("(28.3 SE apart)")
 
 
 def test_another_framework_trains_each_seed_by_a_command(tmp_path: Path) -> None:

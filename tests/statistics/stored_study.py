@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_predictions import Splits, files_of, metrics_of, rounded
 from made_records import made
 from scipy.special import log_softmax, logsumexp
 
 from bench.metrics.predictive import Predictive
-from bench.metrics.table import evaluate
 from bench.records.store import Store
 
 CORRUPTIONS = ("blur", "noise")
-Splits = Mapping[str, Predictive]
 
 
 def classifier(
@@ -44,31 +43,8 @@ def regressor(rng: np.random.Generator, n_samples: int = 60, n_members: int = 2)
     return rounded("regression", mixed_BC, members_BMC, weights_M, rng.normal(size=n_samples))
 
 
-def rounded(
-    task: str,
-    mixed_BC: npt.NDArray[Any],
-    members_BMC: npt.NDArray[Any],
-    weights_M: npt.NDArray[Any],
-    y_B: npt.NDArray[Any],
-) -> Predictive:
-    """As stored: predictions in single precision, so that a record and its files agree exactly."""
-    return Predictive(
-        task=task,
-        mixed_BC=mixed_BC.astype(np.float32),
-        members_BMC=members_BMC.astype(np.float32),
-        weights_M=weights_M.astype(np.float32),
-        y_B=y_B,
-    )
-
-
 def with_labels(predictive: Predictive, y_B: npt.NDArray[Any]) -> Predictive:
-    return Predictive(
-        task=predictive.task,
-        mixed_BC=predictive.mixed_BC,
-        members_BMC=predictive.members_BMC,
-        weights_M=predictive.weights_M,
-        y_B=y_B,
-    )
+    return replace(predictive, y_B=y_B)
 
 
 def save(
@@ -90,15 +66,7 @@ def save(
         Its run id.
     """
     method = method or ("sae" if settings else "standard")
-    temperature = 1.5
-    task = next(iter(splits.values())).task
-    shifted = {name: split for name, split in splits.items() if "/" in name}
-    plain = {name: split for name, split in splits.items() if "/" not in name}
-    metrics: dict[str, Any] = {name: evaluate(split, temperature) for name, split in plain.items()}
-    for name, split in shifted.items():
-        corruption, severity = name.split("/")
-        by_severity = metrics.setdefault("corruptions", {}).setdefault(corruption, {})
-        by_severity[severity] = evaluate(split, temperature)
+    shifted = [len(split.y_B) for name, split in splits.items() if "/" in name]
     values = {
         "config_id": config_id,
         "category": category,
@@ -113,29 +81,14 @@ def save(
             "training": {"epochs": 1},
         },
         "dataset": {
-            "task": task,
-            "sizes": {name: len(split.y_B) for name, split in plain.items()},
-            "shift_images": len(next(iter(shifted.values())).y_B) if shifted else 0,
+            "task": next(iter(splits.values())).task,
+            "sizes": {name: len(split.y_B) for name, split in splits.items() if "/" not in name},
+            "shift_images": shifted[0] if shifted else 0,
         },
-        "temperature": temperature,
-        "metrics": metrics,
+        "temperature": 1.5,
+        "metrics": metrics_of(splits),
         "cost": {"flops": flops, "params": flops // 2, "flops_by_part": {}},
     }
     record = made(values)
-    Store(root).save(record, {"predictions.npz": _archive(plain, shifted)})
+    Store(root).save(record, files_of(splits))
     return record.run_id
-
-
-def _archive(plain: Splits, shifted: Splits) -> bytes:
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    for name, split in plain.items():
-        arrays["weights"] = split.weights_M.astype(np.float32)
-        arrays[f"{name}/members"] = split.members_BMC.astype(np.float32)
-        arrays[f"{name}/mixed"] = split.mixed_BC.astype(np.float32)
-        arrays[f"{name}/y"] = split.y_B
-    for name, split in shifted.items():
-        arrays["ood/y"] = split.y_B
-        arrays[f"ood/{name}"] = split.mixed_BC.astype(np.float32)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()

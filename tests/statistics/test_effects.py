@@ -45,8 +45,13 @@ def frames(root: Path | None = None) -> Frames:
 
 
 @pytest.fixture(scope="module")
-def table() -> pd.DataFrame:
-    return effects(frames())
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def table(root: Path) -> pd.DataFrame:
+    return effects(frames(root))
 
 
 def test_rows_are_settings_that_vary_by_metrics(table: pd.DataFrame) -> None:
@@ -79,12 +84,10 @@ def test_known_relations_are_found(table: pd.DataFrame) -> None:
 
 
 def test_known_effects_are_not_computed_again(
-    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    root: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = effects(frames(tmp_path))
-    pd.testing.assert_frame_equal(first, table, rtol=1e-6)
     monkeypatch.setattr("bench.statistics.effects.forest_shares", None)
-    assert effects(frames(tmp_path)).equals(first)
+    assert effects(frames(root)).equals(table)
 
 
 def test_without_sae_or_its_split_there_is_nothing() -> None:
@@ -136,13 +139,13 @@ def test_importances_of_functions_whose_anova_is_known() -> None:
 
 def test_pure_noise_is_no_more_important_than_its_permutations() -> None:
     passed = []
-    for seed in range(6):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         found = forest_shares(grid(), rng.normal(size=36), rng)
         assert found.r2 < 0.2
         passed += [a > b for a, b in zip(found.importance, found.null, strict=True)]
         assert max(found.importance) > 0.1  # which alone would look like an effect
-    assert sum(passed) <= 3  # of 18, 5% each
+    assert sum(passed) <= 2  # of 9, 5% each
 
 
 def test_the_permutation_test_of_a_correlation() -> None:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from made_predictions import rounded
 from scipy.special import log_softmax
-from stored_study import rounded, save
+from stored_study import save
 
 from bench.metrics.predictive import Predictive
 from bench.records.frames import Frames, load_frames
