@@ -187,6 +187,8 @@ def registered(registry: Registry, text: str) -> str:
         with as_user_error():
             return registry.add_file(Path(text))
     if text not in registry.names():
+        if Path(f"{text}.py").is_file():
+            raise UserError(f"unknown {registry.kind} {text!r}; did you mean ./{text}.py?")
         raise unknown(registry.kind, text, registry.names())
     return text
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import msgspec
 
+from bench.errors import UserError
 from bench.records import schema
 from bench.training.settings import TrainingSettings
 from methods import load_method
@@ -63,8 +64,15 @@ class RunConfig:
 
     @classmethod
     def recorded(cls, config: schema.Config) -> Self:
-        """The configuration that a record has."""
-        return cls.from_dict(msgspec.to_builtins(config))
+        """The configuration that a record has.
+
+        Raises:
+            UserError: the method or the backbone is in no file known here, or has other settings.
+        """
+        try:
+            return cls.from_dict(msgspec.to_builtins(config))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"a network of {config.method.name} cannot be made: {error}") from error
 
     @cached_property
     def config_id(self) -> str:

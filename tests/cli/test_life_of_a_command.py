@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import bench
 from bench import command
 from bench.__main__ import COMMANDS, main
 from bench.errors import UserError
@@ -214,8 +215,10 @@ def test_the_commands_are_listed_and_a_typo_has_a_neighbour(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([]) == 0
-    listed = [text.split()[0] for text in capsys.readouterr().out.splitlines()[2:]]
-    assert listed == list(COMMANDS)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sae-bench {bench.__version__}\n"
     assert main(["comprae"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: unknown command 'comprae'; choices: compare, search, ")

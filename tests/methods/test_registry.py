@@ -13,6 +13,8 @@ from method_contract import CHECKS, Check
 from tiny_problems import make_problem
 
 import methods
+from bench.cli.run_options import registered
+from bench.errors import UserError
 from methods import METHODS, backbones, load_method, method_names
 from methods.backbones import BACKBONES, backbone_names, load_backbone
 from methods.backbones.fc import FCSettings
@@ -132,6 +134,15 @@ def test_a_file_that_can_be_no_method(
         (tmp_path / name).touch()
     with pytest.raises(ValueError, match=re.escape(message)):
         METHODS.add_file(tmp_path / name)
+
+
+def test_a_file_without_its_ending_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").touch()
+    with pytest.raises(UserError, match=re.escape("'mine'; did you mean ./mine.py?")):
+        registered(METHODS, "mine")
 
 
 def test_two_files_of_one_name_are_an_error_and_one_file_twice_is_none(

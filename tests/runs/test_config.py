@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from made_records import made
 
+from bench.errors import UserError
 from bench.runs.config import RunConfig
 from bench.runs.plan import Request, plan
 from methods import method_names
@@ -138,3 +140,18 @@ def test_a_plan_has_no_configuration_twice() -> None:
     )
     identities = [chosen.config_id for chosen in plan(request)]
     assert len(set(identities)) == len(identities)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ({"name": "gone", "settings": {}}, "unknown method 'gone'"),
+        ({"name": "standard", "settings": {"gone": 1}}, "gone"),
+    ],
+)
+def test_a_record_of_a_method_that_is_not_here_is_an_error_of_the_user(
+    method: dict[str, Any], message: str
+) -> None:
+    recorded = made({"config": config().as_dict() | {"method": method}}).config
+    with pytest.raises(UserError, match=message):
+        RunConfig.recorded(recorded)
