@@ -163,17 +163,17 @@ def _search_and_test(
 
 def _search(search: Search, asked: shared.Asked, options: argparse.Namespace) -> Found:
     from bench.runs.execute import engine
-    from bench.search.searching import run_studies
-    from bench.search.studies import studies
+    from bench.search.searching import run_plans
+    from bench.search.studies import plans
     from bench.search.timed import run_timed
 
     sweep, workers = dataclasses.replace(asked.sweep, stage="search"), asked.workers
     if search.is_measured and options.workers is None:
         workers = 0  # here, so that nothing is proposed while a network is timed
     run = run_timed if search.is_measured else None
-    planned = studies(search, sweep)
+    planned = plans(search, sweep)
     with engine(sweep, workers=workers, scheduler=options.scheduler, run=run) as where:
-        return run_studies(planned, sweep, where, search)
+        return run_plans(planned, sweep, where, search)
 
 
 if __name__ == "__main__":

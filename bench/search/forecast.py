@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 
 from bench.progress import duration
-from bench.runs.config import RunConfig
 from bench.runs.forecast import mean_needs
 from bench.runs.settings import SweepSettings
-from bench.search.studies import Search, Study, studies
+from bench.search.studies import Search, plans
 
-_PROBED = 2  # first points of each study
+_PROBED = 2  # first points of each plan
 
 
 def forecast(search: Search, sweep: SweepSettings, *, workers: int) -> Iterator[str]:
     """The lines of a plan; runs and writes nothing."""
     n_seeds = len(search.request.seeds)
     seconds = n_bytes = 0.0
-    for study in studies(search, sweep):
-        plan, most = study.plan, min(search.most_finalists, study.plan.n_trials)
+    for plan in plans(search, sweep):
+        most = min(search.most_finalists, plan.n_trials)
         yield (
-            f"{study.facts['dataset']}, {study.facts['method']}: at most {plan.n_trials} trials "
-            f"({plan.sampler}; varies {', '.join(study.facts['space']) or 'nothing'}), then at "
+            f"{plan.facts['dataset']}, {plan.facts['method']}: at most {plan.n_trials} trials "
+            f"({plan.sampler}; varies {', '.join(plan.facts['space']) or 'nothing'}), then at "
             f"most {most} configurations on {n_seeds} seeds"
         )
-        needs = mean_needs(_first_configs(study), sweep)
+        first = [plan.space.config(point, seed=plan.run_seed) for point in plan.design[:_PROBED]]
+        needs = mean_needs(first, sweep)
         # Of the contenders, at most twice the finalists, each is trained on a second seed.
         seconds += needs.seconds * (plan.n_trials + most * (2 + n_seeds))
         n_bytes += needs.n_bytes * (plan.n_trials + most * (2 + n_seeds))
@@ -32,8 +32,3 @@ def forecast(search: Search, sweep: SweepSettings, *, workers: int) -> Iterator[
         "method on this machine; what is there already is not run again"
     )
     yield "nothing was run"
-
-
-def _first_configs(study: Study) -> list[RunConfig]:
-    plan = study.plan
-    return [plan.space.config(point, seed=plan.run_seed) for point in plan.design[:_PROBED]]

@@ -1,4 +1,4 @@
-"""Running studies one after another, and the configurations of each that are tested."""
+"""Running plans one after another, and the configurations of each that are tested."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from bench.runs.execute import Engine, prepare_process
 from bench.runs.settings import SweepSettings
 from bench.search.history import open_history
 from bench.search.selection import contenders, finalists
-from bench.search.studies import Search, Study
-from bench.search.trials import awaited, follow, run_trials, within_budget
+from bench.search.studies import Search
+from bench.search.trials import Plan, awaited, follow, run_trials, within_budget
 
 # Contenders for each place of a finalist.
 CONTENDERS = 2
@@ -32,39 +32,39 @@ class Found:
     notes: list[str]
 
 
-def run_studies(
-    studies: Sequence[Study],
+def run_plans(
+    plans: Sequence[Plan],
     sweep: SweepSettings,
     engine: Engine,
     search: Search,
 ) -> Found:
-    """Search, and return what is to be tested: every study's finalists on the final seeds."""
+    """Search, and return what is to be tested: the finalists of every plan on the final seeds."""
     # Proposals are part of the same bits: they are computed as runs are, on one thread.
     prepare_process()
     found = Found(configs=[], notes=[])
-    total = sum(study.plan.n_trials for study in studies)
+    total = sum(plan.n_trials for plan in plans)
     with Progress(total, unit="trial") as bar:
-        for study in studies:
-            trials = _run_study(study, sweep, engine, search.storage, bar)
-            tested = _finalists(study, trials, sweep, engine, search)
+        for plan in plans:
+            trials = _run_plan(plan, sweep, engine, search.storage, bar)
+            tested = _finalists(plan, trials, sweep, engine, search)
             found.configs.extend(
-                study.plan.space.config(trial.params, seed=seed)
+                plan.space.config(trial.params, seed=seed)
                 for seed in search.request.seeds
                 for trial in tested
             )
-            found.notes.extend(_notes(study, trials, tested))
+            found.notes.extend(_notes(plan, trials, tested))
     return found
 
 
 def _finalists(
-    study: Study,
+    plan: Plan,
     trials: Sequence[FrozenTrial],
     sweep: SweepSettings,
     engine: Engine,
     search: Search,
 ) -> list[FrozenTrial]:
     """Train the contenders on the second search seed, and choose."""
-    plan, store = study.plan, sweep.store
+    store = sweep.store
     most = search.most_finalists
     fit = contenders(trials, plan.objectives, search.bounds, most=CONTENDERS * most)
     futures = [
@@ -80,17 +80,17 @@ def _finalists(
     return [agreed[row] for row in finalists(first, second, plan.objectives, most=most)]
 
 
-def _run_study(
-    study: Study, sweep: SweepSettings, engine: Engine, storage: str | None, bar: Progress
+def _run_plan(
+    plan: Plan, sweep: SweepSettings, engine: Engine, storage: str | None, bar: Progress
 ) -> list[FrozenTrial]:
-    plan, store = study.plan, sweep.store
-    bar.name(f"{study.facts['method']} on {study.facts['dataset']}")
+    store = sweep.store
+    bar.name(f"{plan.facts['method']} on {plan.facts['dataset']}")
     with open_history(
         store.root,
-        study.name,
+        plan.name,
         directions=[objective.direction for objective in plan.objectives],
         storage=storage,
-        facts=study.facts,
+        facts=plan.facts,
         is_right=lambda trials: follow(plan, trials, Reader(store.root)),
     ) as history:
         run_trials(plan, history, engine, store, bar.update)
@@ -98,13 +98,13 @@ def _run_study(
 
 
 def _notes(
-    study: Study, trials: Sequence[FrozenTrial], front: Sequence[FrozenTrial]
+    plan: Plan, trials: Sequence[FrozenTrial], front: Sequence[FrozenTrial]
 ) -> Iterator[str]:
     for trial in trials:
         if trial.state == TrialState.FAIL:
             yield f"failed trial {trial.user_attrs['run_id']}: {trial.user_attrs['failed']}"
     if not front:
         yield (
-            f"search {study.name}: none of its {len(trials)} trials can be chosen: they failed, or "
+            f"search {plan.name}: none of its {len(trials)} trials can be chosen: they failed, or "
             "are above --max-flops or --max-params"
         )

@@ -1,4 +1,4 @@
-"""From what a user asked to search to one study for each dataset and method."""
+"""From what a user asked to search to one plan for each dataset and method."""
 
 import dataclasses
 import hashlib
@@ -102,24 +102,10 @@ class Search:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """One method on one dataset, ready to be searched.
-
-    Attributes:
-        name: unique for what it would find.
-        facts: the same for readers, written beside the trials.
-    """
-
-    name: str
-    plan: Plan
-    facts: dict[str, Any]
-
-
-def studies(search: Search, sweep: SweepSettings) -> list[Study]:
-    """A study for each dataset and method."""
+def plans(search: Search, sweep: SweepSettings) -> list[Plan]:
+    """A plan for each dataset and method."""
     return [
-        _study(search, sweep, row, method)
+        _plan(search, sweep, row, method)
         for row in search.rows
         for method in search.request.methods
     ]
@@ -134,7 +120,7 @@ def available(search: Search, sweep: SweepSettings, *, required: bool) -> tuple[
     return dataclasses.replace(search, request=request), notes
 
 
-def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -> Study:
+def _plan(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -> Plan:
     request = search.request
     space = search_space(
         row,
@@ -148,7 +134,7 @@ def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -
     require_same_data(sweep.reader, dataset)
     feasible = Constraints(space, dataset, search.bounds)
     sampler, design = _start(search, row, method, space, feasible)
-    study_plan = Plan(
+    made = Plan(
         space=space,
         objectives=objectives_for(row.task, search.costs),
         design=design,
@@ -160,23 +146,23 @@ def _study(search: Search, sweep: SweepSettings, row: DatasetRow, method: str) -
         run_seed=search.seed,
         feasible=feasible,
     )
-    facts = _facts(search, dataset, method, study_plan)
+    facts = _facts(search, dataset, method, made)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-    return Study(name=f"{row.name}-{method}-{digest}", plan=study_plan, facts=facts)
+    return dataclasses.replace(made, name=f"{row.name}-{method}-{digest}", facts=facts)
 
 
-def _facts(search: Search, dataset: Dataset, method: str, study_plan: Plan) -> dict[str, Any]:
+def _facts(search: Search, dataset: Dataset, method: str, made: Plan) -> dict[str, Any]:
     """All that what is found depends on."""
-    space, objectives = study_plan.space, study_plan.objectives
+    space, objectives = made.space, made.objectives
     facts = {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "method": method,
         "space": {name: str(dist) for name, dist in space.distributions.items()},
         "fixed": {".".join(key): value for key, value in space.fixed.items()},
-        "reference": space.config(study_plan.design[0], seed=search.seed).as_dict(),
+        "reference": space.config(made.design[0], seed=search.seed).as_dict(),
         "objectives": [objective.key for objective in objectives],
-        "sampler": study_plan.sampler,
+        "sampler": made.sampler,
         "batch": search.batch,
         "bounds": [search.bounds.flops, search.bounds.params],
         "seed": search.seed,

@@ -6,9 +6,9 @@ workers have a batch to work on while the next one is proposed, and yet the poin
 the search alone: not of the number of workers, of who is first, nor of where it was interrupted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,11 @@ ENUMERATE = "enumerate"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The plan of a search.
+    """One method on one dataset, ready to be searched.
 
     Attributes:
+        name: unique for what it would find.
+        facts: the same for readers, written beside the trials.
         objectives: in the order of the trials' values.
         design: the first points; all of them where nothing is proposed.
         sampler: proposes the others (``bench.search.samplers``).
@@ -41,6 +43,8 @@ class Plan:
         core_seconds: of training and validation, after which nothing more is tried; None: no limit.
     """
 
+    name: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     space: SearchSpace
     objectives: Sequence[Objective]
     design: Sequence[Params]

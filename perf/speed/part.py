@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.deploy.latency.machine import machine
+from bench.deploy.latency.measuring import machine
 from bench.runs.environment import git_commit
 from perf.speed.row import Row
 
