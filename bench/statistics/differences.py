@@ -44,7 +44,7 @@ def differences(
         ValueError: as `intervals`, for the reference too.
         UserError: as `intervals`.
     """
-    measurements, rows = Measurements(frames), []
+    measurements, rows = Measurements(frames, every_metric=True), []
     for reference in configurations(frames, [reference_id]):
         for config in configurations(frames, config_ids):
             if config.dataset != reference.dataset or config.config_id == reference_id:

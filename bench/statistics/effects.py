@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy.stats import ConstantInputWarning, bootstrap, pearsonr, rankdata
 
 from bench.metrics.predictive import FloatArray
-from bench.metrics.table import keys_for, metrics_for
+from bench.metrics.table import metrics_for
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
 from bench.statistics.cache import Arrays, cached
@@ -69,7 +66,8 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
         split: the split of the metrics; "val" for the records of a search, which have no other.
 
     Returns:
-        One row a dataset, setting (a key of `SETTINGS`) and metric. Settings that do not vary are
+        One row a dataset, setting (a key of `SETTINGS`) and metric, without temperature-scaled
+        twins. Settings that do not vary are
         left out. ``rho`` is Spearman's rank correlation over ``n`` configurations, low and high its
         95% interval, ``p`` that of a permutation test and ``p_holm`` corrected for all settings and
         metrics of the dataset. For the metrics that a search optimises: ``importance`` is the share
@@ -90,7 +88,7 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
 
 def _of_dataset(dataset: str, runs: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     task = str(runs["task"].iloc[0])
-    keys = list(keys_for(task))
+    keys = [metric.name for metric in metrics_for(task)]
     settings = [name for name in SETTINGS if name in runs and len(set(runs[name].dropna())) > 1]
     if not settings:
         return pd.DataFrame(columns=list(COLUMNS))
@@ -134,61 +132,76 @@ def _of_metric(dataset: str, known: pd.DataFrame, *, forest: bool) -> FloatArray
     """
     y = known.iloc[:, -1].to_numpy(dtype=float)
     settings = known.iloc[:, :-1].astype(float)
-    rows_of = _rows([str(name) for name in settings])
-    shares = Shares.unknown(len(rows_of))
+    n_rows = len(_rows([str(name) for name in settings]))
+    shares = Shares.unknown(n_rows)
     if forest and len(y) >= FEWEST and np.ptp(y) > 0:
         shares = forest_shares(settings, y, generator("forest", dataset, known.columns[-1]))
-    rows = []
-    for i, name in enumerate(rows_of):
-        ranks: tuple[float, ...] = (np.nan,) * 4
-        if name != INTERACTION:
-            rng = generator("effects", dataset, name, known.columns[-1])
-            x = settings[name].to_numpy()
-            ranks = (*rank_correlation(x, y, rng), permutation_p(x, y, rng))
-        rows.append((*ranks, len(y), shares.importance[i], shares.null[i], shares.r2))
-    return np.array(rows, dtype=np.float64)
+    ranks = np.full((n_rows, 4), np.nan)  # an interaction has no rank
+    rng = generator("effects", dataset, known.columns[-1])
+    ranks[: settings.shape[1]] = rank_correlations(settings.to_numpy(), y, rng)
+    forests = np.column_stack([np.full(n_rows, len(y)), shares.importance, shares.null])
+    return np.column_stack([ranks, forests, np.full(n_rows, shares.r2)])
 
 
-def rank_correlation(
-    x: FloatArray, y: FloatArray, rng: np.random.Generator, n_resamples: int = N_RESAMPLES
-) -> tuple[float, float, float]:
-    """Spearman's rho and its 95% interval; NaN where x or y is constant.
+def rank_correlations(
+    x_CJ: FloatArray, y_C: FloatArray, rng: np.random.Generator, n_resamples: int = N_RESAMPLES
+) -> FloatArray:
+    """Spearman's rho of each setting, its 95% interval and its p value: (J, 4).
 
-    The interval is SciPy's percentile bootstrap of the pairs. Formulas in rho and n alone (Fisher's
-    z) assume that there are no ties, but a setting has few distinct values. Resamples in which x or
-    y is constant have no correlation and do not count.
+    The interval is a percentile bootstrap of the configurations. Formulas in rho and n alone
+    (Fisher's z) assume that there are no ties, but a setting has few distinct values. Resamples in
+    which x or y is constant have no correlation and do not count. The p value, of no correlation,
+    is two-sided, from permutations of y. NaN where x or y is constant.
     """
-    nothing = float("nan")
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return nothing, nothing, nothing
-    rho = float(_spearman(x, y))
-    if len(x) < FEWEST:
-        return rho, nothing, nothing
-    drawn = bootstrap(
-        (x, y), _spearman, paired=True, vectorized=True, n_resamples=n_resamples,
-        method="percentile", rng=rng,
-    ).bootstrap_distribution  # fmt: skip
-    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return rho, float(low), float(high)
+    n_configs, n_settings = x_CJ.shape
+    found = np.full((n_settings, 4), np.nan)
+    if n_configs < 3:
+        return found
+    once_1C = np.ones((1, n_configs))
+    x_J1C = [_midranks(x_C, once_1C) for x_C in x_CJ.T]
+    y_1C = _midranks(y_C, once_1C)
+    found[:, 0] = [_correlation(once_1C, x_1C, y_1C)[0] for x_1C in x_J1C]
+    if n_configs < FEWEST:
+        return found
+    drawn_RC = rng.integers(n_configs, size=(n_resamples, n_configs))
+    places = drawn_RC + n_configs * np.arange(n_resamples)[:, None]
+    counts_RC = np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
+    y_RC = _midranks(y_C, counts_RC)
+    permuted_PC = rng.permuted(np.repeat(y_1C, N_PERMUTATIONS, axis=0), axis=1)
+    for row, x_C, (ranks_C,) in zip(found, x_CJ.T, x_J1C, strict=True):
+        if np.isfinite(row[0]):
+            rho_R = _correlation(counts_RC, _midranks(x_C, counts_RC), y_RC)
+            row[1:3] = np.nanquantile(rho_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            # Equal up to rounding counts as equal.
+            as_far = np.abs(permuted_PC @ ranks_C) >= abs(y_1C[0] @ ranks_C) * (1 - 1e-9)
+            row[3] = (1 + as_far.sum()) / (1 + N_PERMUTATIONS)
+    return found
 
 
-def _spearman(x: FloatArray, y: FloatArray, axis: int = -1) -> npt.NDArray[np.float64]:
-    """Pearson's correlation of the ranks along an axis, which spearmanr has not for pairs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConstantInputWarning)
-        found = pearsonr(rankdata(x, axis=axis), rankdata(y, axis=axis), axis=axis)
-    return np.asarray(found.statistic, dtype=np.float64)
+def _midranks(values_C: FloatArray, counts_RC: FloatArray) -> FloatArray:
+    """The rank of each configuration among those of each resample, less the mean rank: (R, C).
+
+    Args:
+        values_C: what is ranked; equal values share their mean rank.
+        counts_RC: how often each resample holds each configuration.
+    """
+    levels, level_C = np.unique(values_C, return_inverse=True)
+    order = np.argsort(level_C, kind="stable")
+    last_L = np.searchsorted(level_C[order], np.arange(len(levels)), side="right") - 1
+    up_to_RL = counts_RC[:, order].cumsum(axis=1)[:, last_L]
+    of_level_RL = np.diff(up_to_RL, axis=1, prepend=0)
+    ranks_RL = up_to_RL - (of_level_RL + len(values_C)) / 2
+    return np.asarray(ranks_RL[:, level_C], dtype=np.float64)
 
 
-def permutation_p(x: FloatArray, y: FloatArray, rng: np.random.Generator) -> float:
-    """Two-sided p value of no rank correlation, from permutations of y; NaN where undefined."""
-    if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    ranks_x, ranks_y = (rankdata(values) - (len(x) + 1) / 2 for values in (x, y))
-    permuted = rng.permuted(np.tile(ranks_y, (N_PERMUTATIONS, 1)), axis=1)
-    # Equal up to rounding counts as equal.
-    as_far = np.abs(permuted @ ranks_x) >= abs(float(ranks_x @ ranks_y)) * (1 - 1e-9)
-    return float((1 + as_far.sum()) / (1 + N_PERMUTATIONS))
+def _correlation(counts_RC: FloatArray, x_RC: FloatArray, y_RC: FloatArray) -> FloatArray:
+    """Pearson's correlation of centred values in each resample; NaN where one is constant."""
+    xy, xx, yy = (
+        np.einsum("rc,rc,rc->r", counts_RC, a, b) for a, b in
+        ((x_RC, y_RC), (x_RC, x_RC), (y_RC, y_RC))
+    )  # fmt: skip
+    with np.errstate(invalid="ignore"):
+        return np.asarray(xy / np.sqrt(xx * yy))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,15 +27,17 @@ from bench.metrics.table import METRICS, TEMPERATURE_SUFFIX, applications, keys_
 from bench.records.schema import FinishedRun
 from bench.statistics import predictions
 from bench.statistics.cache import Arrays, cached
-from bench.statistics.predictions import kept_influences, record_of, shifted, stored
+from bench.statistics.predictions import kept_influences, record_of, shifted, stamp, stored
 
 Split = Literal["val", "test", "ood"]
-Part = Literal["all", "objectives", "rest"]
-_PARTS: tuple[Part, Part] = ("rest", "objectives")
 Place = tuple[str, int, str]
 MEAN = "mean"  # over corruptions
 # With 50 groups, t has 49 degrees of freedom: intervals are 2.5% wider than with every example.
 N_GROUPS = 50
+# Always wanted together: the metrics that a search optimises, and the calibrated NLL.
+_OBJECTIVES = frozenset(
+    [metric.name for metric in METRICS.values() if metric.objective] + [f"nll{TEMPERATURE_SUFFIX}"]
+)
 # The code that the influences depend on, besides this file.
 _SOURCES = (
     adaptive_ece, calibration, diversity, metrics, predictions, predictive, scores, weighted,
@@ -88,40 +90,48 @@ def influences(
     return found
 
 
-def of_run(root: Path, run_id: str, split: Split, key: str) -> FloatArray | None:
+def of_run(
+    root: Path, run_id: str, split: Split, key: str, others: Collection[str] = ()
+) -> FloatArray | None:
     """The influences on a metric of a run's split, shape (G,).
 
     "ood" is the mean over all corruptions and severities: versions of the same images, in the same
     groups. None for metrics that read the members there: members under corruption are not stored.
 
+    Args:
+        root: the results folder.
+        run_id: of the run.
+        split: of its predictions.
+        key: of the metric.
+        others: metrics that will be asked for too: under corruption, reading takes half the time.
+
     Raises:
         UserError: there is no such run, or it has no predictions of that split.
     """
-    # Under corruption the metrics of tables are a quarter of the work.
-    part = _PARTS[is_objective(key)] if split == "ood" else "all"
-    return _at(_stamp(root, run_id), root, run_id, split, part).get(key)
-
-
-def _stamp(root: Path, run_id: str) -> int:
-    """Tells a run from one that is trained anew under its name, in a process that lives on."""
-    path = root / "runs" / run_id / "predictions.npz"
-    return path.stat().st_mtime_ns if path.is_file() else 0
+    known = _known(stamp(root, run_id), root, run_id, split)
+    if key not in known:
+        together = {one for one in (key, *others) if is_objective(one) == is_objective(key)}
+        known |= {key: None, **_found(root, run_id, split, together)}
+    return known[key]
 
 
 def is_objective(key: str) -> bool:
     """Is it a metric that a search optimises, or the calibrated NLL?"""
-    return key == f"nll{TEMPERATURE_SUFFIX}" or any(
-        metric.objective and metric.name == key for metric in METRICS.values()
-    )
+    return key in _OBJECTIVES
 
 
 @functools.lru_cache(maxsize=8192)
-def _at(_stamp: int, root: Path, run_id: str, split: Split, part: Part) -> Arrays:
+def _known(_stamp: int, _root: Path, _run_id: str, _split: Split) -> dict[str, FloatArray | None]:
+    """What has been computed of a split in this process; more is added."""
+    return {}
+
+
+def _found(root: Path, run_id: str, split: Split, keys: Collection[str]) -> Arrays:
+    if split == "ood":
+        return _shifted(root, run_id, "mean", keys)
     kept = kept_influences(root, run_id, split)
     if kept is not None:
         return kept
-    if split == "ood":
-        return _shifted(root, run_id, "mean", part)
     record, found = record_of(root, run_id), stored(root, run_id, split)
     groups_B = groups_of(record.config.dataset, len(found.y_B))
     return influences(found, record.temperature, groups_B)
@@ -129,7 +139,7 @@ def _at(_stamp: int, root: Path, run_id: str, split: Split, part: Part) -> Array
 
 def forget() -> None:
     """Drop what is in memory, for files that changed within one time stamp."""
-    _at.cache_clear()
+    _known.cache_clear()
 
 
 def of_compact(root: Path, run_id: str) -> dict[str, Arrays]:
@@ -142,7 +152,6 @@ def of_compact(root: Path, run_id: str) -> dict[str, Arrays]:
         UserError: there is no such run, or it has no predictions.
     """
     task = record_of(root, run_id).dataset.task
-    stamp = _stamp(root, run_id)
     ood: dict[str, list[FloatArray]] = {}
     sets: dict[str, list[FloatArray]] = {}
     for (_, severity, key), values_G in by_severity(root, run_id, keys_for(task)).items():
@@ -150,8 +159,8 @@ def of_compact(root: Path, run_id: str) -> dict[str, Arrays]:
         if is_objective(key):
             sets.setdefault(f"{MEAN}/{severity}/{key}", []).append(values_G)
     return {
-        "test": _at(stamp, root, run_id, "test", "all"),
-        "val": _at(stamp, root, run_id, "val", "all"),
+        "test": _found(root, run_id, "test", ()),
+        "val": _found(root, run_id, "val", ()),
         "ood": {key: np.mean(all_, axis=0) for key, all_ in ood.items()},
         "severity": {name: np.mean(all_, axis=0) for name, all_ in sets.items()},
     }
@@ -166,39 +175,41 @@ def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place
         UserError: there is no such run, or it has no predictions under corruption.
     """
     found = {}
-    part: Part = "objectives" if all(map(is_objective, keys)) else "all"
-    for name, values_G in _shifted(root, run_id, "severity", part).items():
+    wanted = (
+        _OBJECTIVES
+        if _OBJECTIVES.issuperset(keys)
+        else keys_for(record_of(root, run_id).dataset.task)
+    )
+    for name, values_G in _shifted(root, run_id, "severity", wanted).items():
         corruption, severity, key = name.split("/")
         if key in keys:
             found[corruption, int(severity), key] = values_G
     return found
 
 
-def _shifted(root: Path, run_id: str, what: Literal["mean", "severity"], part: Part) -> Arrays:
+def _shifted(
+    root: Path, run_id: str, what: Literal["mean", "severity"], keys: Collection[str]
+) -> Arrays:
     """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a while."""
     kept = kept_influences(root, run_id, "ood" if what == "mean" else what)
     if kept is not None:
         return kept
     record = record_of(root, run_id)
+    metrics = keys_for(record.dataset.task)
+    stored_there = [key for key in metrics if key in keys and not metrics[key].reads_members]
 
     def compute() -> Arrays:
-        sets = dict(_by_set(root, record, part))
+        sets = dict(_by_set(root, record, stored_there))
         if not sets:
             raise UserError(f"run {run_id} in {root} has no predictions under corruption")
         if what == "severity":
             return {f"{place}/{key}": x for place, of in sets.items() for key, x in of.items()}
-        keys = next(iter(sets.values()))
-        return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in keys}
+        return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in stored_there}
 
-    return cached(root, run_id, [record.digest, what, part], _SOURCES, compute)
+    return cached(root, run_id, [record.digest, what, stored_there], _SOURCES, compute)
 
 
-def _by_set(root: Path, record: FinishedRun, part: Part) -> Iterator[tuple[str, Arrays]]:
-    keys = [
-        key
-        for key, metric in keys_for(record.dataset.task).items()
-        if not metric.reads_members and part in ("all", _PARTS[is_objective(key)])
-    ]
+def _by_set(root: Path, record: FinishedRun, keys: Collection[str]) -> Iterator[tuple[str, Arrays]]:
     for corruption, severity, found in shifted(root, record.run_id):
         groups_B = groups_of(record.config.dataset, len(found.y_B))
         of_set = influences(found, record.temperature, groups_B, keys)

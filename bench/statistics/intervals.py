@@ -49,7 +49,7 @@ def intervals(
         ValueError: frames without a folder, an unknown split or an id without runs.
         UserError: predictions that are missing.
     """
-    measurements, expected = Measurements(frames), expected_seeds(frames.runs)
+    measurements, expected = Measurements(frames, every_metric=True), expected_seeds(frames.runs)
     rows = [
         {
             **config.facts,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from bench.metrics.predictive import FloatArray
-from bench.metrics.table import keys_for
+from bench.metrics.table import TASKS, keys_for
 from bench.records.frames import Frames
 from bench.statistics import influence
 from bench.statistics.configurations import results_folder
 from bench.statistics.crossed import Estimate, estimate
 from bench.statistics.influence import Split
+
+_EVERY = frozenset(key for task in TASKS for key in keys_for(task))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,25 +82,33 @@ class Measurements:
     Args:
         frames: read from a results folder.
         seeds: the seeds to look at; None: all.
+        every_metric: every metric will be asked for: they are computed together.
 
     Raises:
         ValueError: frames without a folder.
     """
 
-    def __init__(self, frames: Frames, seeds: Collection[int] | None = None) -> None:
-        self._root = results_folder(frames)
+    def __init__(
+        self,
+        frames: Frames,
+        seeds: Collection[int] | None = None,
+        *,
+        every_metric: bool = False,
+    ) -> None:
+        self._root, self._every_metric = results_folder(frames), every_metric
         runs = frames.runs[frames.runs["split"].isin(("val", "test", "ood"))]
         self._runs = runs if seeds is None else runs[runs["seed"].isin(list(seeds))]
+        self._known: dict[tuple[str, str, Split, str], Measured] = {}
 
     @cached_property
-    def _rows(self) -> dict[tuple[str, str, str], pd.DataFrame]:
-        grouped = self._runs.sort_values("seed").groupby(["dataset", "config_id", "split"])
-        return {(str(d), str(c), str(s)): rows for (d, c, s), rows in grouped}
+    def _places(self) -> Mapping[Any, npt.NDArray[np.intp]]:
+        """(dataset, config_id, split) -> places of its rows."""
+        return self._runs.groupby(["dataset", "config_id", "split"]).indices
 
     def seeds(self, dataset: str, config_id: str, split: Split) -> tuple[int, ...]:
         """The seeds of a configuration that have a split."""
-        rows = self._rows.get((dataset, config_id, split))
-        return () if rows is None else tuple(map(int, rows["seed"]))
+        rows = self._places.get((dataset, config_id, split), [])
+        return tuple(sorted(map(int, self._runs["seed"].iloc[rows])))
 
     def __call__(self, dataset: str, config_id: str, split: Split, key: str) -> Measured:
         """A metric of a configuration; without seeds where it has no run of that split.
@@ -106,10 +116,18 @@ class Measurements:
         Raises:
             UserError: predictions that are missing.
         """
-        rows = self._rows.get((dataset, config_id, split))
-        if rows is None:
-            return NOTHING
-        found = [influence.of_run(self._root, str(run), split, key) for run in rows["run_id"]]
+        place = (dataset, config_id, split, key)
+        if place not in self._known:
+            rows = self._places.get(place[:3])
+            self._known[place] = NOTHING if rows is None else self._read(rows, split, key)
+        return self._known[place]
+
+    def _read(self, places: npt.NDArray[np.intp], split: Split, key: str) -> Measured:
+        rows = self._runs[["run_id", "seed", key]].iloc[places].sort_values("seed")
+        others = _EVERY if self._every_metric else ()
+        found = [
+            influence.of_run(self._root, str(run), split, key, others) for run in rows["run_id"]
+        ]
         unknown = np.full(influence.N_GROUPS, np.nan)
         return Measured(
             seeds=tuple(map(int, rows["seed"])),

@@ -19,12 +19,13 @@ from bench.records.costs import COSTS
 from bench.records.frames import Frames
 from bench.records.pareto import seed_means
 from bench.records.seeds import competing, expected_seeds, seed_costs
-from bench.statistics.intervals import intervals
+from bench.statistics.influence import Split
+from bench.statistics.measured import Measurements, columns
 
 LOG = logging.getLogger(__name__)
 
 # (split, its name in heads).
-SHOWN = (("test", "ID"), ("ood", "OOD"))
+SHOWN: tuple[tuple[Split, str], ...] = (("test", "ID"), ("ood", "OOD"))
 _NOTE = (
     "A row's configuration has the best mean over seeds of its metric on validation, of those "
     "with all seeds; test (ID) and OOD, the mean over all corruptions and severities, are only "
@@ -90,18 +91,17 @@ def best_with_intervals(frames: Frames, runs: pd.DataFrame) -> pd.DataFrame:
         dataset=("dataset", "first"), label=("label", "first"), n_seeds=("seed", "nunique"),
     ).assign(expected_seeds=expected_seeds(runs)).join(seed_costs(runs))  # fmt: skip
     found = best.join(facts, on="config_id")
-    measured = intervals(frames, sorted(set(best["config_id"])), splits=("test", "ood"))
+    measurements = Measurements(frames)
+    task, dataset = str(runs["task"].iloc[0]), str(runs["dataset"].iloc[0])
     for split, _ in SHOWN:
-        some = measured[measured["split"] == split]
-        some = some.set_index(["config_id", "metric"])[["estimate", "low", "high"]]
-        found = found.join(
-            some.set_axis([split, f"{split}_low", f"{split}_high"], axis=1),
-            on=["config_id", "metric"],
-        )
+        ends = [
+            columns(measurements(dataset, config_id, split, metric), task, metric)
+            for config_id, metric in zip(found["config_id"], found["metric"], strict=True)
+        ]
+        for end, name in (("estimate", split), ("low", f"{split}_low"), ("high", f"{split}_high")):
+            found[name] = [one[end] for one in ends]
     lead = ["dataset", "metric", "category", "config_id", "label", "n_seeds", "expected_seeds"]
-    return found[[*lead, *(column for column in found.columns if column not in lead)]].assign(
-        task=str(runs["task"].iloc[0])
-    )
+    return found[[*lead, *(name for name in found.columns if name not in lead)]].assign(task=task)
 
 
 def _cells(numbers: pd.DataFrame) -> pd.DataFrame:

@@ -12,18 +12,24 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from bench.metrics.table import keys_for
+from bench.metrics.predictive import FloatArray
+from bench.metrics.table import metrics_for
 from bench.records.frames import Frames
 from bench.statistics.effects import (
     FEWEST,
     INTERACTION,
     effects,
     forest_shares,
-    permutation_p,
-    rank_correlation,
+    rank_correlations,
 )
 
 RNG = np.random.default_rng(0)
+KEYS = [metric.name for metric in metrics_for("regression")]
+
+
+def rank_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
+    """rho, low, high and p of one setting."""
+    return rank_correlations(x[:, None], y, np.random.default_rng(0))[0]
 
 
 def frames(root: Path | None = None) -> Frames:
@@ -32,7 +38,7 @@ def frames(root: Path | None = None) -> Frames:
     grid = list(product([1, 2, 3], [1, 2, 3], [8, 16]))
     for i, (n_inputs, n_exits, width) in enumerate(grid):
         for seed in (0, 1):
-            values = dict.fromkeys(keys_for("regression"), 1.0)
+            values = dict.fromkeys(KEYS, 1.0)
             values |= {"nll": 10.0 * n_inputs - n_exits + (0.1 if seed else -0.1), "mse": i / 7}
             rows.append({
                 "dataset": "retina", "task": "regression", "method": "sae", "seed": seed,
@@ -56,9 +62,9 @@ def table(root: Path) -> pd.DataFrame:
 
 def test_rows_are_settings_that_vary_by_metrics(table: pd.DataFrame) -> None:
     assert list(table["setting"].unique()) == ["n_inputs", "n_exits", "width", INTERACTION]
-    assert list(table["metric"].unique()) == list(keys_for("regression"))
+    assert list(table["metric"].unique()) == list(KEYS)
     assert set(table["n"]) == {18}  # configurations, not runs
-    assert len(table) == 4 * len(keys_for("regression"))
+    assert len(table) == 4 * len(KEYS)
 
 
 def test_known_relations_are_found(table: pd.DataFrame) -> None:
@@ -100,7 +106,7 @@ def test_without_sae_or_its_split_there_is_nothing() -> None:
 def test_interval_agrees_with_fishers_z_without_ties() -> None:
     x = RNG.normal(size=300)
     y = 0.6 * x + RNG.normal(size=300)
-    rho, low, high = rank_correlation(x, y, np.random.default_rng(0))
+    rho, low, high, _ = rank_correlation(x, y)
     assert rho == pytest.approx(spearmanr(x.tolist(), y.tolist()).statistic)
     # Bonett & Wright (2000): standard error sqrt((1 + rho^2 / 2) / (n - 3)) in z.
     half = 1.96 * math.sqrt((1 + rho**2 / 2) / 297)
@@ -110,14 +116,13 @@ def test_interval_agrees_with_fishers_z_without_ties() -> None:
 
 def test_perfect_and_undefined_correlations() -> None:
     x = np.arange(12, dtype=np.float64)
-    assert rank_correlation(x, x**3, RNG) == pytest.approx((1, 1, 1))
-    assert rank_correlation(x, -x, RNG) == pytest.approx((-1, -1, -1))
-    assert np.isnan(rank_correlation(x, np.ones(12), RNG)).all()
-    rho, low, high = rank_correlation(x[: FEWEST - 1], x[: FEWEST - 1], RNG)
-    assert rho == pytest.approx(1)
-    assert math.isnan(low)
-    assert math.isnan(high)
-    assert np.isnan(rank_correlation(x[:2], x[:2], RNG)).all()
+    assert rank_correlation(x, x**3)[:3] == pytest.approx((1, 1, 1))
+    assert rank_correlation(x, -x)[:3] == pytest.approx((-1, -1, -1))
+    assert np.isnan(rank_correlation(x, np.ones(12))).all()
+    few = rank_correlation(x[: FEWEST - 1], x[: FEWEST - 1])
+    assert few[0] == pytest.approx(1)
+    assert np.isnan(few[1:]).all()
+    assert np.isnan(rank_correlation(x[:2], x[:2])).all()
 
 
 def grid() -> pd.DataFrame:
@@ -150,10 +155,17 @@ def test_pure_noise_is_no_more_important_than_its_permutations() -> None:
 
 def test_the_permutation_test_of_a_correlation() -> None:
     x = np.repeat(np.arange(4.0), 5)
-    assert permutation_p(x, x + RNG.normal(0, 0.1, 20), RNG) == 1 / 2000
-    p_values = [permutation_p(x, RNG.normal(size=20), RNG) for _ in range(60)]
+    assert rank_correlation(x, x + RNG.normal(0, 0.1, 20))[3] == 1 / 2000
+    p_values = [rank_correlation(x, RNG.normal(size=20))[3] for _ in range(60)]
     assert 0.3 < np.mean(p_values) < 0.7
-    assert math.isnan(permutation_p(x, np.ones(20), RNG))
+
+
+def test_a_resample_is_ranked_as_if_written_out() -> None:
+    x = np.array([1.0, 2, 2, 3, 5, 8, 8, 8, 9, 9])
+    y = np.array([2.0, 1, 3, 3, 4, 9, 7, 7, 8, 6])
+    drawn = np.random.default_rng(0).integers(10, size=(1000, 10))  # as the bootstrap draws
+    rho = [spearmanr(x[rows], y[rows]).statistic for rows in drawn]
+    assert rank_correlation(x, y)[1:3] == pytest.approx(np.nanquantile(rho, [0.025, 0.975]))
 
 
 def test_few_configurations_have_no_importance() -> None:

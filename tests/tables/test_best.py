@@ -1,7 +1,7 @@
 """The best configuration of each method and metric: chosen on validation, shown with intervals."""
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -29,22 +29,20 @@ def study() -> Frames:
     )  # fmt: skip
 
 
-def stand_in(found: Frames, config_ids: Sequence[str], *, splits: Sequence[str]) -> pd.DataFrame:
-    """Intervals of +- 0.01 around the mean."""
-    means = found.runs[found.runs["config_id"].isin(config_ids)].groupby(["config_id", "split"])
-    table: list[dict[str, Any]] = []
-    for (config_id, split), some in means:
-        if split in splits:
-            for metric in METRICS["classification"]:
-                mean = some[metric].mean()
-                row = {"config_id": config_id, "split": split, "metric": metric}
-                table.append(row | {"estimate": mean, "low": mean - 0.01, "high": mean + 0.01})
-    return pd.DataFrame(table)
-
-
 @pytest.fixture(autouse=True)
 def intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(best, "intervals", stand_in)
+    """Intervals of +- 0.01 around the mean of what is in the frames."""
+
+    def measurements(found: Frames) -> Callable[..., float]:
+        of = found.runs.groupby(["dataset", "config_id", "split"]).mean(numeric_only=True)
+        values = {(*place, key): row[key] for place, row in of.iterrows() for key in row.index}
+        return lambda *place: values.get(place, math.nan)
+
+    def columns(mean: float, _task: str, _key: str) -> dict[str, float]:
+        return {"estimate": mean, "low": mean - 0.01, "high": mean + 0.01}
+
+    monkeypatch.setattr(best, "Measurements", measurements)
+    monkeypatch.setattr(best, "columns", columns)
 
 
 def choices(runs: pd.DataFrame) -> dict[tuple[str, str], str]:
