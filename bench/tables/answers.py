@@ -97,7 +97,7 @@ class _Dataset:
         is_ensemble = self.table["category"] == ENSEMBLE
         rival = self.best(self.table[is_ensemble])
         if rival is None:
-            return "No ensemble with all seeds was run to compare with.", self._extent(None)
+            return "No NN Ensemble with all seeds was run to compare with.", self._extent(None)
         others = self.table[~is_ensemble]
         ours = self.best(others[others[f"{COST}_high"] <= rival[f"{COST}_high"] * _SLACK])
         if ours is None:

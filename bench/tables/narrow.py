@@ -1,10 +1,11 @@
-"""Markdown tables on a narrow terminal: fewer columns, rather than lines that wrap."""
+"""Markdown on a narrow terminal: tables with fewer columns, and sentences that break at words."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 DROPPED_FIRST = (
     "Pareto", "OOD ECE", "OOD Coverage error", "Macro F1", "MAE", "Seeds", "OOD NLL", "Parameters",
@@ -14,7 +15,7 @@ DROPPED_FIRST = (
 
 
 def fitted(text: str, width: int | None) -> str:
-    """The text with every table no wider than ``width`` characters where that can be.
+    """The text with every line no wider than ``width`` characters where that can be.
 
     Args:
         text: Markdown.
@@ -22,10 +23,14 @@ def fitted(text: str, width: int | None) -> str:
     """
     if width is None:
         return text
+
+    def wrap(line: str) -> list[str]:
+        return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+
     parts: list[str] = []
     for is_table, group in groupby(text.split("\n"), lambda line: line.startswith("|")):
         lines = list(group)
-        parts.extend(_narrowed(lines, width) if is_table else lines)
+        parts.extend(_narrowed(lines, width) if is_table else chain(*map(wrap, lines)))
     return "\n".join(parts)
 
 

@@ -82,7 +82,7 @@ def test_without_standard_or_ensemble_that_is_said(study: Frames) -> None:
     alone = replace(study, runs=runs)
     sentences = answers(alone)["blood"]
     assert sentences[0].startswith("No standard NN was run")
-    assert sentences[1].startswith("No ensemble with all seeds")
+    assert sentences[1].startswith("No NN Ensemble with all seeds")
     assert [table.stem for table in budget.tables(alone)] == []
     assert list(dict(figure.figures(alone))) == ["budget_blood", "budget_blood_params"]
 
