@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--seeds",
-        action=shared.StoreOnce,
+        action="append",
         metavar="0,1",
         help="run seeds, integers >= 0 (default: the preset's)",
     )

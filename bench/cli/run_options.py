@@ -147,11 +147,14 @@ class Asked:
     workers: int
 
 
-def read(options: argparse.Namespace) -> Asked:
+def read(options: argparse.Namespace, default_seeds: Sequence[int] | None = None) -> Asked:
     """Check the options, and have workers import what runs need while this process plans."""
     check_names(options)
     preset = PRESETS[options.preset]
-    seeds = preset.seeds if options.seeds is None else read_seeds(options.seeds)
+    given = options.seeds or []
+    if len(given) > 1:
+        raise UserError("--seeds is there twice; give it once, for example 0,1,2")
+    seeds = read_seeds(given[0]) if given else default_seeds or preset.seeds
     check_workers(options.workers, options.scheduler)
     rows = dataset_rows(options, preset.datasets)
     if not options.plan:
@@ -218,21 +221,6 @@ class ListDatasets(argparse.Action):
 
         sys.stdout.write(listing())
         to.exit()
-
-
-class StoreOnce(argparse.Action):
-    """Refuse an option that is there twice, of which argparse takes the last without a word."""
-
-    def __call__(
-        self,
-        to: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        if getattr(namespace, self.dest) is not self.default:
-            to.error(f"{option_string} is there twice; give it once, for example 0,1,2")
-        setattr(namespace, self.dest, values)
 
 
 def read_seeds(text: str) -> list[int]:

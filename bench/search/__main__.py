@@ -72,12 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-flops", type=float, metavar="F", help="largest cost of a network, multiply-adds")
     add("--max-params", type=float, metavar="P", help="largest number of parameters")
     add("--search-seed", type=int, default=0, metavar="S", help="of the search (default: 0)")
-    add(
-        "--seeds",
-        action=shared.StoreOnce,
-        default=",".join(map(str, FINAL_SEEDS)),
-        help="final seeds (default: 1,2,3,4)",
-    )
+    add("--seeds", action="append", metavar="1,2", help="final seeds (default: 1,2,3,4)")
     add("--storage", metavar="URL", help="database of the trials (default: a journal in results/)")
     shared.add_execution_options(parser)
     return parser
@@ -94,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    asked = shared.read(options)
+    asked = shared.read(options, FINAL_SEEDS)
     # torch is imported from here on: -h and bad names are answered before.
     from bench.search.objectives import Bounds, costs_of
     from bench.search.samplers import check_sampler
