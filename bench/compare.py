@@ -81,14 +81,14 @@ class _Comparison:
 
 
 def compare(
-    datasets: Sequence[str | Path] | None = None,
-    methods: Sequence[str | Path] | None = None,
+    datasets: str | Path | Sequence[str | Path] | None = None,
+    methods: str | Path | Sequence[str | Path] | None = None,
     *,
     settings: Mapping[str, object] | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: int | Sequence[int] | None = None,
     preset: str = "quick",
     backbone: str | Path | None = None,
-    extend: Sequence[str | Path] = (),
+    extend: str | Path | Sequence[str | Path] = (),
     task: Task | None = None,
     results: str | Path = "results",
     data: str | Path | None = None,
@@ -103,7 +103,7 @@ def compare(
     or with ``workers=0``.
 
     Args:
-        datasets: names, or paths of data of one's own; None: the preset's.
+        datasets: names, or paths of data of one's own, or one of them; None: the preset's.
         methods: names, or files; None: all.
         settings: instead of the preset's, for example ``{"epochs": 5, "sae.n_inputs": (2, 3)}``;
             a tuple or list is enumerated.
@@ -130,7 +130,8 @@ def compare(
         "--datasets": datasets, "--methods": methods, "--seeds": seeds, "--extend": extend or None,
     }  # fmt: skip
     for option, values in lists.items():
-        words += [] if values is None else [f"{option}={','.join(map(str, values))}"]
+        several = [values] if isinstance(values, str | Path | int) else values
+        words += [] if several is None else [f"{option}={','.join(map(str, several))}"]
     for option, value in (
         ("--backbone", backbone), ("--task", task), ("--data", data), ("--workers", workers),
     ):  # fmt: skip

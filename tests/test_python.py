@@ -33,6 +33,10 @@ def test_a_folder_that_is_absent_or_has_no_runs(tmp_path: Path) -> None:
 def test_bad_input_is_the_error_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown method 'sea'; choices: batch_ensemble"):
         bench.compare(["digits"], ["sea"], results=tmp_path, workers=0)
+    with pytest.raises(UserError, match="unknown method 'sea'; choices: batch_ensemble"):
+        bench.compare("digits", "sea", seeds=0, extend=(), results=tmp_path, workers=0)
+    with pytest.raises(UserError, match=r"epochs=0: must be >= 1"):
+        bench.run("standard", settings={"epochs": 0}, results=tmp_path)
     with pytest.raises(UserError, match=r"'width': '8,16'.*: one run has one value"):
         bench.run("standard", settings={"width": "8,16"}, results=tmp_path)
     with pytest.raises(UserError, match="n_exits=5: K must be <= D"):
