@@ -15,7 +15,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def filled(text: str) -> str:
     def block(found: re.Match[str]) -> str:
         name, argument = found[1], found[2]
         made = BLOCKS[name](argument) if argument else BLOCKS[name]()
-        content = _SEARCHED.sub("", made)
+        content = _tight(_SEARCHED.sub("", made))
         return f"{found[0].splitlines()[0]}\n\n{content.strip()}\n\n<!-- end -->"
 
     return _BLOCK.sub(block, text)
@@ -88,6 +88,13 @@ def filled(text: str) -> str:
 def answer(dataset: str) -> str:
     """The sentences that stand above the table of `bench.compare`."""
     return "\n".join(f"- {sentence}" for sentence in answers(_only(frames_of(), dataset))[dataset])
+
+
+def _tight(tables: str) -> str:
+    """Markdown tables without the spaces that align their columns."""
+    lines = [re.sub(r"-{4,}", "---", line) if set(line) <= set("|:-") else line
+             for line in tables.splitlines()]  # fmt: skip
+    return "\n".join(re.sub(r" {2,}", " ", line) for line in lines)
 
 
 def short_answer() -> str:
@@ -101,14 +108,13 @@ def short_answer() -> str:
         if base is None:
             continue
         ours = table[table["category"].isin(SAE_CATEGORIES)]
-        line = {"Data set": str(dataset)}
         for rival, limit in (("Standard NN", base.costs["flops"]), (ENSEMBLE, math.inf)):
             theirs = _best(table[table["category"] == rival], task, limit)
             sae = theirs and _best(ours, task, max(theirs["flops_high"], base.costs["flops"]))
-            line[f"SAE within the cost of: {rival}"] = (
-                _against(measure, str(dataset), sae, theirs) if sae and theirs else cells.MISSING
-            )
-        lines.append(line)
+            if sae and theirs:
+                lines.append(
+                    {"Data set": str(dataset)} | _against(measure, str(dataset), sae, theirs)
+                )
     return grid(pd.DataFrame(lines))
 
 
@@ -121,36 +127,43 @@ def _best(table: pd.DataFrame, task: str, limit: float) -> dict[str, Any] | None
 
 def _against(
     measure: Measurements, dataset: str, ours: dict[str, Any], theirs: dict[str, Any]
-) -> str:
-    """Both test NLLs, their costs and the difference."""
+) -> dict[str, str]:
+    """Both test NLLs with their FLOPs, and the difference."""
     values = [measure(dataset, str(one["config_id"]), "test", "nll") for one in (ours, theirs)]
     found = difference(*values).estimate
     sae, rival = (
-        f"{one['category_was']} {one['label']} {cells.number(value.estimate.value)} "
-        f"({cells.cost(one['flops_high'])})"
+        f"{one['category_was']} {one['label']}: {cells.number(value.estimate.value)} at "
+        f"{cells.cost(one['flops_high'])}"
         for one, value in zip((ours, theirs), values, strict=True)
     )
-    return f"{sae} - {rival} = {cells.interval(found.value, *found.interval())}"
+    difference_text = cells.interval(found.value, *found.interval())
+    return {"Rival": rival, "SAE within its FLOPs": sae, "Difference in NLL": difference_text}
 
 
 def equal_cost(dataset: str) -> str:
     """What each method reaches within a budget of FLOPs, on test."""
-    return _budget(frames_of(), dataset, f"budget_{dataset}")
+    return _budget(dataset, f"budget_{dataset}")
 
 
 def equal_params(dataset: str) -> str:
     """The same within a budget of parameters."""
-    return _budget(frames_of(), dataset, f"budget_{dataset}_params")
+    return _budget(dataset, f"budget_{dataset}_params")
 
 
 def rivals(dataset: str) -> str:
     """All methods of one state of the code within a budget of FLOPs."""
-    return _budget(frames_of(RIVALS), dataset, f"budget_{dataset}")
+    return _budget(dataset, f"budget_{dataset}", RIVALS)
 
 
-def _budget(frames: Frames, dataset: str, stem: str) -> str:
-    table = next(one for one in budget.tables(_only(frames, dataset)) if one.stem == stem)
-    shown = [label_of(_task(frames, dataset), key) for key in _SHOWN[_task(frames, dataset)]]
+@cache
+def _budgets(folder: str = MAIN) -> Mapping[str, Table]:
+    """The tables of `bench.tables.budget` by their stems."""
+    return {table.stem: table for table in budget.tables(frames_of(folder))}
+
+
+def _budget(dataset: str, stem: str, folder: str = MAIN) -> str:
+    table, task = _budgets(folder)[stem], _task(frames_of(folder), dataset)
+    shown = [label_of(task, key) for key in _SHOWN[task]]
     rows = table.cells[(table.cells["Split"] == "ID") & table.cells["Metric"].isin(shown)]
     return f"{grid(rows.drop(columns='Split'))}\n\n{table.notes[0]}"
 
@@ -164,15 +177,14 @@ def summary(dataset: str) -> str:
 
 def match() -> str:
     """The least cost at which a method is not worse than the ensemble of four."""
-    found = _by_stem(budget.tables(frames_of()), "match")
-    rows = found.cells[found.cells["Cost"].isin(["FLOPs", "parameters"])]
-    shown = rows[rows["Metric"].str.startswith(("NLL", "Accuracy", "MSE"))]
-    return grid(shown)
+    found = _budgets()["match"].cells
+    shown = found["Metric"].str.startswith(("NLL", "Accuracy"))
+    return grid(found[(found["Cost"] == "FLOPs") & shown].drop(columns="Cost"))
 
 
 def equivalents() -> str:
     """Sizes of naive ensembles with the same calibrated NLL."""
-    return grid(_by_stem(budget.tables(frames_of()), "equivalents").cells)
+    return grid(_budgets()["equivalents"].cells)
 
 
 def selects() -> str:
@@ -344,10 +356,6 @@ def _only(frames: Frames, dataset: str) -> Frames:
 def _task(frames: Frames, dataset: str) -> str:
     runs = frames.runs
     return str(runs.loc[runs["dataset"] == dataset, "task"].iloc[0])
-
-
-def _by_stem(tables: Iterator[Table], stem: str) -> Table:
-    return next(one for one in tables if one.stem == stem)
 
 
 BLOCKS: Mapping[str, Callable[..., str]] = {
