@@ -153,11 +153,11 @@ _CATEGORIES: Mapping[str, CategoryStyle] = MappingProxyType(
         "I/B": CategoryStyle(marker="D", color="#332288", linestyle=_DASH_DOT_DOT),
     }
 )
-# The colours of the other methods, and with other markers those of methods dropped in later; all
-# thirteen colours keep a distance of 23 by the same measure. The lengths have no common divisor, so
-# the first twenty unknown categories differ.
-_SPARE_MARKERS = ("8", "H", "*", "p", "d")
-_SPARE_COLORS = ("#AA00FF", "#664455", "#EE55FF", "#995544")
+# One more colour for the first method dropped in, then with other markers those of the methods that
+# are not the paper's; all fourteen colours keep a distance of 22 by the same measure. The lengths
+# have no common divisor, so the first thirty unknown categories differ.
+_SPARE_MARKERS = ("8", "H", "*", "p", "d", "h")
+_SPARE_COLORS = ("#440044", "#AA00FF", "#664455", "#EE55FF", "#995544")
 
 
 def category_styles(categories: Iterable[str]) -> dict[str, CategoryStyle]:

@@ -16,7 +16,7 @@ from bench.figures.style import FIRST, SECOND, CategoryStyle, category_styles, e
 
 # The figures' colours for a dark page. Among the nine of the known categories, two differ by at
 # least 29 in CIELAB, in normal vision and in simulated protanopia, deuteranopia and tritanopia
-# (Machado et al. 2009), the measure of `bench.figures.style`; with the four spare ones by 17. All
+# (Machado et al. 2009), the measure of `bench.figures.style`; with the five spare ones by 17. All
 # contrast with the page by 3 or more (WCAG's rule for graphics). Hues are near those on light.
 ON_DARK: Mapping[str, str] = MappingProxyType(
     {
@@ -29,6 +29,7 @@ ON_DARK: Mapping[str, str] = MappingProxyType(
         "#EE8866": "#FF9A73",
         "#CC3311": "#DF1B00",
         "#332288": "#AF00EA",
+        "#440044": "#BB77FF",
         "#AA00FF": "#886275",
         "#664455": "#89C033",
         "#EE55FF": "#C6D4E7",

@@ -24,6 +24,11 @@ def test_categories_are_told_apart() -> None:
     assert style.category_styles(["New B", "New A"])["New A"] == styles["New A"]
 
 
+def test_the_first_method_dropped_in_has_a_colour_of_its_own() -> None:
+    styles = style.category_styles([*style._CATEGORIES, "Mine"])
+    assert len({own.color for own in styles.values()}) == len(styles)
+
+
 def test_unknown_category_is_drawn(digits: pd.DataFrame) -> None:
     runs = digits.replace({"category": {"MC Dropout": "Packed Ensemble"}})
     ((_, figure),) = pareto.figures(frames(runs))
