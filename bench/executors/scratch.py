@@ -1,4 +1,4 @@
-"""Temporary folders; the next process that makes one removes those of killed processes."""
+"""Temporary folders that a later process removes if theirs was killed."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Calibration error in bins that hold equally many samples: those of each resample."""
+"""Calibration error in bins of equally many samples, made anew for each resample."""
 
 import numpy as np
 import numpy.typing as npt

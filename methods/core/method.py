@@ -1,4 +1,4 @@
-"""The contract: what the benchmark asks of a method, and nothing more."""
+"""The contract of a method: what the benchmark uses of it, and nothing more."""
 
 from __future__ import annotations
 
