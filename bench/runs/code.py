@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import extensions
 from bench.cache import syntax_digest
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
@@ -24,6 +23,8 @@ _LIBRARIES = {"abc", "builtins", "torch.nn.modules.module", "typing"}
 
 def code_digest(method: str, backbone: str) -> str:
     """SHA-256 over the syntax trees of a method, a backbone, and all that trains and evaluates."""
+    from bench import extensions  # and scipy: a command whose workers run need not wait for it
+
     return _digest(method, backbone, tuple(extensions.files()))
 
 
