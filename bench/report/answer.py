@@ -107,18 +107,19 @@ def _within(study: Study, dataset: str) -> Table | None:
     found = equal_cost(frames, select=metric, metrics=[metric], costs=[_COST], ood=False)
     if found.empty:
         return None
+    reached = [multiple for multiple in MULTIPLES if (found["multiple"] == multiple).any()]
     rows = []
     for category, of_category in found.groupby("category", sort=True):
         by_multiple = {row["multiple"]: row for _, row in of_category.iterrows()}
         cells_of = [
             _cell(by_multiple[multiple]) if multiple in by_multiple else _NOTHING
-            for multiple in MULTIPLES
+            for multiple in reached
         ]
         rows.append(Row(category=str(category), cells=tuple(cells_of)))
     label = label_of(task, metric).replace(" (nats)", "")
     return Table(
         caption=f"Test {label} of {dataset} within budgets of FLOPs",
-        heads=tuple(f"{multiple:g}\N{MULTIPLICATION SIGN}" for multiple in MULTIPLES),
+        heads=tuple(f"{multiple:g}\N{MULTIPLICATION SIGN}" for multiple in reached),
         rows=tuple(rows),
     )
 

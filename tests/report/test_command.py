@@ -33,7 +33,7 @@ def planned(text: str, row: DatasetRow | None = None) -> list[RunConfig]:
         Request(
             datasets=[row or name for name in options.datasets],
             methods=options.methods,
-            seeds=read_seeds(options.seeds),
+            seeds=read_seeds(*options.seeds),
             preset=options.preset,
             backbone=options.backbone,
             assignments=options.assignments,
