@@ -129,14 +129,15 @@ def _runs_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _facts(record: FinishedRun) -> dict[str, Any]:
     config = record.config
     return {
+        # First: a setting of a method's own never hides what is measured.
+        **config.backbone.settings,
+        **config.method.settings,
+        **config.training,
         **_run(record),
         "task": record.dataset.task,
         "method": config.method.name,
         "backbone": config.backbone.name,
         **{key: getattr(record.cost, key) for key in (*COSTS, *PAPER_COSTS)},
-        **config.backbone.settings,
-        **config.method.settings,
-        **config.training,
     }
 
 

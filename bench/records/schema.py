@@ -30,7 +30,8 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")]
 RunId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}\Z")]
 ConfigId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Line = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,299}\Z")]
+LINE = re.compile(r"[^\x00-\x1f\x7f]{0,299}")
+Line = Annotated[str, Meta(pattern=rf"^{LINE.pattern}\Z")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00]*\Z", max_length=MOST_TEXT)]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -44,6 +45,12 @@ Diagnostic: TypeAlias = float | list[float | list[float | None] | None] | None
 Scores: TypeAlias = dict[Name, float | None]
 
 _CONFIG_DIGITS = 12
+# Settings that are counted with and averaged; another of a method's own may be text.
+_NUMBERS = {
+    "n_inputs", "n_exits", "n_members", "n_passes", "width", "depth", "epochs",
+    "alpha_start", "alpha_end", "temperature_start", "temperature_end",
+    "repetition_start", "repetition_end",
+}  # fmt: skip
 _SLACK = 1e-6  # of metrics that are sums of rounded shares
 
 
@@ -329,9 +336,34 @@ def record_of(values: object) -> Record:
     made_up = not re.fullmatch(f"[0-9a-f]{{{_CONFIG_DIGITS}}}", record.config_id)
     if not made_up and record.config_id != config_id_of(msgspec.to_builtins(record.config)):
         raise RecordError("config_id is not the digest of its configuration")
+    _check_numbers(record.config)
     if isinstance(record, FinishedRun):
         _check_metrics(record)
+        for epoch in record.history:
+            _check_depth(epoch)
     return record
+
+
+def _check_numbers(config: Config) -> None:
+    for settings in (config.method.settings, config.backbone.settings, config.training):
+        for name in _NUMBERS & settings.keys():
+            if isinstance(settings[name], bool | str):
+                raise RecordError(f"config: {name} is {settings[name]!r}: must be a number")
+
+
+def _check_depth(epoch: Epoch) -> None:
+    theta, optimum = (_lengths(epoch.diagnostics.get(name)) for name in ("theta", "theta_optimum"))
+    if len(set(theta)) > 1 or optimum not in ([], theta) or None in theta:
+        raise RecordError(
+            f"history.{epoch.epoch}.diagnostics: theta and theta_optimum must be N lists of D "
+            "numbers each"
+        )
+
+
+def _lengths(rows: Diagnostic) -> list[int | None]:
+    """Of the lists in a list; None for what is no list."""
+    rows = rows if isinstance(rows, list) else [rows] if rows is not None else []
+    return [len(row) if isinstance(row, list) else None for row in rows]
 
 
 def _check_metrics(record: FinishedRun) -> None:

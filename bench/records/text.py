@@ -22,7 +22,10 @@ class UnknownFormatError(UserError):
 def sealed(record: Record, files: Mapping[FileName, bytes]) -> tuple[Record, bytes]:
     """The record with the digests of its files and of itself, and its text."""
     # Through JSON, which writes NaN as null.
-    body = msgspec.json.decode(msgspec.json.encode(record))
+    try:
+        body = msgspec.json.decode(msgspec.json.encode(record))
+    except (TypeError, ValueError) as error:  # a tensor, a lone surrogate
+        raise RecordError(str(error)) from error
     body["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     body["digest"] = digest_of(body)
     return record_of(body), json.dumps(body, indent=1).encode()

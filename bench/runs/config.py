@@ -22,7 +22,8 @@ class RunConfig:
     """One training: a method on a backbone on a dataset, with one seed.
 
     Raises:
-        ValueError: a negative seed, or settings that do not fit each other (K > D).
+        ValueError: a negative seed, or settings that do not fit each other (K > D), or a method
+            whose category is no name.
     """
 
     dataset: str
@@ -37,6 +38,14 @@ class RunConfig:
         if self.seed < 0:
             raise ValueError(f"seed={self.seed}: must be >= 0")
         load_method(self.method).check(self.settings, self.backbone_settings)
+        for name, text in (("category", self.category), ("label", self.label)):
+            if not isinstance(text, str) or not schema.LINE.fullmatch(text):
+                raise ValueError(
+                    f"method {self.method!r}: its {name} {str(text)[:100]!r} must be one line of "
+                    "at most 299 letters"
+                )
+        if not self.category:
+            raise ValueError(f"method {self.method!r}: its category must not be empty")
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as JSON values; ``from_dict`` is the inverse."""

@@ -17,7 +17,8 @@ from bench.executors.allocator import keep_freed_memory
 from bench.executors.device import gpus
 from bench.executors.local import local
 from bench.executors.workers import InThisProcess, WorkerDied, Workers, waiting_threads
-from bench.records.schema import FileName, Record
+from bench.records.schema import FileName, Record, RecordError
+from bench.records.store import Store
 from bench.runs.config import RunConfig
 from bench.runs.settings import SweepSettings
 
@@ -161,9 +162,20 @@ def run_and_store(
             return RunStatus(run_id=config.run_id, status="busy")
         record = store.claim(config.run_id)
         if record is None:
-            record, files = _made(config, sweep, death)
-            store.save(record, files)
+            record = _save(store, config, *_made(config, sweep, death))
         return RunStatus(run_id=config.run_id, status=record.status)
+
+
+def _save(
+    store: Store, config: RunConfig, record: Record, files: Mapping[FileName, bytes]
+) -> Record:
+    """Write a run; as a failure, if a method of one's own has given what no record can have."""
+    try:
+        return store.save(record, files)
+    except RecordError as error:
+        from bench.runs.run import failure
+
+        return store.save(failure(config, error), {})
 
 
 def _made(
@@ -187,7 +199,7 @@ def _made(
         )
     except UserError:
         raise  # of the data or the store, not of this run
-    except Exception as error:  # whatever it is, the sweep goes on
+    except (Exception, SystemExit) as error:  # whatever it is, the sweep goes on
         return failure(config, error), {}
 
 

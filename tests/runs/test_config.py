@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.runs.config import RunConfig
 from bench.runs.plan import Request, plan
 from methods import method_names
+from methods.standard import Standard
 from runs.tiny_runs import config
 
 METHODS = sorted(method_names())
@@ -23,6 +24,13 @@ CANONICAL = (
     '"training":{"augment":"dataset","batch_size":64,"clip":5.0,"epochs":1,"keep":"last",'
     '"learning_rate":0.001,"weight_decay":0.0}}'
 )
+
+
+@pytest.mark.parametrize("category", ["", "two\nlines", "x" * 300, None])
+def test_a_category_is_a_name(category: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Standard, "category", lambda *_: category)
+    with pytest.raises(ValueError, match=r"method 'standard': its category .*must"):
+        config()
 
 
 def changed(value: Any) -> Any:

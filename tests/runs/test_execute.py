@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from made_records import fields, finished
+from msgspec.structs import replace
 from narrowed import error_of
 
 from bench.errors import UserError
@@ -55,17 +56,47 @@ def test_a_sweep_stores_what_a_single_run_gives(
         assert folder_bytes(store.folder(chosen.run_id)) == files
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
 def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
-    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+    kind: type[BaseException],
+    context: SweepSettings,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = failing_for("mc_dropout", ZeroDivisionError("no luck"))
+    run = failing_for("mc_dropout", kind("no luck"))
     monkeypatch.setattr(run_module, "run_one", run)
     configs = [config(), config("mc_dropout"), config(seed=1)]
     assert [o.status for o in outcomes(configs, context)] == ["done", "failed", "done"]
     error = error_of(store.load(configs[1].run_id))
     assert error.message == "no luck"
-    assert "ZeroDivisionError" in error.traceback
+    assert kind.__name__ in error.traceback
     assert folder_bytes(store.folder(configs[1].run_id)) == {}
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "message"),
+    [
+        ({"x": "text"}, "Expected `float | array | null`, got `str`"),
+        ({"a name": 1.0}, "Expected `str` matching regex"),
+        ({"x": torch.ones(3)}, "objects of type Tensor is unsupported"),
+        ({"theta": 0.5}, "must be N lists of D numbers"),
+    ],
+)
+def test_a_run_of_which_no_record_can_be_made_is_a_recorded_failure(
+    run: Run,
+    context: SweepSettings,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    diagnostic: dict[str, Any],
+    message: str,
+) -> None:
+    record, files = run()
+    history = [replace(record.history[-1], diagnostics=diagnostic)]
+    broken = replace(record, history=history)
+    monkeypatch.setattr(run_module, "run_one", lambda *_, **__: (broken, files))
+    assert [outcome.status for outcome in outcomes([config()], context)] == ["failed"]
+    assert message in error_of(store.load(config().run_id)).message
+    assert folder_bytes(store.folder(config().run_id)) == {}
 
 
 def test_a_recorded_run_is_not_run_again_done_or_failed(

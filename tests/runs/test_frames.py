@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_records import finished
+from made_records import finished, made
 from narrowed import number
 
 from bench.metrics.table import keys_for
@@ -127,6 +127,14 @@ def test_every_run_has_one_row_a_split_with_its_facts(run: Run) -> None:
     assert tuple(sae[list(SETTINGS)[:4]]) == (8, 2, 2, 2)
     assert math.isnan(sae["n_members"])
     assert sae["category"] == "MIMMO"
+
+
+def test_a_setting_never_hides_what_is_measured() -> None:
+    settings = {"flops": 1, "seed": 9, "split": "mine", "nll": 0.0, "label": "mine"}
+    record = made({"config": {"method": {"settings": settings}}, "metrics": {"val": {"nll": 2.0}}})
+    row = frames_of([record]).runs.iloc[0]
+    expected = {"flops": 100, "seed": 0, "split": "val", "nll": 2.0, "label": ""}
+    assert row[list(expected)].to_dict() == expected
 
 
 def test_columns_of_numbers_are_numeric(run: Run) -> None:

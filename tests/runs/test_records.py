@@ -180,6 +180,10 @@ def test_format_2_is_converted(store: Store) -> None:
         store.read(saved.run_id)
 
 
+def depths(**diagnostics: Any) -> dict[str, Any]:
+    return {"history": [{"epoch": 2, "progress": 1.0, "diagnostics": diagnostics}]}
+
+
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "a status": ({"status": "maybe"}, "maybe"),
     "no metrics": ({"metrics": None}, "metrics"),
@@ -204,6 +208,17 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "a negative seed": ({"config": {"seed": -1}}, "seed"),
     "another dataset": ({"dataset": {"name": "blood"}}, "dataset.name"),
     "settings of another id": ({"config_id": "0123456789ab"}, "not the digest of its config"),
+    "a setting in words": (
+        {"config": {"backbone": {"settings": {"width": "wide"}}}},
+        "width is 'w",
+    ),
+    "a setting of a truth": ({"config": {"method": {"settings": {"n_exits": True}}}}, "n_exits is"),
+    "epochs in words": ({"config": {"training": {"epochs": "5"}}}, "epochs is '5': must be a num"),
+    "theta is a number": (depths(theta=0.5), r"history.2.diagnostics: theta and"),
+    "a theta of one axis": (depths(theta=[0.5, 0.5]), r"N lists of D"),
+    "a ragged theta": (depths(theta=[[1.0], [0.5, 0.5]]), r"N lists of D"),
+    "an optimum of another shape": (depths(theta=[[1.0]], theta_optimum=[[]]), r"N lists of D"),
+    "an optimum without theta": (depths(theta_optimum=[[1.0]]), r"N lists of D"),
     "a task": ({"dataset": {"task": "ranking"}}, "dataset.task"),
 }
 
