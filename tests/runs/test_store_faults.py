@@ -56,7 +56,7 @@ def test_a_killed_processs_remains_are_cleaned(store: Store) -> None:
         store.save(a_record(), {PREDICTIONS: b"old"})
     """
     with in_a_process(code, str(store.root)) as process:
-        assert process.wait(20) == -9
+        assert process.wait(120) == -9
     run_id = a_record().run_id
     (left,) = (store.root / ".partial" / run_id).iterdir()
     assert left.suffix == ".partial"
@@ -88,7 +88,7 @@ def test_a_run_is_locked_for_other_processes_until_it_is_released(store: Store) 
             assert not held
         with store.lock("b", wait=False) as held:
             assert held
-        process.communicate("\n", timeout=20)
+        process.communicate("\n", timeout=120)
         with store.lock("a", wait=False) as held:
             assert held
 
@@ -170,7 +170,7 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("mounting a file system is not allowed here")

@@ -113,7 +113,7 @@ def test_killed_at_any_time_it_goes_on_with_nothing_lost_or_doubled(
         process.kill()
         process.communicate()
         # They end by themselves; the next coordinator need not wait for it.
-        _, alive = psutil.wait_procs(workers, timeout=30)
+        _, alive = psutil.wait_procs(workers, timeout=PATIENCE_S)
         assert alive == []
     finished(results)
     assert outcome(results) == expected
