@@ -18,6 +18,7 @@ from bench.report.rounding import compact
 from bench.report.study import Study
 from bench.report.tables import Cell, Row, Table
 from bench.statistics.budget import MULTIPLES, equal_cost
+from bench.statistics.expected_validation import expected_validation
 from bench.statistics.reference import reference
 from bench.statistics.selection import selection_quality
 from bench.tables.answers import answers
@@ -36,6 +37,7 @@ class Answer:
         within: what each category reaches within budgets of FLOPs, in the metric that chooses;
             None without a reference network.
         selection: how well each metric selects.
+        search: what so many trials are expected to reach on validation; None without a search.
     """
 
     dataset: str
@@ -43,11 +45,12 @@ class Answer:
     warning: str
     within: Table | None
     selection: Table | None
+    search: Table | None
 
 
 def answer_of(study: Study) -> list[Answer]:
     """The answers of the datasets that were tested."""
-    quality = selection_quality(study.frames)
+    quality, expected = selection_quality(study.frames), expected_validation(study.frames)
     found = []
     for dataset, sentences in answers(study.frames).items():
         warned = sentences[-1].startswith("Warning:")
@@ -58,6 +61,7 @@ def answer_of(study: Study) -> list[Answer]:
                 warning=sentences[-1] if warned else "",
                 within=_within(study, dataset),
                 selection=_selection(quality[quality["dataset"] == dataset], study, dataset),
+                search=_search(expected[expected["dataset"] == dataset], study, dataset),
             )
         )
     return found
@@ -155,3 +159,33 @@ def _selection(found: pd.DataFrame, study: Study, dataset: str) -> Table | None:
         caption=f"How well validation selects on {dataset}", heads=heads, rows=tuple(rows),
         first="Metric",
     )  # fmt: skip
+
+
+def _search(found: pd.DataFrame, study: Study, dataset: str) -> Table | None:
+    if found.empty:
+        return None
+    task, metric = str(study.runs(dataset)["task"].iloc[0]), str(found["metric"].iloc[0])
+    counts = [2**power for power in range(int(found["trials"].max()).bit_length())]
+    rows = []
+    for method, of_method in found.groupby("method", sort=True):
+        by_count = {row["trials"]: row for row in of_method.to_dict("records")}
+        each = float(by_count[1]["core_seconds"])
+        values = [
+            Cell(
+                text=cells.number(row["expected"]),
+                value=row["expected"],
+                below=cells.between(row["low"], row["high"]),
+            )
+            if (row := by_count.get(count))
+            else _NOTHING
+            for count in counts
+        ]
+        rows.append(
+            Row(category=str(method), cells=(Cell(text=f"{each:.3g}", value=each), *values))
+        )
+    return Table(
+        caption=f"Expected best validation {label_of(task, metric)} of so many trials on {dataset}",
+        heads=("Core-seconds per trial", "1 trial", *(f"{count} trials" for count in counts[1:])),
+        rows=tuple(rows),
+        first="Method",
+    )

@@ -165,7 +165,8 @@ def rank_correlations(
         return found
     drawn_RC = rng.integers(n_configs, size=(n_resamples, n_configs))
     places = drawn_RC + n_configs * np.arange(n_resamples)[:, None]
-    counts_RC = np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
+    counts = np.bincount(places.ravel(), minlength=places.size)
+    counts_RC = counts.reshape(places.shape).astype(np.float64)
     y_RC = _midranks(y_C, counts_RC)
     permuted_PC = rng.permuted(np.repeat(y_1C, N_PERMUTATIONS, axis=0), axis=1)
     for row, x_C, (ranks_C,) in zip(found, x_CJ.T, x_J1C, strict=True):

@@ -107,8 +107,8 @@ class Measurements:
 
     def seeds(self, dataset: str, config_id: str, split: Split) -> tuple[int, ...]:
         """The seeds of a configuration that have a split."""
-        rows = self._places.get((dataset, config_id, split), [])
-        return tuple(sorted(map(int, self._runs["seed"].iloc[rows])))
+        rows = self._places.get((dataset, config_id, split))
+        return () if rows is None else tuple(sorted(map(int, self._runs["seed"].iloc[rows])))
 
     def __call__(self, dataset: str, config_id: str, split: Split, key: str) -> Measured:
         """A metric of a configuration; without seeds where it has no run of that split.

@@ -14,6 +14,7 @@ from bench.statistics.cost_to_match import cost_to_match
 from bench.statistics.differences import differences
 from bench.statistics.effects import effects
 from bench.statistics.ensemble_equivalent import ensemble_equivalents
+from bench.statistics.expected_validation import expected_validation
 from bench.statistics.friedman import RankTest, blocks
 from bench.statistics.fronts import attainment, hypervolumes
 from bench.statistics.influence import Split
@@ -57,6 +58,8 @@ def tables(frames: Frames) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "hypervolumes", hypervolumes(frames)
     yield "attainment", _attainment(frames)
     yield "effects", effects(frames)
+    if not (searched := expected_validation(frames)).empty:
+        yield "expected_validation", searched
 
 
 def _attainment(frames: Frames) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def test_same_records_same_bytes_in_any_order(whole: Frames, drawn: Pages, name:
 def test_classification_is_drawn_whole(drawn: Pages) -> None:
     assert {stem for pages in drawn.values() for stem in pages} == {
         "budget_digits", "budget_digits_params", "cost_parts_digits", "depth", "depth_digits_D2",
-        "diversity_digits", "effects_digits", "heatmap_digits",
+        "diversity_digits", "effects_digits", "expected_validation_digits", "heatmap_digits",
         "improvement", "ood_digits_accuracy", "ood_digits_ece", "pareto_digits", "ranks",
         "reliability_digits", "scaling_digits", "search_progress_digits",
     }  # fmt: skip
