@@ -227,9 +227,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="perf.claim_errors")
     parser.add_argument("--studies", type=int, default=400, help="simulated studies a row")
+    parser.add_argument("--claims", nargs="+", help="of the first table (default: all)")
     options = parser.parse_args(argv)
     rows = []
     for scenario in scenarios():
+        if options.claims and scenario.claim not in options.claims:
+            continue
         for n_seeds, ratio in SIZES:
             counts = judged(scenario, n_seeds, ratio, options.studies)
             shares = {v: counts[v] / options.studies for v in ("supported", "not supported")}

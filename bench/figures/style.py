@@ -64,7 +64,6 @@ SECOND: Mapping[str, Any] = MappingProxyType(
 # Colour maps of even brightness, readable without red and green.
 HIGHER_IS_BETTER, LOWER_IS_BETTER = "cividis", "cividis_r"
 SIGNED = "PuOr"
-AMOUNT = "Greys"
 
 _LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in perceived brightness.
 _BLACK_INK = 0.46  # Brightness above which black text has more contrast than white.
