@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from perf.speed.part import Records
 from perf.speed.whole_job import JOBS
 
-STYLE = {"font.size": 7, "axes.spines.top": False, "axes.spines.right": False}
+STYLE: Any = {"font.size": 7, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw(records: Records) -> Figure:

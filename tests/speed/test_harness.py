@@ -85,7 +85,7 @@ def test_no_label_of_the_figure_lies_on_another(tmp_path: Path) -> None:
     rest = {"rows": [], "quick": False, "when": "now", "commit": "c", "machine": machine}
     speed.write({name: {"data": each, **rest} for name, each in data.items()}, tmp_path)
     figure = draw({name: {"data": each} for name, each in data.items()})
-    FigureCanvasAgg(figure).draw()
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     for axes in figure.axes:
         texts = [*axes.texts, *axes.get_xticklabels(), axes.xaxis.label]
         legend = axes.get_legend()
