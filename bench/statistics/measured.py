@@ -103,7 +103,8 @@ class Measurements:
     @cached_property
     def _places(self) -> Mapping[Any, npt.NDArray[np.intp]]:
         """(dataset, config_id, split) -> places of its rows."""
-        return self._runs.groupby(["dataset", "config_id", "split"]).indices
+        found = self._runs.groupby(["dataset", "config_id", "split"]).indices
+        return {place: np.asarray(rows, dtype=np.intp) for place, rows in found.items()}
 
     def seeds(self, dataset: str, config_id: str, split: Split) -> tuple[int, ...]:
         """The seeds of a configuration that have a split."""

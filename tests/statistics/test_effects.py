@@ -29,7 +29,8 @@ KEYS = [metric.name for metric in metrics_for("regression")]
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> FloatArray:
     """rho, low, high and p of one setting."""
-    return rank_correlations(x[:, None], y, np.random.default_rng(0))[0]
+    (found,) = rank_correlations(x[:, None], y, np.random.default_rng(0))
+    return np.asarray(found, dtype=np.float64)
 
 
 def frames(root: Path | None = None) -> Frames:

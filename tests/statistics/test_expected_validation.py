@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from figures.searched import BEST, MIDDLE, WORST, write_search
-from figures.study import make_study
+from figures.study import make_study, xy
 
 from bench.figures import expected_validation as figure_of
 from bench.statistics.expected_validation import best_of, expected_validation
@@ -48,7 +48,7 @@ def test_the_trials_of_a_search(tmp_path: Path) -> None:
     assert stem == "expected_validation_digits"
     drawn = [axes.lines for axes in figure.axes]
     assert [len(lines) for lines in drawn] == [4, 4]  # a curve and its end for each method
-    assert drawn[1][0].get_xdata()[-1] in {0.5, 6.0}
+    assert {float(xy(line)[-1, 0]) for line in drawn[1]} == {0.5, 6.0}
 
 
 def test_without_a_search_there_is_nothing(tmp_path: Path) -> None:

@@ -35,7 +35,11 @@ def intervals(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def measurements(found: Frames) -> Callable[..., float]:
         of = found.runs.groupby(["dataset", "config_id", "split"]).mean(numeric_only=True)
-        values = {(*place, key): row[key] for place, row in of.iterrows() for key in row.index}
+        values = {
+            tuple(map(str, [*config, split, key])): value
+            for key in of
+            for (*config, split), value in of[key].to_dict().items()
+        }
         return lambda *place: values.get(place, math.nan)
 
     def columns(mean: float, _task: str, _key: str) -> dict[str, float]:
