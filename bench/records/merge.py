@@ -66,6 +66,8 @@ def _check_source(source: Path, target: Path) -> None:
     require_runs(source)
     if source.resolve() == target.resolve():
         raise UserError(f"{source}: is --into itself; name other results folders")
+    if target.resolve().is_relative_to((source / "runs").resolve()):
+        raise UserError(f"--into {target}: is among the runs of {source}; name another folder")
 
 
 def _require_same_data(folders: Sequence[Path]) -> None:

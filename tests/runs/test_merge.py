@@ -166,6 +166,9 @@ def test_what_is_no_source(source: Store, target: Path, tmp_path: Path) -> None:
         merge([source.root, tmp_path / "empty"], target)
     with pytest.raises(UserError, match="is --into itself"):
         merge([source.root], source.root / ".." / "source")
+    with pytest.raises(UserError, match="is among the runs of"):
+        merge([source.root], source.root / "runs" / "more")
+    assert not (source.root / "runs" / "more").exists()
     assert not target.exists()
 
 
