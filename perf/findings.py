@@ -305,8 +305,8 @@ def heatmap(metric: str) -> str:
         runs = _only(frames, "pneumonia").runs
         rows = runs[(runs["split"] == split) & runs["seed"].isin(seeds)]
         means = rows.groupby(["n_inputs", "n_exits"], as_index=False)[key].mean()
-        tables.append({(row["n_inputs"], row["n_exits"]): row[key]
-                       for row in means.to_dict("records")})  # fmt: skip
+        rows_of = zip(means["n_inputs"], means["n_exits"], means[key], strict=True)
+        tables.append({(n, k): value for n, k, value in rows_of})
     lines: dict[int, dict[str, str]] = {}
     for name, table in zip(("before", "after"), tables, strict=True):
         for (n, k), value in table.items():

@@ -91,7 +91,7 @@ def test_predict_takes_no_images_of_another_shape(
     exported: Callable[[str], Path], tmp_path: Path
 ) -> None:
     np.save(tmp_path / "images.npy", np.zeros((3, 1, 4, 16), np.uint8))  # as many pixels
-    command = [sys.executable, exported("sae") / "predict.py", "images.npy", "out.npz"]
+    command = [sys.executable, str(exported("sae") / "predict.py"), "images.npy", "out.npz"]
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert "invalid dimensions" in answer.stderr
