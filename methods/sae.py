@@ -1,6 +1,6 @@
 """SAE: Single Architecture Ensemble (Ferianc, Fan, Rodrigues 2024, arXiv 2402.06580).
 
-One network with N inputs and D exits. A depth distribution, learned per input, says how much each
+One network with N inputs and D exits. A depth distribution, learned per input, gives how much each
 exit counts; the K most probable exits of every input stay active. SE, EE, MIMO, MIMMO and
 in-between ensembles are points (N, K) of this one space.
 """

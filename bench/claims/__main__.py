@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
   python -m bench.claims --results results --out /tmp/claims
 
 Writes claims.md, claims.csv and claims.json. The exit status is 0 whatever the verdicts are.
-docs/claims.md says what each claim is and how it is tested.
+Each claim and its test are described in docs/claims.md.
 """
 
 

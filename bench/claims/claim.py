@@ -1,4 +1,4 @@
-"""What a claim is, and what the records say of it."""
+"""A claim, and its verdict from the records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Claim:
     Attributes:
         name: what it is called on the command line.
         datasets: what it is about.
-        statement: what the paper says, in short.
+        statement: the paper's, in short.
         test: what is tested, in one or two sentences.
         judge: the records' answer.
     """
@@ -39,7 +39,7 @@ class Judged:
         claim: the row of ``bench.claims.paper``.
         finding: its verdict and parts.
         run_ids: all runs of the configurations that were read, sorted.
-        scale: how large the study is that says so, one line a dataset.
+        scale: the size of the study, one line per dataset.
     """
 
     claim: Claim

@@ -1,4 +1,4 @@
-"""The paper's statements: one row each. Numbers are the paper's; docs/claims.md says what is ours.
+"""The paper's statements: one row each. Numbers are the paper's; docs/claims.md has ours.
 
 Ferianc, Fan, Rodrigues: SAE: Single Architecture Ensemble Neural Networks, BMVC 2024,
 arXiv 2402.06580.

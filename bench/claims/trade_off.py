@@ -111,7 +111,7 @@ def choose(evidence: Evidence, asked: TradeOff, seeds: Seeds) -> Pair:
     """The config_ids of the point to judge and of its ensemble, by validation on some seeds.
 
     Among the points that are cheap enough: the one whose smallest slack is the largest. A slack is
-    how far, on validation, a point's gain over the ensemble lies above what a margin asks for.
+    how far, on validation, a point's gain over the ensemble lies above a margin.
     Without a point that is cheap enough: the one whose smallest ratio of a saving and its bound is
     the largest. Equal ones go to fewer FLOPs.
     """

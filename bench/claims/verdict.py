@@ -1,7 +1,7 @@
-"""Verdicts: what an interval says about a bound, and how the parts of a claim add up.
+"""Verdicts: an interval against a bound, and how the parts of a claim add up.
 
 The one rule: a part holds if its whole interval lies within the bound, and does not hold if none of
-it does; else it is undecided, and says which difference the study could have detected.
+it does; else it is undecided, with the difference that the study could have detected.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Verdict = Literal["supported", "not supported", "undecided", "no data"]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One thing that a claim says and that was measured.
+    """One measured part of a claim.
 
     Attributes:
         what: what was measured, e.g. "Accuracy, gain of I/B over NN Ensemble on test".
-        rule: what the claim wants of it, e.g. ">= -0.03".
+        rule: the bound that it has to meet, e.g. ">= -0.03".
         verdict: does it hold?
         estimate: the measured value; NaN without data.
         low, high: its interval; NaN for exact numbers, such as costs.
@@ -44,14 +44,14 @@ class Part:
 
     @property
     def missed(self) -> str:
-        """Of an undecided part, what could have been told; "" of the others."""
+        """The difference that an undecided part could have detected; "" for the others."""
         if self.verdict != "undecided" or math.isnan(self.detectable):
             return ""
         return f"could have detected a difference of {self.detectable:.2g}"
 
     @property
     def remarks(self) -> str:
-        """What could have been told, and the note."""
+        """The detectable difference, and the note."""
         return "; ".join(filter(None, [self.missed, self.note]))
 
 
@@ -73,7 +73,7 @@ class Finding:
 
 
 def no_data(remark: str) -> Finding:
-    """A finding of nothing: ``remark`` says what is missing."""
+    """A finding of nothing: ``remark`` names what is missing."""
     return Finding(verdict="no data", remark=remark)
 
 

@@ -1,4 +1,4 @@
-"""The C allocator, told to keep what is freed instead of giving it back to the system.
+"""Settings of the C allocator that keep what is freed instead of giving it back to the system.
 
 A training step takes and frees the same arrays over and over. glibc gives large ones back each
 time, and every page that comes anew costs a fault and is zeroed: up to half of a step of a
@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
     """From now on, freed arrays below MMAP_THRESHOLD bytes stay this process's.
 
     Returns:
-        Whether the C library can be told so: glibc can; those of macOS, musl and Windows cannot.
+        Whether the C library has such settings: glibc can; those of macOS, musl and Windows cannot.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -38,7 +38,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
 
 @style.fixed()
 def draw(table: pd.DataFrame, title: str) -> Figure:
-    """Stacked bars: a row a configuration, a segment a part.
+    """Stacked bars: one row per configuration, one segment per part.
 
     Passes, tiles and members count as often as they are computed: they widen the bar.
 

@@ -127,7 +127,7 @@ def _cell(axes: Axes, centre: tuple[int, int], row: Effect, colors: Colormap) ->
 
 
 def _number(value: float) -> str:
-    """Two decimals; the leading zero of a number below 1 says nothing."""
+    """Two decimals; a number below 1 has no leading zero."""
     # Adding 0 to what was rounded: there is no minus zero.
     return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
 

@@ -1,4 +1,4 @@
-"""What a search is expected to find with so many trials, or so much time: validation alone."""
+"""Expected best validation value of a search after a number of trials or core-seconds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
 
 @style.fixed()
 def draw(table: pd.DataFrame, task: str, styles: Mapping[str, style.CategoryStyle]) -> Figure:
-    """Expected validation value against trials (left) and core-seconds (right), a line a method.
+    """Expected validation value against trials (left) and core-seconds (right), a line per method.
 
     Args:
         table: rows of `bench.statistics.expected_validation.expected_validation` of one dataset.

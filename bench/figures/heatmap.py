@@ -89,7 +89,7 @@ def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """What each cell shows, index (K, N).
 
     Configurations without a value of the metric (undefined, or not finite) are not counted; a
-    warning says how many there are.
+    warning has their number.
 
     Args:
         runs: val and test rows, or val rows alone, of runs of one dataset with N and K.

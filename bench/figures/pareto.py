@@ -117,7 +117,7 @@ def draw(
 
 
 def _points(runs: pd.DataFrame, quality: tuple[str, str], costs: CostAxes) -> pd.DataFrame:
-    """One row a configuration: means and standard deviations over seeds, is it selected."""
+    """One row per configuration: means and standard deviations over seeds, is it selected."""
     test = costs.shown(runs)[0]
     columns = [*quality, *costs.keys]
     by_configuration = test.groupby(["dataset", "config_id"], sort=True)

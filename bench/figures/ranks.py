@@ -1,7 +1,7 @@
 """Which categories rank better over datasets and metrics, and is that more than chance?
 
 A critical-difference diagram (Demsar 2006): average ranks on a line; bars join what cannot be told
-apart. Where blocks are too few, the figure says so and has no bars.
+apart. Where blocks are too few, the figure has a note and no bars.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def method_styles(runs: pd.DataFrame) -> dict[str, style.CategoryStyle]:
 
 @style.fixed()
 def draw(table: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> Figure:
-    """Hypervolume against the number of trials (left) and core-seconds (right), a line a search.
+    """Hypervolume against the number of trials (left) and core-seconds (right), a line per search.
 
     Args:
         table: Rows of `bench.search.progress.progress` of one dataset.

@@ -133,7 +133,7 @@ _DASH_DOT_DOT: LineStyleType = (0, (4.0, 1.2, 1.0, 1.2, 1.0, 1.2))
 
 # The nine colours of the paper's methods keep a CIELAB distance of at least 26 between any two in
 # normal vision and in simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009);
-# Okabe-Ito has only eight colours, Tol's "muted" nine has 16. The marker says the same once more,
+# Okabe-Ito has only eight colours, Tol's "muted" nine has 16. The marker repeats the colour,
 # and so does the line within the baselines and within the points of SAE.
 _CATEGORIES: Mapping[str, CategoryStyle] = MappingProxyType(
     {

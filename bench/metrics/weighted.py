@@ -2,7 +2,7 @@
 
 A bootstrap evaluates every metric on thousands of resamples of a split. Written on counts, all
 resamples are a few matrix products, and the split itself is the resample in which each sample
-occurs once. R is resamples here: `counts_RB[r, b]` says how often resample r holds sample b.
+occurs once. R is resamples here: `counts_RB[r, b]` is how often resample r holds sample b.
 """
 
 from __future__ import annotations

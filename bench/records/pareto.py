@@ -29,7 +29,7 @@ def front(values_RO: npt.ArrayLike, directions: Sequence[str]) -> npt.NDArray[np
     Equal rows do not dominate each other, so all copies of a front row are kept.
 
     Args:
-        values_RO: One row a configuration, one column an objective; any real numbers.
+        values_RO: One row per configuration, one column an objective; any real numbers.
         directions: "higher" or "lower" (is better) for each of the O columns.
 
     Returns:

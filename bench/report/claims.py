@@ -1,4 +1,4 @@
-"""The paper's claims with what the records say of each."""
+"""The paper's claims with their verdicts."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from bench.records.schema import Config, Setting
 
-# A record knows own data by a digest of their content, not by the path they were read from.
+# A record names own data by a digest of their content, not by the path they were read from.
 PATH = "PATH_OF_THE_DATA"
 _OWN_DATA = re.compile(r"-[0-9a-f]{10}(-dedup)?$")
 

@@ -1,4 +1,4 @@
-"""One row a configuration: what plots draw, the table lists and a configuration's page shows."""
+"""One row per configuration: what plots draw, the table lists and a configuration's page shows."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _by_split(
 
 
 def _shifts(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """config_id -> metric -> a row a corruption, a column a severity."""
+    """config_id -> metric -> one row per corruption, one column per severity."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     rows, order = runs[runs["split"] == "corruption"], corruptions(runs)
     for metric in shift_metrics(str(runs["task"].iloc[0])):

@@ -92,7 +92,7 @@ def _board(
 def _rows(
     runs: pd.DataFrame, chosen: pd.DataFrame, columns: Mapping[str, Mapping[str, Cell]]
 ) -> Iterator[Row]:
-    """One row a chosen configuration: its cells of each metric, and its costs."""
+    """One row per chosen configuration: its cells of each metric, and its costs."""
     costs = runs.groupby("config_id")[list(COSTS)].mean()
     by_category = dict(zip(chosen["category"], chosen["config_id"], strict=True))
     standard = by_category.get(REFERENCES[0])

@@ -17,7 +17,7 @@ from bench.report.study import Study
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """A name and its values; where runs differ, each value says how many runs have it."""
+    """A name and its values; where runs differ, each value has its number of runs."""
 
     name: str
     values: tuple[str, ...]

@@ -16,7 +16,7 @@ class Cell:
         below: a second line in small print, such as an interval.
         best: is it the best of its column?
         mark: a word on it: "better", "worse" or nothing.
-        hint: a sentence that the mark's tooltip says.
+        hint: the sentence of the mark's tooltip.
     """
 
     text: str

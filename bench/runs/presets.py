@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """Which datasets and seeds a preset runs unless the command line says otherwise.
+    """Which datasets and seeds a preset runs unless the command line names others.
 
     Attributes:
         datasets: names; one whose data cannot be had is skipped.

@@ -115,7 +115,7 @@ class PoolCandidates:
         # Sorting is stable: new points first, and among them the best.
         order.sort(key=lambda index: identity(pool[index]) in known)
         allowed = (index for index in order if self._feasible({**self._fixed, **pool[index]}))
-        # Without one, the sampler's caller rejects this and asks again.
+        # Without one, the sampler's caller rejects this and samples again.
         return pool_SP[next(allowed, order[0])]
 
     def _points(self, encoded_NP: Tensor) -> list[Point]:

@@ -35,7 +35,7 @@ def save_progress(results: Path) -> None:
 
 
 def progress(results: Path) -> pd.DataFrame:
-    """One row a trial of each search of a results folder, in the order of the trials.
+    """One row per trial of each search of a results folder, in the order of the trials.
 
     The objectives (all of the search's; costs as logarithms) are scaled to 0 for the best and 1 for
     the worst that any search of the dataset has seen, and the hypervolume counts up to `REFERENCE`:

@@ -106,7 +106,7 @@ def _line(length: float, degrees: float) -> Kernel:
 
 def motion_blur(ia: Any, length: float, side: int, seed: int) -> Any:
     """Convolution with a line, in a direction drawn for each image."""
-    # imgaug's MotionBlur knows odd whole lengths only: at 8 px that leaves two distinct ones.
+    # imgaug's MotionBlur takes odd whole lengths only: at 8 px that leaves two distinct ones.
     kernels = [_line(_pixels(length, side), degrees) for degrees in range(0, 180, 5)]
 
     def draw(_image: Images, _channels: int, generator: Any) -> Kernel:

@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
   python -m bench.statistics                       results/ -> results/statistics/*.csv
   python -m bench.statistics --results /tmp/study  of another folder
 
-docs/statistics.md says what the tables mean.
+The tables are described in docs/statistics.md.
 """
 
 

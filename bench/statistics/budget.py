@@ -72,7 +72,7 @@ def equal_cost(
         ood: compute the columns of OOD too; they take most of the time, and are NaN otherwise.
 
     Returns:
-        One row a dataset, cost, multiple, metric and category that has a configuration within the
+        One row per dataset, cost, multiple, metric and category that has a configuration within the
         budget in all seeds. Only configurations with all expected seeds compete, equal values go to
         the cheaper one. ``budget`` is the multiple of the reference network's cost, ``cost_low``
         and ``cost_high`` the chosen one's smallest and largest over seeds; low and high are 95%

@@ -2,7 +2,7 @@
 
 The ECE of a finite split is too large: each bin's accuracy is off its mean confidence by chance
 alone, and the absolute value adds that up instead of cancelling it. The debiased value takes the
-expected excess away; the floor is all excess, the ECE of a model that is right as often as it says.
+expected excess away; the floor is all excess, the ECE of a calibrated model.
 """
 
 from __future__ import annotations

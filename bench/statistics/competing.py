@@ -18,7 +18,7 @@ def competing(runs: pd.DataFrame, keys: Collection[str]) -> pd.DataFrame:
         keys: metrics and costs; a configuration without one of them in some seed has NaN there.
 
     Returns:
-        One row a configuration with all expected seeds on validation and on test: indexed by
+        One row per configuration with all expected seeds on validation and on test: indexed by
         config_id, category, label, n_seeds, then the keys.
     """
     val, test = (runs[runs["split"] == split] for split in ("val", "test"))

@@ -41,7 +41,7 @@ def cost_to_match(frames: Frames, *, metrics: Sequence[str] | None = None) -> pd
     shown as a match in at most 2.5% of studies.
 
     Returns:
-        One row a dataset with such an ensemble, cost, metric and category. ``config_id`` is ""
+        One row per dataset with such an ensemble, cost, metric and category. ``config_id`` is ""
         where not even the best one is shown to match: ``difference``, ``low`` and ``high`` (minus
         the ensemble, on test) are then those of the best one. ``saving`` is the ensemble's cost
         over ``cost_value``, both the largest over seeds; ``n_tried`` counts comparisons.

@@ -66,14 +66,14 @@ def effects(frames: Frames, *, split: str = "test") -> pd.DataFrame:
         split: the split of the metrics; "val" for the records of a search, which have no other.
 
     Returns:
-        One row a dataset, setting (a key of `SETTINGS`) and metric, without temperature-scaled
+        One row per dataset, setting (a key of `SETTINGS`) and metric, without temperature-scaled
         twins. Settings that do not vary are
         left out. ``rho`` is Spearman's rank correlation over ``n`` configurations, low and high its
         95% interval, ``p`` that of a permutation test and ``p_holm`` corrected for all settings and
         metrics of the dataset. For the metrics that a search optimises: ``importance`` is the share
         of a random forest's variance that is due to the setting alone, `INTERACTION`'s what N and K
         do together beyond that; ``null`` is the largest such share of `N_NULL_FORESTS` forests of
-        the permuted metric, so that a smaller one says nothing; ``r2`` is how much of the metric's
+        the permuted metric, so that a smaller one means nothing; ``r2`` is how much of the metric's
         variance the forest predicts for configurations that it has not seen: at 0 or below, no
         importance means anything. With fewer than `FEWEST` configurations all but rho are NaN.
     """
@@ -207,7 +207,7 @@ def _correlation(counts_RC: FloatArray, x_RC: FloatArray, y_RC: FloatArray) -> F
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """What a forest says of the settings, in the order of `_rows`.
+    """Importances of the settings in a forest, in the order of `_rows`.
 
     Attributes:
         importance: share of its variance that is due to each.

@@ -46,7 +46,7 @@ def ensemble_equivalents(
         split: "test" or "ood".
 
     Returns:
-        One row a dataset and category; datasets without ensembles are left out. ``equivalent`` is
+        One row per dataset and category; datasets without ensembles are left out. ``equivalent`` is
         the interpolated number of networks whose mean `KEY` equals the method's, 0 where one
         network is better already and infinite where ``most`` networks are worse. ``low`` and
         ``high`` bound the numbers of networks from which the method cannot be told at 5%,

@@ -147,7 +147,7 @@ def _volume(values: FloatArray) -> float:
 
 
 def _levels(costs: FloatArray, seeds: npt.NDArray[np.int64]) -> Iterator[tuple[str, FloatArray]]:
-    order = np.argsort(seeds, kind="stable")  # moocore wants the points of a set together
+    order = np.argsort(seeds, kind="stable")  # moocore takes the points of a set together
     costs, seeds = costs[order], seeds[order]
     n_seeds = len(np.unique(seeds))
     for level, percent in (("best", 100 / n_seeds), ("median", 50.0), ("worst", 100.0)):

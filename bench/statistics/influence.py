@@ -1,7 +1,7 @@
 """How much each group of test examples moves a metric: the delete-a-group jackknife of stored runs.
 
 The examples of a split are divided into G groups at random, the same for every configuration,
-method and seed. The metric without group g says what that group adds: exactly its deviation from
+method and seed. The metric without group g gives what that group adds: exactly its deviation from
 the mean for accuracy or NLL, and to first order for F1, AUROC or a calibration error (Kott 2001,
 "The delete-a-group jackknife", Journal of Official Statistics 17; Busing, Meijer & van der Leeden
 1999 for groups of unequal size). Letters: G groups, B examples.

@@ -40,7 +40,7 @@ def intervals(
         splits: "val", "test", "ood" (the mean over corruptions and severities).
 
     Returns:
-        One row a configuration, split and metric, in `COLUMNS`. ``estimate`` is the mean over seeds
+        A row per configuration, split and metric, in `COLUMNS`. ``estimate`` is the mean over seeds
         of the records' values; low and high are NaN where a seed has none, and under corruption
         for the metrics of the members, which are not stored there. With one seed they are about
         this network on new images, not about the method.

@@ -28,7 +28,7 @@ def selection_quality(frames: Frames) -> pd.DataFrame:
     Only configurations with all expected seeds count; values are means over seeds.
 
     Returns:
-        One row a dataset and metric that says which is better. ``rho`` is Spearman's correlation of
+        One row per dataset and metric with a direction. ``rho`` is Spearman's correlation of
         validation and test over the ``n`` configurations (NaN below `FEWEST`, or where all are
         equal). ``config_id`` is the best on validation, ``chosen`` its test value; ``best`` and
         ``median`` are those over all configurations on test. ``regret`` is how much worse the

@@ -60,7 +60,7 @@ def tables(frames: Frames) -> Iterator[Table]:
 
 
 def _matrix(rows: pd.DataFrame, task: str, cell: Callable[[pd.Series], str]) -> pd.DataFrame:
-    """One row a setting; columns: the metrics that a search optimises, and the costs."""
+    """One row per setting; columns: the metrics that a search optimises, and the costs."""
     texts = {(row["setting"], row["metric"]): cell(row) for _, row in rows.iterrows()}
     varied = set(rows["setting"])
     settings = [name for name in SETTINGS if name in varied]

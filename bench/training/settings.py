@@ -20,7 +20,7 @@ class TrainingSettings(Settings):
         weight_decay: Adam's (L2), on parameters whose group takes it.
         clip: largest gradient norm of a parameter group, per mean NLL that the loss sums (SAE: one
             per input).
-        augment: of the training images; "dataset" is what the dataset's row says.
+        augment: of the training images; "dataset" is the choice of the dataset's row.
         keep: the weights after the last epoch, or those of the lowest validation NLL.
     """
 

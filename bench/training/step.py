@@ -20,7 +20,7 @@ from methods.core.schedule import Progress
 from methods.core.seeding import derive_seed
 
 
-class TrainingDiverged(Exception):  # noqa: N818 - it says what happened
+class TrainingDiverged(Exception):  # noqa: N818 - named by what happened
     """The loss stopped being a finite number."""
 
 

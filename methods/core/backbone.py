@@ -1,4 +1,4 @@
-"""What a backbone is: a stem and D stages. It knows nothing of exits or methods."""
+"""What a backbone is: a stem and D stages. It has neither exits nor methods."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Given(nn.Module):
         self.module = _with(_GivenDropout, module, self._tape)
 
     def forward(self, x: Tensor, keep_RT: Tensor) -> Tensor:
-        """The module's outputs where ``keep_RT`` (bool) says which entries its layers keep."""
+        """The module's outputs where ``keep_RT`` (bool) selects what its layers keep."""
         self._tape.given_RT, self._tape.position = keep_RT, 0
         outputs: Tensor = self.module(x)
         read, self._tape.given_RT = self._tape.position, None

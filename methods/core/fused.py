@@ -59,7 +59,7 @@ def sum_inputs(stem: nn.Module, n_inputs: int) -> None:
 
 
 def _is_folded(sequence: nn.Sequential, index: int, norm: nn.Module) -> bool:
-    """Fold the layer at ``index`` if it is a norm that can be; says whether it was."""
+    """Fold the layer at ``index`` if it is a norm that can be; return whether it was."""
     if not isinstance(norm, _Norm):
         return False
     before = [layer for layer in sequence[:index] if not isinstance(layer, ChannelsLast)]

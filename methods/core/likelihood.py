@@ -1,6 +1,6 @@
 """The one owner of every difference between classification and regression.
 
-A predictor puts out C numbers per sample. The likelihood says what they mean, how probable a target
+A predictor puts out C numbers per sample. The likelihood is what they mean, how probable a target
 is under them, and how the M predictors of an ensemble mix into one predictive distribution.
 """
 
@@ -56,7 +56,7 @@ class Likelihood(ABC):
 
     @abstractmethod
     def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
-        """What an exported network puts out, by name, in the units that its user knows.
+        """What an exported network puts out, by name, in the units of the data.
 
         Args:
             mixed_BC: the mixture's parameters, see :meth:`mix`.

@@ -61,7 +61,7 @@ class CostAxes:
         return stem if self == CostAxes() else "_".join([stem, *self.keys])
 
     def shown(self, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-        """The test rows of configurations that were measured in every seed, and what to say of it.
+        """The test rows of configurations that were measured in every seed, and the note about it.
 
         Args:
             runs: The runs frame of one dataset, all splits.

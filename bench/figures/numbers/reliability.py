@@ -74,7 +74,7 @@ def curve(total: Tally) -> pd.DataFrame:
     there: they are no further images, and the mean of its outcomes varies at most as much as one.
 
     Returns:
-        One row a point with any prediction, columns: point (k, from 0), stated (mean confidence of
+        A row per point with any prediction, columns: point (k, from 0), stated (mean confidence of
         the bin, or nominal level), observed (accuracy, or empirical coverage), low, high, share (of
         all predictions that are in the bin), images.
     """
