@@ -74,6 +74,10 @@ def judge(evidence: Evidence, criteria: Sequence[Criterion]) -> Finding:
     seeds = sorted(set.intersection(*(set(evidence.seeds(one.dataset)) for one in criteria)))
     if len(seeds) < 2:
         return no_data(f"{dataset} has one seed: nothing is left to judge the choice on")
+    if not any(len(_shared(*pair)) > 1 for pair in combinations(
+        [_cell_gains(evidence, one, tuple(seeds)) for one in criteria], 2
+    )):  # fmt: skip
+        return no_data("no two criteria have two settings of N and K in common")
     folds = {s: choose(evidence, criteria, tuple(o for o in seeds if o != s)) for s in seeds}
     ids: set[str] = set()
     parts = []
@@ -135,6 +139,11 @@ def _cell_gains(evidence: Evidence, criterion: Criterion, seeds: Seeds) -> pd.Da
     return table.groupby([known["n_inputs"].astype(int), known["n_exits"].astype(int)]).mean()
 
 
+def _shared(first: pd.DataFrame, second: pd.DataFrame) -> list[Cell]:
+    """The cells that both have."""
+    return sorted(set(first.index) & set(second.index))
+
+
 def _spread(table: pd.DataFrame) -> float:
     """The standard deviation of a cell between seeds, pooled over cells; 1 where there is none."""
     spread = float(table.var(axis=1, ddof=1).mean()) ** 0.5
@@ -144,15 +153,14 @@ def _spread(table: pd.DataFrame) -> float:
 def choose(evidence: Evidence, criteria: Sequence[Criterion], seeds: Seeds) -> Choice:
     """The pair of criteria whose best cells differ the most, see `judge`."""
     tables = [_cell_gains(evidence, one, seeds) for one in criteria]
-    shared = sorted(set.intersection(*(set(table.index) for table in tables)))
-    spreads = [_spread(table) for table in tables]
-    means = [table.mean(axis=1).reindex(shared) for table in tables]
     found = []
-    for (one, ours, own), (other, theirs, their) in combinations(
-        zip(criteria, means, spreads, strict=True), 2
-    ):
+    for (one, first), (other, second) in combinations(zip(criteria, tables, strict=True), 2):
+        shared = _shared(first, second)
+        if len(shared) < 2:
+            continue
+        ours, theirs = (table.mean(axis=1).reindex(shared) for table in (first, second))
         cells = tuple(shared[int(mean.to_numpy().argmax())] for mean in (ours, theirs))
-        scales = (own, their)
+        scales = (_spread(first), _spread(second))
         gains = (
             (ours[cells[0]] - ours[cells[1]]) / scales[0],
             (theirs[cells[1]] - theirs[cells[0]]) / scales[1],

@@ -187,6 +187,10 @@ def test_the_best_cells_of_two_data_sets() -> None:
     assert settings.across(study({"blood": 1, "pneumonia": 3}), two).verdict == "supported"
     assert settings.across(study({"blood": 3, "pneumonia": 3}), two).verdict == "not supported"
     assert settings.across(study({"blood": 1}), two).verdict == "no data"
+    few = {"blood": [cell(1, 1, 0, "b"), cell(2, 1, 0, "b")], "pneumonia": [cell(2, 1, 0, "p")]}
+    found = settings.across(planted(np.random.default_rng(0), few, SURE), two)
+    assert found.verdict == "no data"
+    assert "no two criteria have two settings" in found.remark
 
 
 def test_more_inputs_help_or_do_not() -> None:
