@@ -5,20 +5,50 @@ one-hot columns, so that a category is drawn by one number as everything else is
 Letters: P parameters.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-# Private to Optuna, but what its own samplers and optuna_integration snap points with: a copy of
-# it would be one that can disagree with them on how a value is rounded.
-from optuna._transform import _SearchSpaceTransform
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from bench.search.space import Params
 
 Point = dict[str, Any]
+
+
+class _Axis:
+    """Quantiles of a numeric distribution, rounded to its steps as Optuna's own samplers do it."""
+
+    def __init__(self, distribution: FloatDistribution | IntDistribution) -> None:
+        self._distribution = distribution
+        half = (distribution.step or 0) / 2
+        self._low = self._scaled(distribution.low - half)
+        self._length = self._scaled(distribution.high + half) - self._low
+
+    def _scaled(self, value: float) -> float:
+        return math.log(value) if self._distribution.log else float(value)
+
+    def value(self, u: float) -> float:
+        """The value at quantile ``u``: an int where the distribution is of ints."""
+        low, high, step = (
+            self._distribution.low, self._distribution.high, self._distribution.step,
+        )  # fmt: skip
+        x = self._low + float(u) * self._length
+        x = math.exp(x) if self._distribution.log else x
+        if step is not None:
+            x = low + step * math.floor((x - low) / step + 0.5)
+        return min(max(x, low), high)
+
+    def coordinate(self, value: float) -> float:
+        """The quantile of a value; of a single one, the middle."""
+        return (self._scaled(value) - self._low) / self._length if self._length else 0.5
 
 
 class UnitCube:
@@ -32,9 +62,9 @@ class UnitCube:
         self.names = tuple(distributions)
         self._distributions = dict(distributions)
         self._numeric = {
-            name: _SearchSpaceTransform({name: distribution}, transform_0_1=True)
+            name: _Axis(distribution)
             for name, distribution in distributions.items()
-            if not isinstance(distribution, CategoricalDistribution)
+            if isinstance(distribution, FloatDistribution | IntDistribution)
         }
 
     @property
@@ -49,7 +79,7 @@ class UnitCube:
             # Scrambled and perturbed coordinates can be rounded up to 1.
             last = len(distribution.choices) - 1
             return distribution.choices[min(int(u * len(distribution.choices)), last)]
-        return self._numeric[name].untransform(np.array([u]))[name]
+        return self._numeric[name].value(u)
 
     def point(self, u_P: npt.NDArray[np.float64]) -> Point:
         """The point at coordinates of shape (P,), each in [0, 1]."""
@@ -64,7 +94,7 @@ class UnitCube:
                 choice = distribution.to_internal_repr(params[name])
                 u_P[index] = (choice + 0.5) / len(distribution.choices)
             else:
-                u_P[index] = self._numeric[name].transform({name: params[name]})[0]
+                u_P[index] = self._numeric[name].coordinate(float(params[name]))
         return u_P
 
 

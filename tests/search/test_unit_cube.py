@@ -54,6 +54,30 @@ def test_points_survive_the_way_there_and_back() -> None:
         assert cube.point(cube.coordinates(point)) == pytest.approx(point)
 
 
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        FloatDistribution(-2, 4),
+        FloatDistribution(1e-4, 1, log=True),
+        FloatDistribution(0.1, 0.9, step=0.2),
+        IntDistribution(-3, 11),
+        IntDistribution(2, 17, step=5),
+        IntDistribution(1, 300, log=True),
+    ],
+)
+def test_values_and_coordinates_are_those_of_the_samplers_of_optuna(
+    distribution: BaseDistribution,
+) -> None:
+    private = pytest.importorskip("optuna._transform", reason="private to Optuna")
+    theirs = private._SearchSpaceTransform({"x": distribution}, transform_0_1=True)
+    ours = UnitCube({"x": distribution})
+    for u in np.random.default_rng(0).random(500):
+        value = theirs.untransform(np.array([u]))["x"]
+        assert ours.value("x", u) == pytest.approx(value, rel=1e-12)
+        assert type(ours.value("x", u)) is type(value)
+        assert ours.coordinates({"x": value}) == pytest.approx(theirs.transform({"x": value}))
+
+
 def test_identity_does_not_depend_on_the_order_of_names() -> None:
     assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1})
     assert identity({"a": 1, "b": 2}) != identity({"a": 2, "b": 1})
