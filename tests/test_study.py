@@ -102,7 +102,9 @@ def test_a_tiny_study_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixt
 def same_answers(path: Path, wanted: Path) -> None:
     """Texts and counts alike; numbers within what the rounding of single predictions moves."""
     found, expected = pd.read_csv(path), pd.read_csv(wanted)
-    pd.testing.assert_frame_equal(found, expected, rtol=5e-3, atol=5e-4, obj=str(path))
+    # One prediction that rounding moves over a bin's edge moves an ECE by 1 / B.
+    atol = 5e-3 if path.name == "ece.csv" else 5e-4
+    pd.testing.assert_frame_equal(found, expected, rtol=5e-3, atol=atol, obj=str(path))
 
 
 def test_the_plan_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,8 @@ def test_the_table_is_of_what_was_asked_for_and_the_file_of_everything(
 ) -> None:
     cli(methods="ensemble")
     _, out, _ = cli()
-    assert "NN Ensemble" not in out
+    assert "| Standard NN" in out
+    assert "| NN Ensemble" not in out
     assert set(pd.read_csv(results / "summary.csv")["category"]) == {"NN Ensemble", "Standard NN"}
 
 
