@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,16 +133,23 @@ def load_digits(row: DatasetRow, _data: Path | None, _cache: Path | None) -> Dat
     return row.dataset(splits)
 
 
-_RESNET_SMOKE = ("train.epochs=1", "resnet.width=4")
-_RESNET_QUICK = (
-    "train.epochs=2",
-    "train.batch_size=64",
-    "resnet.width=4",
-    "ensemble.n_members=2",
-    "batch_ensemble.n_members=2",
-    "mc_dropout.rate=0.1",
-    "sae.n_inputs=1,2",
-    "sae.n_exits=1,2,4",
+# Photographs of many classes, whose presets are small in every way.
+_resnet_row = partial(
+    DatasetRow,
+    task="classification",
+    backbone="resnet",
+    augment="crop_flip",
+    smoke=("train.epochs=1", "resnet.width=4"),
+    quick=(
+        "train.epochs=2",
+        "train.batch_size=64",
+        "resnet.width=4",
+        "ensemble.n_members=2",
+        "batch_ensemble.n_members=2",
+        "mc_dropout.rate=0.1",
+        "sae.n_inputs=1,2",
+        "sae.n_exits=1,2,4",
+    ),
 )
 _ROWS = (
     DatasetRow(
@@ -160,37 +168,27 @@ _ROWS = (
     ),
     *medmnist_rows(LoaderOf("bench.data.medmnist_files")),
     *(
-        DatasetRow(
+        _resnet_row(
             name=name,
-            task="classification",
             n_classes=n_classes,
-            backbone="resnet",
             source="tiny-imagenet-200.zip",
             citation="research use; Le and Yang, Tiny ImageNet Visual Recognition Challenge, 2015",
             loader=LoaderOf("bench.data.tiny_imagenet"),
-            augment="crop_flip",
             # 80 corrupted sets of 10,000 images would be 9.8 GB, and take longer than training.
             shift_images=400,
             size=64,
-            smoke=_RESNET_SMOKE,
-            quick=_RESNET_QUICK,
         )
         for name, n_classes in (("tinyimagenet", 200), ("tinyimagenet40", 40))
     ),
     *(
-        DatasetRow(
+        _resnet_row(
             name=f"cifar{n_classes}",
-            task="classification",
             n_classes=n_classes,
-            backbone="resnet",
             source=folder,
             citation="research use; Krizhevsky, Learning Multiple Layers of Features, 2009",
             loader=LoaderOf("bench.data.cifar"),
-            augment="crop_flip",
             shift_images=1000,
             size=32,
-            smoke=_RESNET_SMOKE,
-            quick=_RESNET_QUICK,
         )
         for n_classes, folder in ((10, "cifar-10-batches-py"), (100, "cifar-100-python"))
     ),
