@@ -44,7 +44,6 @@ from bench.statistics.measured import Measurements, difference
 from bench.statistics.reference import reference
 from bench.tables import __main__ as tables_command
 from bench.tables import budget, selection
-from bench.tables import summary as summaries
 from bench.tables.answers import answers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,17 +143,12 @@ def _against(
 
 def equal_cost(dataset: str) -> str:
     """What each method reaches within a budget of FLOPs, on test."""
-    return _budget(dataset, f"budget_{dataset}")
-
-
-def equal_params(dataset: str) -> str:
-    """The same within a budget of parameters."""
-    return _budget(dataset, f"budget_{dataset}_params")
+    return _budget(dataset)
 
 
 def rivals(dataset: str) -> str:
     """NLL and accuracy of all methods of one state of the code within a budget of FLOPs."""
-    return _budget(dataset, f"budget_{dataset}", RIVALS, left_out=("4x", "8x"))
+    return _budget(dataset, RIVALS, left_out=("4x", "8x"))
 
 
 @cache
@@ -163,18 +157,11 @@ def _budgets(folder: str = MAIN) -> Mapping[str, Table]:
     return {table.stem: table for table in budget.tables(frames_of(folder))}
 
 
-def _budget(dataset: str, stem: str, folder: str = MAIN, left_out: Sequence[str] = ("8x",)) -> str:
-    table, task = _budgets(folder)[stem], _task(frames_of(folder), dataset)
+def _budget(dataset: str, folder: str = MAIN, left_out: Sequence[str] = ("8x",)) -> str:
+    table, task = _budgets(folder)[f"budget_{dataset}"], _task(frames_of(folder), dataset)
     shown = [label_of(task, key) for key in _SHOWN[task]]
     rows = table.cells[(table.cells["Split"] == "ID") & table.cells["Metric"].isin(shown)]
     return f"{grid(rows.drop(columns=['Split', *left_out]))}\n\n{table.notes[0]}"
-
-
-def summary(dataset: str) -> str:
-    """What `bench.compare` prints: the configuration that each method would choose."""
-    (table,) = summaries.tables(_only(frames_of(), dataset))
-    left_out = {"Macro F1", "OOD Accuracy", "OOD ECE", "Pareto"}
-    return grid(table.cells.drop(columns=[name for name in table.cells if name in left_out]))
 
 
 def match() -> str:
@@ -300,24 +287,17 @@ def _by_exit(depth: pd.DataFrame) -> str:
 def heatmap(metric: str) -> str:
     """A metric of the N x K grid of pneumonia, before and after the depth distribution learned."""
     split, _, key = metric.partition("-")
-    before, after = frames_of(BEFORE), frames_of(GRID)
-    seeds = set(before.runs["seed"])
-    tables = []
-    for frames in (before, after):
+    grids = {"before": frames_of(BEFORE), "after": frames_of(GRID)}
+    seeds = set(grids["before"].runs["seed"])
+    lines: dict[int, dict[str, str]] = {}
+    for name, frames in grids.items():
         runs = _only(frames, "pneumonia").runs
         rows = runs[(runs["split"] == split) & runs["seed"].isin(seeds)]
         means = rows.groupby(["n_inputs", "n_exits"], as_index=False)[key].mean()
-        rows_of = zip(means["n_inputs"], means["n_exits"], means[key], strict=True)
-        tables.append({(n, k): value for n, k, value in rows_of})
-    lines: dict[int, dict[str, str]] = {}
-    for name, table in zip(("before", "after"), tables, strict=True):
-        for (n, k), value in table.items():
+        for n, k, value in zip(means["n_inputs"], means["n_exits"], means[key], strict=True):
             line = lines.setdefault(int(n), {"N": str(int(n))})
             line[f"K={int(k)}, {name}"] = cells.number(value)
-    moved = [
-        f"{name} {_distance(frames.depth):.3f}"
-        for name, frames in (("before", before), ("after", after))
-    ]
+    moved = [f"{name} {_distance(frames.depth):.3f}" for name, frames in grids.items()]
     return (
         f"{grid(pd.DataFrame(list(lines.values())))}\n\nLargest distance of an exit's theta from "
         f"1/D after the last epoch, mean over runs: {', '.join(moved)}."
@@ -376,8 +356,8 @@ def _task(frames: Frames, dataset: str) -> str:
 BLOCKS: Mapping[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
-        short_answer, answer, equal_cost, equal_params, rivals, match, equivalents, selects,
-        summary, searched, claims, ablations, theta, heatmap, spent,
+        short_answer, answer, equal_cost, rivals, match, equivalents, selects, searched, claims,
+        ablations, theta, heatmap, spent,
     )
 }  # fmt: skip
 

@@ -62,7 +62,7 @@ def expected_validation(frames: Frames) -> pd.DataFrame:
     spent = timings["train_cpu_s"] + timings["evaluate_cpu_s"]
     trials = records.runs[records.runs["split"] == "val"].sort_values("seed", kind="stable")
     trials = trials.drop_duplicates(["dataset", "config_id"])
-    parts = [nothing]
+    parts = []
     for (dataset, task, method), rows in trials.groupby(["dataset", "task", "method"]):
         metric = metric_of(str(task), frames.select)
         known = rows[np.isfinite(rows[metric])]
@@ -78,4 +78,4 @@ def expected_validation(frames: Frames) -> pd.DataFrame:
              "low": found[:, 1:].min(axis=1), "high": found[:, 1:].max(axis=1)}
         )  # fmt: skip
         parts.append(table)
-    return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else nothing
+    return pd.concat(parts, ignore_index=True) if parts else nothing
