@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from perf.speed import corruption, evaluation, growth, memory, start, step, whole_job
+from perf.speed import binds, corruption, evaluation, growth, memory, start, step, whole_job
 from perf.speed.drawing import draw
 from perf.speed.part import Part, Records, read, record
 from perf.speed.row import Row, table
@@ -30,6 +30,7 @@ _log = logging.getLogger("perf.speed")
 PARTS: Mapping[str, Part] = {
     **{name: functools.partial(whole_job.measure, name) for name in whole_job.JOBS},
     "step": step.measure,
+    "binds": binds.measure,
     "evaluation": evaluation.measure,
     "corruptions": corruption.measure,
     "start": start.measure,

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench.executors.local import local
 from bench.runs.run import build
+from methods.core.network import Network
 from methods.sae import SAE
 from perf.speed import __main__ as speed
 from perf.speed import problems, processes, whole_job
+from perf.speed.binds import STACKED, replaced
 from perf.speed.drawing import draw
 from perf.speed.growth import exponent
 from perf.speed.job import Job, answer_command_line
@@ -157,3 +160,22 @@ def test_memory_is_that_of_the_workers() -> None:
     with local(1) as cluster:
         worker = cluster.call(os.getpid)
         assert [process.pid for process in workers_below(os.getpid())] == [worker]
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("name", STACKED)
+def test_stacked_exits_are_the_exits(name: str) -> None:
+    (config,) = problems.configs("pneumonia", epochs=1)
+    dataset = random_dataset(NETWORKS["FC"], 16)
+    found = []
+    for forward in (Network.forward, STACKED[name]):
+        method = build(config, dataset).train()
+        assert isinstance(method, SAE)
+        x_BQHW = torch.randn(16, 2, 28, 28, generator=torch.Generator().manual_seed(0))
+        with replaced(forward):
+            outputs_BMC = method.network(x_BQHW)
+        outputs_BMC.square().sum().backward()
+        gradients = [p.grad for p in method.network.parameters()]
+        found.append([outputs_BMC, *gradients, *method.network.buffers()])
+    for plain, stacked in zip(*found, strict=True):
+        torch.testing.assert_close(stacked, plain, rtol=1e-4, atol=1e-4)
