@@ -56,27 +56,27 @@ class Costs:
     """Both counts of one method, each for the prediction for one image.
 
     Attributes:
-        shipped: the cost of the exported network.
+        exported: the cost of the exported network.
         paper: the cost of the layers as trained, unused parts removed.
     """
 
-    shipped: Cost
+    exported: Cost
     paper: Cost
 
     def as_dict(self) -> dict[str, int | dict[str, int]]:
         """As records hold them."""
         return {
-            "flops": self.shipped.flops,
-            "params": self.shipped.params,
+            "flops": self.exported.flops,
+            "params": self.exported.params,
             "paper_flops": self.paper.flops,
             "paper_params": self.paper.params,
-            "flops_by_part": dict(self.shipped.flops_by_part),
+            "flops_by_part": dict(self.exported.flops_by_part),
         }
 
 
 def costs_of(pruned: Predictor, shape: ImageShape) -> Costs:
     """The costs of ``method.pruned()``, fused and as it is."""
-    return Costs(shipped=measure(pruned.fused(), shape), paper=measure(pruned, shape))
+    return Costs(exported=measure(pruned.fused(), shape), paper=measure(pruned, shape))
 
 
 def measure(predictor: Predictor, shape: ImageShape) -> Cost:

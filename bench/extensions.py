@@ -18,7 +18,7 @@ from types import ModuleType
 from bench.errors import UserError
 from bench.metrics import table as metrics
 from bench.metrics.table import TASKS, TEMPERATURE_SUFFIX, Metric
-from bench.metrics.weighted import Counted
+from bench.metrics.weighted import WeightedMetric
 from bench.shift import table as corruptions
 from bench.shift.table import SEVERITIES, Corruption
 
@@ -114,10 +114,10 @@ def _check_metric(row: Metric) -> None:
             f"metric {row.name!r}: the name must be of a-z, 0-9 and _, begin with a letter, not "
             f"end with {TEMPERATURE_SUFFIX}, and be no column of summary.csv"
         )
-    if not isinstance(row.compute, Counted) or row.compute.bounds != row.bounds:
+    if not isinstance(row.compute, WeightedMetric) or row.compute.bounds != row.bounds:
         raise ValueError(
-            f"metric {row.name!r}: compute must be a function under @counted(low, high), with "
-            "bounds=(low, high) in the row"
+            f"metric {row.name!r}: compute must be a function under @weighted_metric(low, high), "
+            "with bounds=(low, high) in the row"
         )
     for field, choices in (
         ("direction", ("higher", "lower")),

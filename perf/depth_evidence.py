@@ -76,11 +76,11 @@ class Planted(Likelihood):
     def mix(self, outputs_BMC: Tensor, weights_M: Tensor) -> Tensor:
         return self._true.mix(outputs_BMC, weights_M)
 
-    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
-        return self._true.shipped(mixed_BC, target_range)
+    def exported(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+        return self._true.exported(mixed_BC, target_range)
 
-    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
-        return self._true.mixed(shipped, target_range)
+    def mixed(self, exported: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        return self._true.mixed(exported, target_range)
 
 
 def run(config: RunConfig, dataset: Dataset, augment: Augmentation, planted: bool) -> Any:

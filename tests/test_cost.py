@@ -112,8 +112,8 @@ def test_sae_costs_its_trunk_up_to_the_deepest_exit_and_the_heads_it_uses(point:
     )
     # One slice of the first layer; batch norm is folded: 2 FLOPs and 2 parameters per feature.
     extra = (n_inputs - 1) * 64 * 16 + blocks * 2 * 16
-    assert costs.shipped.flops == costs.paper.flops - extra
-    assert costs.shipped.params == costs.paper.params - extra
+    assert costs.exported.flops == costs.paper.flops - extra
+    assert costs.exported.params == costs.paper.params - extra
 
 
 def test_pruning_never_costs_more() -> None:
@@ -145,9 +145,9 @@ def test_parts_of_a_pruned_sae() -> None:
         "network.heads.3.linear": ROWS,
     }
     # Exits with unequal rows are not merged.
-    assert costs.shipped.flops_by_part["network.heads.1.linear"] == 2 * ROWS
+    assert costs.exported.flops_by_part["network.heads.1.linear"] == 2 * ROWS
     equal = costs_of(sae(torch.tensor([[2.0, 0.0, 1.0]]), n_exits=2).pruned(), DIGITS.shape)
-    assert equal.shipped.flops_by_part == {
+    assert equal.exported.flops_by_part == {
         "network.backbone.stem": 1024,
         **{f"network.backbone.stages.{i}": 256 for i in range(3)},
         "network.adapters.1": 256,

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from bench.metrics.calibration import N_BINS, top_label
 from bench.metrics.predictive import FloatArray, Predictive
-from bench.metrics.weighted import counted, whole_rows
+from bench.metrics.weighted import weighted_metric, whole_rows
 
 
 def _mass_edges(
@@ -45,14 +45,14 @@ def equal_mass_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
     return np.searchsorted(edges, confidence_B, side="left")
 
 
-@counted(0, 1)
-def adaptive_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 1)
+def adaptive_ece(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """As `ece`, with 15 bins of equal mass (Nguyen & O'Connor 2015), those of the resample."""
     confidence_B, _, correct_B = top_label(predictive)
     order_B = np.argsort(confidence_B)
     sorted_B = confidence_B[order_B]
     # Whole numbers in rows: sums over the samples of a row run twice as fast.
-    times_RB = whole_rows(counts_RB.T[order_B].T, counts_RB)
+    times_RB = whole_rows(sample_weight_RB.T[order_B].T, sample_weight_RB)
     starts_RG = np.zeros((len(times_RB), N_BINS), dtype=np.intp)
     starts_RG[:, 1:] = _mass_edges(times_RB, _ties(sorted_B)) + 1
     gaps_RG = _segment_sums(times_RB, correct_B[order_B] - sorted_B, starts_RG)

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, ndtri
 
 from bench.metrics.predictive import FloatArray, IntArray, Predictive
-from bench.metrics.weighted import counted, group_sums
+from bench.metrics.weighted import group_sums, weighted_metric
 
 N_BINS = 15
 _EDGES = np.linspace(0, 1, N_BINS + 1)[1:-1]
@@ -28,14 +28,14 @@ def equal_width_bins(confidence_B: FloatArray) -> npt.NDArray[np.intp]:
 
 
 def bin_gaps(
-    counts_RB: FloatArray, gap_BJ: FloatArray, bins_BJ: npt.NDArray[np.intp], n_bins: int
+    sample_weight_RB: FloatArray, gap_BJ: FloatArray, bins_BJ: npt.NDArray[np.intp], n_bins: int
 ) -> FloatArray:
     """|Sum of (correct - confidence)| over the samples of each bin, shape (R, n_bins).
 
     sum_b (n_b / B) |acc_b - conf_b| = sum_b |sum of (correct - confidence) in b| / B, which needs
     no rule for empty bins.
     """
-    return np.abs(group_sums(counts_RB, bins_BJ, n_bins, gap_BJ))
+    return np.abs(group_sums(sample_weight_RB, bins_BJ, n_bins, gap_BJ))
 
 
 def top_label(predictive: Predictive) -> tuple[FloatArray, IntArray, BoolArray]:
@@ -45,57 +45,59 @@ def top_label(predictive: Predictive) -> tuple[FloatArray, IntArray, BoolArray]:
     return confidence_B, predicted_B, predicted_B == predictive.y_B
 
 
-@counted(0, 1)
-def ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 1)
+def ece(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """Expected calibration error of the top label, 15 equal-width bins (Guo et al. 2017)."""
     confidence_B, _, correct_B = top_label(predictive)
     bins_B1 = equal_width_bins(confidence_B)[:, None]
-    sums_RG = bin_gaps(counts_RB, (correct_B - confidence_B)[:, None], bins_B1, N_BINS)
-    return np.asarray(sums_RG.sum(axis=1) / counts_RB.sum(axis=1), dtype=np.float64)
+    sums_RG = bin_gaps(sample_weight_RB, (correct_B - confidence_B)[:, None], bins_B1, N_BINS)
+    return np.asarray(sums_RG.sum(axis=1) / sample_weight_RB.sum(axis=1), dtype=np.float64)
 
 
-@counted(0, 1)
-def cc_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 1)
+def cc_ece(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """Class-conditional ECE: `ece` of the samples predicted as a class, averaged over classes.
 
     Each class that is predicted at all counts once, however rare; the others are left out.
     """
-    errors_RC, occurs_RC = _ece_by_class(predictive, counts_RB)
+    errors_RC, occurs_RC = _ece_by_class(predictive, sample_weight_RB)
     return np.asarray(errors_RC.sum(axis=1) / occurs_RC.sum(axis=1), dtype=np.float64)
 
 
-@counted(0, 1)
-def cc_ece_all(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 1)
+def cc_ece_all(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """The same with classes that are never predicted counted as errors of 0.
 
     As the code of Ferianc et al. 2024: the sum is divided by all C classes, so that predicting few
     of them lowers the value.
     """
-    errors_RC, _ = _ece_by_class(predictive, counts_RB)
+    errors_RC, _ = _ece_by_class(predictive, sample_weight_RB)
     return np.asarray(errors_RC.mean(axis=1), dtype=np.float64)
 
 
-def _ece_by_class(predictive: Predictive, counts_RB: FloatArray) -> tuple[FloatArray, BoolArray]:
+def _ece_by_class(
+    predictive: Predictive, sample_weight_RB: FloatArray
+) -> tuple[FloatArray, BoolArray]:
     """`ece` of the samples predicted as each class, 0 where there are none; are there any."""
     n_classes = predictive.mixed_BC.shape[1]
     confidence_B, predicted_B, correct_B = top_label(predictive)
     bins_B1 = (predicted_B * N_BINS + equal_width_bins(confidence_B))[:, None]
     gap_B1 = (correct_B - confidence_B)[:, None]
-    sums_RG = bin_gaps(counts_RB, gap_B1, bins_B1, n_classes * N_BINS)
-    sums_RC = sums_RG.reshape(len(counts_RB), n_classes, N_BINS).sum(axis=2)
-    predicted_RC = group_sums(counts_RB, predicted_B[:, None], n_classes)
+    sums_RG = bin_gaps(sample_weight_RB, gap_B1, bins_B1, n_classes * N_BINS)
+    sums_RC = sums_RG.reshape(len(sample_weight_RB), n_classes, N_BINS).sum(axis=2)
+    predicted_RC = group_sums(sample_weight_RB, predicted_B[:, None], n_classes)
     return sums_RC / np.maximum(predicted_RC, 1), predicted_RC > 0
 
 
-@counted(0, 1)
-def classwise_ece(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 1)
+def classwise_ece(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """Static calibration error (Nixon et al. 2019): one-vs-rest ECE of p_c, averaged over all C."""
     n_classes = predictive.mixed_BC.shape[1]
     p_BC = np.exp(predictive.mixed_BC)
     bins_BC = equal_width_bins(p_BC) + N_BINS * np.arange(n_classes)
     gap_BC = (predictive.y_B[:, None] == np.arange(n_classes)) - p_BC
-    sums_RG = bin_gaps(counts_RB, gap_BC, bins_BC, n_classes * N_BINS)
-    totals_R = counts_RB.sum(axis=1) * n_classes
+    sums_RG = bin_gaps(sample_weight_RB, gap_BC, bins_BC, n_classes * N_BINS)
+    totals_R = sample_weight_RB.sum(axis=1) * n_classes
     return np.asarray(sums_RG.sum(axis=1) / totals_R, dtype=np.float64)
 
 
@@ -105,8 +107,8 @@ def standardised_residuals(predictive: Predictive) -> FloatArray:
     return np.asarray((predictive.y_B - mean_B) * np.exp(-0.5 * log_variance_B), dtype=np.float64)
 
 
-@counted(0, 0.5)
-def coverage_error(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
+@weighted_metric(0, 0.5)
+def coverage_error(predictive: Predictive, sample_weight_RB: FloatArray) -> FloatArray:
     """Mean |empirical - nominal| coverage of the central 10%, ..., 90% intervals, in [0, 0.5].
 
     The intervals are those of the moment-matched Gaussian.
@@ -114,7 +116,7 @@ def coverage_error(predictive: Predictive, counts_RB: FloatArray) -> FloatArray:
     z_B = np.abs(standardised_residuals(predictive))
     half_widths = ndtri((1 + COVERAGE_LEVELS) / 2)
     inside = (z_B[:, None] <= half_widths).astype(np.float64)  # (B, levels)
-    covered = (counts_RB @ inside) / counts_RB.sum(axis=1, keepdims=True)
+    covered = (sample_weight_RB @ inside) / sample_weight_RB.sum(axis=1, keepdims=True)
     return np.asarray(np.abs(covered - COVERAGE_LEVELS).mean(axis=1), dtype=np.float64)
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from bench.metrics import adaptive_ece, calibration, diversity, scores
 from bench.metrics.calibration import at_temperature, fit_temperature
 from bench.metrics.predictive import TASKS, Predictive
-from bench.metrics.weighted import Counted
+from bench.metrics.weighted import WeightedMetric
 
 __all__ = [
     "METRICS",
@@ -61,7 +61,7 @@ class Metric:
     label: str
     task: str
     direction: Direction
-    compute: Counted
+    compute: WeightedMetric
     kind: Kind
     temperature: bool = False
     reads_members: bool = False

@@ -76,14 +76,14 @@ def influences(
         keys: which metrics; None: all.
     """
     n_samples, n_groups = len(groups_B), int(groups_B.max()) + 1
-    counts_RB = np.ones((n_groups + 1, n_samples), order="F")
-    counts_RB[groups_B, np.arange(n_samples)] = 0  # the last row holds every example
+    sample_weight_RB = np.ones((n_groups + 1, n_samples), order="F")
+    sample_weight_RB[groups_B, np.arange(n_samples)] = 0  # the last row holds every example
     weights_G = np.bincount(groups_B) * n_groups / n_samples
     factors_G = n_groups - weights_G
     found = {}
     for key, metric, scaled in applications(split, temperature):
         if keys is None or key in keys:
-            values_R = metric.compute.resampled(scaled, counts_RB)
+            values_R = metric.compute.resampled(scaled, sample_weight_RB)
             with np.errstate(invalid="ignore"):  # an infinite NLL has no influences: NaN
                 moved_G = factors_G * (values_R[-1] - values_R[:-1])
             found[key] = moved_G - moved_G.mean()

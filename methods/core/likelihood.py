@@ -55,7 +55,7 @@ class Likelihood(ABC):
         """Parameters of the mixture of the M predictives with weights that sum to 1, (B, C)."""
 
     @abstractmethod
-    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+    def exported(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
         """What an exported network puts out, by name, in the units of the data.
 
         Args:
@@ -64,8 +64,8 @@ class Likelihood(ABC):
         """
 
     @abstractmethod
-    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
-        """The mixture's parameters (B, C) again: the inverse of :meth:`shipped`."""
+    def mixed(self, exported: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        """The mixture's parameters (B, C) again: the inverse of :meth:`exported`."""
 
 
 class Categorical(Likelihood):
@@ -98,12 +98,12 @@ class Categorical(Likelihood):
         # Probabilities are averaged, never logits; in log space, so nothing underflows.
         return torch.logsumexp(self.members(outputs_BMC) + weights_M.log()[:, None], dim=1)
 
-    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+    def exported(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
         # Logarithms too: in float32 a probability next to 1 is 1, and below 1e-45 it is 0.
         return {"probabilities": mixed_BC.exp(), "log_probabilities": mixed_BC}
 
-    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
-        return shipped["log_probabilities"]
+    def mixed(self, exported: Mapping[str, Tensor], target_range: Range) -> Tensor:
+        return exported["log_probabilities"]
 
 
 class Gaussian(Likelihood):
@@ -138,16 +138,16 @@ class Gaussian(Likelihood):
         variance_B = (log_variance_BM.exp() + (mean_BM - mean_B[:, None]) ** 2) @ weights_M
         return torch.stack((mean_B, variance_B.log()), dim=-1)
 
-    def shipped(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
+    def exported(self, mixed_BC: Tensor, target_range: Range) -> dict[str, Tensor]:
         low, high = target_range or (0.0, 1.0)
         mean_B, log_variance_B = mixed_BC.unbind(-1)
         scale = high - low
         return {"mean": low + scale * mean_B, "variance": scale**2 * log_variance_B.exp()}
 
-    def mixed(self, shipped: Mapping[str, Tensor], target_range: Range) -> Tensor:
+    def mixed(self, exported: Mapping[str, Tensor], target_range: Range) -> Tensor:
         low, high = target_range or (0.0, 1.0)
         scale = high - low
-        mean_B, variance_B = (shipped["mean"] - low) / scale, shipped["variance"] / scale**2
+        mean_B, variance_B = (exported["mean"] - low) / scale, exported["variance"] / scale**2
         return torch.stack((mean_B, variance_B.log()), dim=-1)
 
 

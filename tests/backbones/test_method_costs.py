@@ -45,10 +45,10 @@ def costs_of(
 def pairs(method: Method[Any], problem: Problem) -> tuple[Pair, Pair]:
     """FLOPs and parameters, exported and as the paper counts; none outside the network's parts."""
     costs = cost.costs_of(method.pruned(), problem.shape)
-    for one in (costs.shipped, costs.paper):
+    for one in (costs.exported, costs.paper):
         assert sum(one.flops_by_part.values()) == one.flops
         assert OTHER not in one.flops_by_part
-    return (costs.shipped.flops, costs.shipped.params), (costs.paper.flops, costs.paper.params)
+    return (costs.exported.flops, costs.exported.params), (costs.paper.flops, costs.paper.params)
 
 
 def layers_of(parts: list[Part]) -> list[Layer]:
@@ -69,8 +69,8 @@ def test_the_tables_to_the_last_digit(backbone: str) -> None:
 
 @every_cell
 def test_a_standard_nn_costs_its_layers(backbone: str, likelihood: Likelihood) -> None:
-    shipped, paper = both(TABLES[backbone].standard(likelihood.n_outputs))
-    assert costs_of("standard", backbone, likelihood) == (total(shipped), total(paper))
+    exported, paper = both(TABLES[backbone].standard(likelihood.n_outputs))
+    assert costs_of("standard", backbone, likelihood) == (total(exported), total(paper))
 
 
 @every_cell
@@ -128,10 +128,10 @@ def test_mixmo_costs_one_more_head_than_a_standard_nn(
     backbone: str, likelihood: Likelihood
 ) -> None:
     table = TABLES[backbone]
-    shipped, paper = both(table.standard(2 * likelihood.n_outputs))
+    exported, paper = both(table.standard(2 * likelihood.n_outputs))
     wider = Part([table.stem.layers[0]._replace(bias=False)])
     found = costs_of("mixmo", backbone, likelihood)
-    assert found == (total(shipped), total([*paper, wider]))
+    assert found == (total(exported), total([*paper, wider]))
 
 
 @pytest.mark.parametrize(
@@ -161,5 +161,5 @@ def test_an_sae_costs_its_trunk_up_to_the_deepest_exit_and_the_heads_in_use(
         parts += [table.adapters[depth], table.head(inputs_of_exit[depth] * likelihood.n_outputs)]
     # The second input widens the first layer as it is trained, and nothing else.
     wider = Part([table.stem.layers[0]._replace(bias=False)])
-    shipped, paper = [part.fused() for part in parts], [*parts, wider]
-    assert pairs(method, problem) == (total(shipped), total(paper))
+    exported, paper = [part.fused() for part in parts], [*parts, wider]
+    assert pairs(method, problem) == (total(exported), total(paper))

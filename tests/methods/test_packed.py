@@ -78,7 +78,7 @@ def test_costs_of_the_hidden_layers(backbone: str) -> None:
     problem = problem_of(backbone)
 
     def stages(method: Packed | Standard[StandardSettings]) -> int:
-        parts = costs_of(method.pruned(), problem.shape).shipped.flops_by_part
+        parts = costs_of(method.pruned(), problem.shape).exported.flops_by_part
         return sum(flops for name, flops in parts.items() if ".stages." in name)
 
     standard = stages(Standard(problem, StandardSettings(), seed=0))

@@ -20,7 +20,7 @@ from runs.tiny_runs import FEW_CORRUPTIONS, ROOT, TINY, start
 IMPORTS = """
 from bench.metrics.scores import accuracy
 from bench.metrics.table import Metric
-from bench.metrics.weighted import counted
+from bench.metrics.weighted import weighted_metric
 from bench.shift.table import Corruption
 """
 METRIC = """
@@ -92,7 +92,7 @@ def test_workers_record_the_metric_and_corrupt_the_images(written: Path, results
         (METRIC.replace('"copy"', '"seed"'), "be no column of summary.csv"),
         (METRIC.replace('"copy"', '"x_ts"'), "not end with _ts"),
         (METRIC.replace('"higher"', '"up"'), "direction='up'; choices: higher, lower"),
-        (METRIC.replace("=accuracy", "=len"), "must be a function under @counted"),
+        (METRIC.replace("=accuracy", "=len"), "must be a function under @weighted_metric"),
         (METRIC.replace("=accuracy", "=accuracy, bounds=(0, 2)"), "bounds=(low, high)"),
         (METRIC.replace('"classification"', '"both"'), "task='both'; choices: classification"),
         (CORRUPTION.replace('"inverted"', f'"{FEW_CORRUPTIONS[0]}"'), "not be that of another"),

@@ -53,7 +53,7 @@ def agreement(trained: Trained, results: Path, outputs: Outputs, what: str) -> A
     """
     recorded = stored(results, trained.record.run_id, "test")
     likelihood, target_range = trained.method.likelihood, trained.dataset.target_range
-    expected = likelihood.shipped(torch.from_numpy(recorded.mixed_BC), target_range)
+    expected = likelihood.exported(torch.from_numpy(recorded.mixed_BC), target_range)
     worst = max(difference(outputs[name], values.numpy()) for name, values in expected.items())
     if not worst <= TOLERANCE:
         raise Differs(f"{what}: predictions differ from the recorded ones by {worst:.2g}")

@@ -75,7 +75,7 @@ class Exported(nn.Module):
         # In double precision, as the run was evaluated: in float32 the log-probability of a class
         # of 0.9999999 and more is 0, and their order is lost.
         mixed_BC = self._likelihood.mix(outputs_BMC.double(), self.weights_M)
-        exported = self._likelihood.shipped(mixed_BC, self._target_range)
+        exported = self._likelihood.exported(mixed_BC, self._target_range)
         return {name: values.float() for name, values in exported.items()}
 
 
