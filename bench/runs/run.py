@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -134,15 +134,21 @@ def failure(config: RunConfig, error: BaseException) -> FailedRun:
         **identity(config),
         error=Failure(
             type=type(error).__name__,
-            message=_text(str(error)),
-            traceback=_text("".join(traceback.format_exception(error))),
+            message=_text(lambda: str(error)),
+            traceback=_text(lambda: "".join(traceback.format_exception(error))),
         ),
     )
 
 
-def _text(message: str) -> str:
-    """What a record can hold of a message: its end, without NUL and lone surrogates."""
-    whole = message.encode(errors="backslashreplace").decode().replace("\x00", "\\0")
+def _text(message: Callable[[], str]) -> str:
+    """What a record can hold of a message: its end, without NUL and lone surrogates.
+
+    An exception of a method of one's own may fail to be formatted: the sweep must go on.
+    """
+    try:
+        whole = message().encode(errors="backslashreplace").decode().replace("\x00", "\\0")
+    except (Exception, SystemExit) as error:
+        return f"<its message cannot be formatted: {type(error).__name__}>"
     return whole[-schema.MOST_TEXT :]
 
 

@@ -73,6 +73,22 @@ def test_a_failing_run_is_recorded_and_the_sweep_goes_on(
     assert folder_bytes(store.folder(configs[1].run_id)) == {}
 
 
+def test_a_failure_whose_message_cannot_be_formatted_is_recorded_too(
+    context: SweepSettings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class UnspeakableError(Exception):
+        def __str__(self) -> str:
+            raise LookupError("no text")
+
+    monkeypatch.setattr(run_module, "run_one", failing_for("mc_dropout", UnspeakableError()))
+    configs = [config(), config("mc_dropout"), config(seed=1)]
+    assert [o.status for o in outcomes(configs, context)] == ["done", "failed", "done"]
+    error = error_of(store.load(configs[1].run_id))
+    assert error.type == "UnspeakableError"
+    assert error.message == "<its message cannot be formatted: LookupError>"
+    assert "UnspeakableError" in error.traceback
+
+
 @pytest.mark.parametrize(
     ("diagnostic", "message"),
     [
