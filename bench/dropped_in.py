@@ -1,13 +1,11 @@
 """Packages in which dropping in a file is the registration: its name is its command line name."""
 
 import importlib
-import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 from bench.errors import unknown
+from methods.core.registry import modules_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,21 +14,17 @@ class DroppedIn:
 
     Attributes:
         package: dotted name.
-        function: that every such module has.
-        kind: what one is called in messages.
-        others: modules of the package that are none; packages in it never are.
+        kind: what one is called in messages; the function of a module is its plural.
+        others: modules of the package that are none; see `modules_in` for what never is.
     """
 
     package: str
-    function: str
     kind: str
     others: frozenset[str]
 
     def names(self) -> tuple[str, ...]:
         """The names of all, sorted."""
-        path = importlib.import_module(self.package).__path__
-        found = {module.name for module in pkgutil.iter_modules(path) if not module.ispkg}
-        return tuple(sorted(found - self.others))
+        return tuple(sorted(modules_in(self.package) - self.others))
 
     def module(self, name: str) -> ModuleType:
         """The module of that name."""
@@ -38,13 +32,8 @@ class DroppedIn:
         if name not in names:
             raise unknown(self.kind, name, names)
         module = importlib.import_module(f"{self.package}.{name}")
-        if not hasattr(module, self.function):
+        if not hasattr(module, function := f"{self.kind}s"):
             raise ValueError(
-                f"{module.__file__} has no function {self.function}(frames), see {self.package}"
+                f"{module.__file__} has no function {function}(frames), see {self.package}"
             )
         return module
-
-    def load(self, name: str) -> Callable[..., Any]:
-        """Its function; raises as `module`."""
-        found: Callable[..., Any] = getattr(self.module(name), self.function)
-        return found

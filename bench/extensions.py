@@ -7,20 +7,19 @@ them when it is imported.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
-from bench.errors import UserError
+from bench.errors import UserError, as_user_error
 from bench.metrics import table as metrics
 from bench.metrics.table import TASKS, TEMPERATURE_SUFFIX, Metric
 from bench.metrics.weighted import WeightedMetric
 from bench.shift import table as corruptions
 from bench.shift.table import SEVERITIES, Corruption
+from methods.core.registry import files_of, imported
 
 VARIABLE = "SAE_BENCH_EXTENSIONS"
 PREFIX = "sae_bench_extension_"
@@ -29,15 +28,9 @@ PREFIX = "sae_bench_extension_"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
-def files() -> list[Path]:
-    """The files that the environment variable names."""
-    texts = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
-    return [Path(text).expanduser().resolve() for text in texts]
-
-
 def register_all() -> None:
     """Register every file of the environment variable that is not; raises as `add_file`."""
-    for path in files():
+    for path in files_of(VARIABLE):
         _register(path)
 
 
@@ -49,46 +42,29 @@ def add_file(path: Path) -> None:
     """
     path = path.expanduser().resolve()
     _register(path)
-    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(map(str, [*files(), path])))
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(map(str, [*files_of(VARIABLE), path])))
 
 
 def _register(path: Path) -> None:
-    if PREFIX + path.stem in sys.modules:
-        known = Path(str(sys.modules[PREFIX + path.stem].__file__))
+    name = PREFIX + path.stem
+    if name in sys.modules:
+        known = Path(str(sys.modules[name].__file__))
         if known != path:
             raise UserError(f"extension {path}: {known} has that name already; rename the file")
         return
-    module = _imported(path)
-    found = vars(module).values()
+    if path.suffix != ".py" or not path.is_file():
+        raise UserError(f"extension {path}: must be a Python file, and there is none")
+    with as_user_error():
+        found = vars(imported(f"extension {path}", name, path)).values()
     scores = [row for row in found if isinstance(row, Metric)]
     shifts = [row for row in found if isinstance(row, Corruption)]
     try:
         _check(scores, shifts)
     except ValueError as error:
-        del sys.modules[module.__name__]
-        raise UserError(f"extension {path}: {error}") from error
-    metrics.METRICS |= {(row.task, row.name): row for row in scores}
-    # What `metrics_for` reads.
-    metrics._ROWS = tuple(metrics.METRICS.values())  # type: ignore[assignment]
-    corruptions.CORRUPTIONS |= {row.name: row for row in shifts}
-
-
-def _imported(path: Path) -> ModuleType:
-    if path.suffix != ".py" or not path.is_file():
-        raise UserError(f"extension {path}: must be a Python file, and there is none")
-    name = PREFIX + path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
         del sys.modules[name]
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"extension {path} cannot be imported: {reason}") from error
-    return module
+        raise UserError(f"extension {path}: {error}") from error
+    metrics.register(scores)
+    corruptions.register(shifts)
 
 
 def _check(scores: Sequence[Metric], shifts: Sequence[Corruption]) -> None:

@@ -57,7 +57,6 @@ def few_corruptions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     few = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
     monkeypatch.setattr(corruptions, "CORRUPTIONS", few)
     monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
-    monkeypatch.setattr(metrics, "_ROWS", metrics._ROWS)
     for variable in (METHODS.variable, BACKBONES.variable, extensions.VARIABLE):
         monkeypatch.setenv(variable, "")
     loaded.load_dataset.cache_clear()

@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 
 Pairs = Literal["main", "all"]
 
-_FIGURES = DroppedIn(
-    package=__name__,
-    function="figures",
-    kind="figure",
-    others=frozenset({"__main__", "layout", "style"}),
-)
+_FIGURES = DroppedIn(package=__name__, kind="figure", others=frozenset({"layout", "style"}))
 
 
 def names() -> tuple[str, ...]:

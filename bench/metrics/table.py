@@ -5,7 +5,7 @@ Never imports torch: figures and report read the table for labels and directions
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -30,6 +30,7 @@ __all__ = [
     "label_of",
     "lookup",
     "metrics_for",
+    "register",
 ]
 
 TEMPERATURE_SUFFIX = "_ts"
@@ -164,6 +165,11 @@ METRICS = {(metric.task, metric.name): metric for metric in _ROWS}
 assert len(METRICS) == len(_ROWS), "two rows of the table share their task and name"
 
 
+def register(rows: Iterable[Metric]) -> None:
+    """Add rows behind those of the table."""
+    METRICS.update({(row.task, row.name): row for row in rows})
+
+
 def metrics_for(task: str) -> tuple[Metric, ...]:
     """The metrics of a task, in table order.
 
@@ -172,7 +178,7 @@ def metrics_for(task: str) -> tuple[Metric, ...]:
     """
     if task not in TASKS:
         raise ValueError(f"task is {task!r}; choose one of {', '.join(TASKS)}")
-    return tuple(metric for metric in _ROWS if metric.task == task)
+    return tuple(metric for metric in METRICS.values() if metric.task == task)
 
 
 def lookup(task: str, name: str) -> Metric:

@@ -10,6 +10,7 @@ from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from methods import load_method
 from methods.backbones import load_backbone
+from methods.core.registry import files_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Beside the files of the method and the backbone: what trains, evaluates, scores and costs.
@@ -25,7 +26,7 @@ def code_digest(method: str, backbone: str) -> str:
     """SHA-256 over the syntax trees of a method, a backbone, and all that trains and evaluates."""
     from bench import extensions  # and scipy: a command whose workers run need not wait for it
 
-    return _digest(method, backbone, tuple(extensions.files()))
+    return _digest(method, backbone, tuple(files_of(extensions.VARIABLE)))
 
 
 @functools.cache

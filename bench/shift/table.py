@@ -10,7 +10,7 @@ This is the only file that imports imgaug, and only when it corrupts: the import
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,6 +100,11 @@ _TABLE = (
 )
 # fmt: on
 CORRUPTIONS: dict[str, Corruption] = {row.name: row for row in _TABLE}
+
+
+def register(rows: Iterable[Corruption]) -> None:
+    """Add rows behind those of the table."""
+    CORRUPTIONS.update({row.name: row for row in rows})
 
 
 def corrupt(images_BHWQ: Images, *, name: str, severity: int, key: str) -> Images:

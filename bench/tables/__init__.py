@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     Tables: TypeAlias = Callable[[Frames], Iterator[Table]]
 
 _TABLES = DroppedIn(
-    package=__name__,
-    function="tables",
-    kind="table",
-    others=frozenset({"__main__", "answers", "narrow", "printed"}),
+    package=__name__, kind="table", others=frozenset({"answers", "narrow", "printed"})
 )
 
 
@@ -41,4 +38,4 @@ def load(name: str) -> Tables:
         UserError: There is no table of that name.
         ValueError: Its module has no `tables` function.
     """
-    return cast("Tables", _TABLES.load(name))
+    return cast("Tables", _TABLES.module(name).tables)

@@ -1,12 +1,15 @@
-"""A file is the registration: there is no list to keep in step with the folder."""
+"""A file is the registration: there is no list to keep in step with the folder.
+
+The one place that finds modules and imports files, for `bench` too; imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import pkgutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -16,6 +19,35 @@ from types import ModuleType
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def modules_in(package: str) -> set[str]:
+    """The names of a package's modules; packages and names with an underscore first are none."""
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return {m.name for m in found if not m.ispkg and not m.name.startswith("_")}
+
+
+def files_of(variable: str) -> list[Path]:
+    """The files that an environment variable names."""
+    texts = filter(None, os.environ.get(variable, "").split(os.pathsep))
+    return [Path(text).expanduser().resolve() for text in texts]
+
+
+def imported(what: str, name: str, file: Path | None = None) -> ModuleType:
+    """A module by its dotted name, made of the file if one is given; a mistake: ValueError."""
+    try:
+        if file is None:
+            return importlib.import_module(name)
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+    except Exception as error:
+        sys.modules.pop(name, None)
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{what} cannot be imported: {reason}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +75,7 @@ class Registry(MetaPathFinder):
 
     def names(self) -> list[str]:
         """All names, sorted; imports none of the modules."""
-        return sorted({*self._own(), *self._files(), *self._installed()})
+        return sorted({*modules_in(self.package), *self._files(), *self._installed()})
 
     def add_file(self, path: Path) -> str:
         """Register a file for this process and those that it starts.
@@ -106,7 +138,7 @@ class Registry(MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, files[name])
 
     def _module(self, name: str) -> ModuleType:
-        if name in self._own():
+        if name in modules_in(self.package):
             return importlib.import_module(f"{self.package}.{name}")
         outside = {each: f"{self.package}.{each}" for each in self._files()} | self._installed()
         if name not in outside:
@@ -114,21 +146,14 @@ class Registry(MetaPathFinder):
                 f"unknown {self.kind} {name!r}; choices: {', '.join(self.names())}; the "
                 f"environment variable {self.variable} names files with more"
             )
-        try:
-            return importlib.import_module(outside[name])
-        except Exception as error:
-            where = self._files().get(name, outside[name])
-            reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{self.kind} {where} cannot be imported: {reason}") from error
-
-    def _own(self) -> list[str]:
-        found = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
-        return [m.name for m in found if not m.ispkg and not m.name.startswith("_")]
+        where = self._files().get(name, outside[name])
+        return imported(f"{self.kind} {where}", outside[name])
 
     def _files(self) -> dict[str, Path]:
-        texts = filter(None, os.environ.get(self.variable, "").split(os.pathsep))
-        return {path.stem: path for path in (Path(text).expanduser().resolve() for text in texts)}
+        return {path.stem: path for path in files_of(self.variable)}
 
     def _installed(self) -> dict[str, str]:
-        points = importlib.metadata.entry_points(group=self.group)
+        from importlib.metadata import entry_points  # not for the views
+
+        points = entry_points(group=self.group)
         return {point.value.rpartition(".")[2]: point.value for point in points}

@@ -15,6 +15,7 @@ from bench.records.store import Store
 from bench.runs.code import code_digest
 from bench.shift import corrupted_sets
 from bench.shift import table as corruptions
+from methods.core.registry import files_of
 from runs.tiny_runs import FEW_CORRUPTIONS, ROOT, TINY, start
 
 IMPORTS = """
@@ -42,7 +43,6 @@ inverted = Corruption(
 def tables_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(extensions.VARIABLE, "")
     monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
-    monkeypatch.setattr(metrics, "_ROWS", metrics._ROWS)
     monkeypatch.setattr(corruptions, "CORRUPTIONS", dict(corruptions.CORRUPTIONS))
 
 
@@ -64,7 +64,7 @@ def test_rows_of_a_file_are_in_the_tables_the_digest_and_the_identity_of_the_ima
     extensions.add_file(written)  # twice is once
     assert metrics.lookup("classification", "copy").label == "Copy"
     assert "inverted" in corruptions.CORRUPTIONS
-    assert extensions.files() == [written]
+    assert files_of(extensions.VARIABLE) == [written]
     assert code_digest("standard", "fc") != digest
     assert corrupted_sets.code_identity() != images
 
@@ -110,7 +110,7 @@ def test_a_mistake_in_a_file_is_one_line_and_registers_nothing(
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
     assert before == (metrics.METRICS, corruptions.CORRUPTIONS)
-    assert extensions.files() == []
+    assert files_of(extensions.VARIABLE) == []
 
 
 def test_a_mistake_in_a_file_of_the_environment_ends_a_command_without_a_traceback() -> None:
