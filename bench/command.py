@@ -116,7 +116,7 @@ def answer(
 
 
 def _one_line(text: str) -> str:
-    """With control characters, which a file's name may have, as Python writes them."""
+    """The text with control characters, which file names may have, as Python writes them."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text.strip())
 
 

@@ -133,7 +133,7 @@ class Evidence:
         return 1.0 if direction_of(self.task(dataset), metric) == "higher" else -1.0
 
     def folds(self, dataset: str, choose: Callable[[Seeds], T]) -> dict[int, T]:
-        """For each seed what the other seeds choose; nothing where there is a single seed."""
+        """The choice of the other seeds, for each seed; empty where there is a single seed."""
         seeds = self.seeds(dataset)
         if len(seeds) < 2:
             return {}

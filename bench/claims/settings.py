@@ -63,7 +63,7 @@ def across(evidence: Evidence, datasets: Sequence[str], metric: str = "nll") -> 
 
 
 def judge(evidence: Evidence, criteria: Sequence[Criterion]) -> Finding:
-    """Of two criteria each one's best cell is better than the other's in its own criterion.
+    """The best cell by each of two criteria beats the best by the other, in its own criterion.
 
     A cell's value is the mean over its configurations (width, depth, schedules). Best cells and the
     two criteria are chosen on validation of the other seeds: the pair whose smaller gain, in

@@ -1,4 +1,4 @@
-"""What a reader should know of a dataset: images that occur in two splits, and odd splits."""
+"""Flags of a dataset: images that occur in two splits, and odd splits."""
 
 import dataclasses
 import hashlib

@@ -15,7 +15,7 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """From now on, freed arrays below MMAP_THRESHOLD bytes stay this process's.
+    """Keep freed arrays below MMAP_THRESHOLD bytes in this process from now on.
 
     Returns:
         Whether the C library has such settings: glibc can; those of macOS, musl and Windows cannot.

@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 
 
 def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
-    """For each dataset with test results one figure against FLOPs and one against parameters."""
+    """Two figures per dataset with test results: against FLOPs and against parameters."""
     styles = style.category_styles(frames.runs["category"])
     spent, warned = budget_lines(frames.budgets), warnings_of(frames)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):

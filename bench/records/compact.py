@@ -23,7 +23,7 @@ from bench.records.schema import PREDICTIONS, Epoch, FileName, FinishedRun, Reco
 from bench.records.store import Reader, Store, require_runs, stages, storage_errors
 
 EPOCHS = 6
-"""Of a history, evenly spread, the first and the last among them."""
+"""Epochs kept of a history, evenly spread, the first and the last among them."""
 _KEPT_DIAGNOSTICS = ("theta", "theta_optimum")
 _DIGITS = 6
 _SMALL = ("study.json", "search/progress.csv")
@@ -88,7 +88,7 @@ def _copy(source: Reader, target: Store, influences: Influences) -> int:
 
 
 def _small(record: Record) -> Record:
-    """With a short history and rounded numbers; its digests are made anew as it is saved."""
+    """A copy with a short history and rounded numbers; saving it makes its digests anew."""
     if not isinstance(record, FinishedRun):
         return record
     epochs = spread(record.history, EPOCHS) if record.stage == "final" else []

@@ -106,7 +106,7 @@ class DatasetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         duplicates: images that occur in two splits, by pair of splits; with "_other_label" at the
             end, those of them that have another label there.
         drop_duplicates: images of train and val that occur in test were removed.
-        flags: what a reader should know of the data, and of a temperature at its bound.
+        flags: remarks on the data, and on a temperature at its bound.
     """
 
     name: Name
@@ -361,7 +361,7 @@ def _check_depth(epoch: Epoch) -> None:
 
 
 def _lengths(rows: Diagnostic) -> list[int | None]:
-    """Of the lists in a list; None for what is no list."""
+    """Lengths of the lists in a list; None for what is no list."""
     rows = rows if isinstance(rows, list) else [rows] if rows is not None else []
     return [len(row) if isinstance(row, list) else None for row in rows]
 

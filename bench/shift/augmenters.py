@@ -121,7 +121,7 @@ def jpeg(ia: Any, quality: float, _side: int, seed: int) -> Any:
     from PIL import Image
 
     def recode(image_HWQ: Images) -> Images:
-        grey = image_HWQ.shape[-1] == 1  # Pillow wants a grey image without a channel axis
+        grey = image_HWQ.shape[-1] == 1  # Pillow takes a grey image without a channel axis
         image, file = Image.fromarray(image_HWQ[..., 0] if grey else image_HWQ), io.BytesIO()
         image.save(file, "JPEG", quality=int(quality))
         return np.asarray(Image.open(file)).reshape(image_HWQ.shape)

@@ -132,7 +132,7 @@ def critical_difference(n_categories: int, n_blocks: int, alpha: float = ALPHA) 
 
 
 def fewest_datasets(n_categories: int) -> int:
-    """From how many datasets on the test can tell anything at all.
+    """The number of datasets from which on the test can reject at all.
 
     Average ranks differ by at most k - 1: where one category is the best and one the worst in every
     dataset. With fewer datasets the critical difference is no less than that, and no outcome

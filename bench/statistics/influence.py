@@ -190,7 +190,7 @@ def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place
 def _shifted(
     root: Path, run_id: str, what: Literal["mean", "severity"], keys: Collection[str]
 ) -> Arrays:
-    """Of the mean over all corrupted sets, or of each; kept, since 80 sets take a while."""
+    """Influences of the mean over all corrupted sets, or of each; kept: 80 sets take a while."""
     kept = kept_influences(root, run_id, "ood" if what == "mean" else what)
     if kept is not None:
         return kept

@@ -41,7 +41,7 @@ class Measured:
         return estimate(self.values_S, self.influence_SG)
 
     def at(self, seeds: Sequence[int]) -> Measured:
-        """Of some of its seeds."""
+        """The value over some of its seeds."""
         rows = [self.seeds.index(seed) for seed in seeds]
         return Measured(
             seeds=tuple(seeds),

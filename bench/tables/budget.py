@@ -28,7 +28,7 @@ _HEADS = {multiple: f"{multiple:g}x" for multiple in MULTIPLES}
 
 
 def tables(frames: Frames) -> Iterator[Table]:
-    """For each dataset and cost the equal-cost table; then matches and equivalents."""
+    """The equal-cost table per dataset and cost; then matches and equivalents."""
     bases, warned = references(frames), warnings_of(frames)
     for dataset, runs in frames.runs.groupby("dataset", sort=True):
         if str(dataset) not in bases or not (runs["split"] == "test").any():

@@ -1,4 +1,4 @@
-"""Exit heads: from the features of a stage to N * C outputs. They never know of methods.
+"""Exit heads: from the features of a stage to N * C outputs. They depend on no method.
 
 Source: SAE, Ferianc et al. 2024, section 3 and its supplement: every exit but the last brings its
 features to the last stage's width with an adapter, so that all exits predict from equal widths.

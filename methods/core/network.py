@@ -17,7 +17,7 @@ from methods.core.likelihood import Likelihood
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What a method has to know of the data and of the backbone it is given.
+    """The facts of the data, and the backbone, that a method is built for.
 
     Attributes:
         shape: of one image.

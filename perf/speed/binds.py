@@ -96,7 +96,7 @@ def exits_stacked(network: Network, x_BQHW: Tensor) -> Tensor:
         training=True, momentum=norms[0].momentum, eps=norms[0].eps,
     )  # fmt: skip
     for buffers, whole in ((means, mean), (variances, variance)):
-        torch._foreach_copy_(buffers, list(whole.split(width)))
+        torch._foreach_copy_(buffers, list(torch.split(whole, width)))
     adapted_BEF = F.relu(normed, inplace=True).view(batch, n_exits, width)
     return _outputs(heads, torch.cat((adapted_BEF, last_BF[:, None]), dim=1).transpose(0, 1))
 
@@ -137,18 +137,18 @@ def _with(forward: Forward, train: Callable[[], object]) -> Callable[[], object]
 def replaced(forward: Forward) -> Iterator[None]:
     """Let all networks be computed by ``forward`` within the block."""
     before = Network.forward
-    Network.forward = forward  # type: ignore[method-assign]
+    Network.forward = forward  # type: ignore[assignment,method-assign]
     try:
         yield
     finally:
         Network.forward = before  # type: ignore[method-assign]
 
 
-class _Recorded(TorchDispatchMode):
+class _Recorded(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The products with their operands, and the names of the other operations."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.products: list[tuple[Any, Any]] = []
         self.others: list[tuple[Any, Any]] = []
 

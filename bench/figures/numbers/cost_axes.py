@@ -48,12 +48,12 @@ class CostAxes:
 
     @property
     def labels(self) -> tuple[str, str]:
-        """Of the axes."""
+        """The labels of both axes."""
         return LABELS[self.x], LABELS[self.y]
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """Those that bench.latency measures."""
+        """The keys that bench.latency measures."""
         return tuple(key for key in self.keys if key in MEASURES)
 
     def stem(self, stem: str) -> str:
