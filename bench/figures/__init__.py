@@ -9,9 +9,9 @@ registration. One that shows a pair of metrics also has `figures_in_all_pairs`, 
 the same for every pair of the metric table. One with an axis for each of two costs also has
 `figures_at_costs(frames, costs, pairs)`, for other costs than FLOPs and parameters.
 
-Not figures: `style` and `layout`, which all share, and the package `numbers`, what is drawn where
-it takes more than an average. This file imports nothing heavy, so that `python -m bench.figures
--h` is instant.
+Not figures: `style`, `layout` and `pdf_fonts`, which all share, and the package `numbers`, what is
+drawn where it takes more than an average. This file imports nothing heavy, so that
+`python -m bench.figures -h` is instant.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 Pairs = Literal["main", "all"]
 
-_FIGURES = DroppedIn(package=__name__, kind="figure", others=frozenset({"layout", "style"}))
+_FIGURES = DroppedIn(
+    package=__name__, kind="figure", others=frozenset({"layout", "pdf_fonts", "style"})
+)
 
 
 def names() -> tuple[str, ...]:

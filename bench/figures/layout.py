@@ -55,11 +55,14 @@ def note_below(figure: Figure, text: str | None) -> None:
         return
     (legend,) = figure.legends
     # Letters are at least two fifths as wide as they are high; then as few as the width takes.
-    for n_letters in range(int(figure.get_figwidth() * 72 / (0.4 * style.TINY)), 20, -2):
+    n_letters = int(figure.get_figwidth() * 72 / (0.4 * style.TINY))
+    while n_letters > 20:
         lines = "\n".join(textwrap.wrap(text, n_letters, break_on_hyphens=False))
         legend.set_title(lines, prop=FontProperties(size=style.TINY))
-        if legend.get_window_extent().width <= figure.bbox.width:
+        excess = legend.get_window_extent().width / figure.bbox.width - 1
+        if excess <= 0:
             return
+        n_letters -= 2 * max(1, int(excess * n_letters / 4))  # At most half of what is too many.
 
 
 def note_added(figure: Figure, text: str) -> None:

@@ -72,8 +72,7 @@ def severities(frames: Frames, config_ids: list[str], metrics: tuple[str, ...]) 
         clean test split once for each of them, as the point that all curves start from.
     """
     corrupted = severity_intervals(frames, config_ids, metrics)
-    clean = intervals(frames, config_ids, splits=("test",)).assign(severity=0)
-    clean = clean[clean["metric"].isin(metrics)]
+    clean = intervals(frames, config_ids, splits=("test",), metrics=metrics).assign(severity=0)
     starts = clean.merge(corrupted[["corruption"]].drop_duplicates(), how="cross")
     points = pd.concat([starts, corrupted], ignore_index=True)
     return points.astype({"severity": int})

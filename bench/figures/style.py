@@ -19,6 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.typing import LineStyleType
 
+from bench.figures.pdf_fonts import without_shaping
 from bench.metrics.table import direction_of, keys_for, label_of
 
 # Inches of one column and of the text width of a two-column paper. Figures are made at the size
@@ -115,12 +116,18 @@ def fixed() -> Iterator[None]:
 
 def column(height: float) -> Figure:
     """An empty figure as wide as one column, `height` inches high."""
-    return Figure(figsize=(COLUMN_WIDTH, height))
+    return _empty(COLUMN_WIDTH, height)
 
 
 def page(height: float) -> Figure:
     """An empty figure as wide as the text of two columns, `height` inches high."""
-    return Figure(figsize=(PAGE_WIDTH, height))
+    return _empty(PAGE_WIDTH, height)
+
+
+def _empty(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)  # Without one, every measurement of text would make a canvas anew.
+    return figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,12 +252,13 @@ def render(figure: Figure, file_format: str) -> bytes:
     with fixed():
         _lay_out(figure)
         figure.set_dpi(DPI)
-        # Dates and versions in the metadata would change a committed picture without a change in it.
+        # Dates and versions in the metadata would change committed pictures that are the same.
         if file_format == "png":
             FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
         else:
             dates = {"CreationDate": None, "Creator": None, "Producer": None}
-            FigureCanvasPdf(figure).print_pdf(buffer, metadata=dates)
+            with without_shaping():
+                FigureCanvasPdf(figure).print_pdf(buffer, metadata=dates)
     return buffer.getvalue()
 
 

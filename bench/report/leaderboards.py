@@ -43,9 +43,8 @@ def leaderboards(study: Study, dataset: str) -> Iterator[Board]:
     runs = study.runs(dataset)
     chosen = study.frames.chosen(runs)
     ids = list(chosen["config_id"])
-    measured = intervals(study.frames, ids, splits=SPLITS)
     for split in SPLITS:
-        rows = measured[measured["split"] == split]
+        rows = intervals(study.frames, ids, splits=(split,), metrics=_metrics(runs, split))
         if not rows.empty:
             yield _board(runs, chosen, rows, split, VALUES)
     for reference in REFERENCES:
@@ -55,18 +54,22 @@ def leaderboards(study: Study, dataset: str) -> Iterator[Board]:
         others = [config_id for config_id in ids if config_id != reference_id]
         if not others:
             continue
-        against = differences(study.frames, others, reference_id, splits=SPLITS)
         for split in SPLITS:
-            rows = against[against["split"] == split]
+            metrics = _metrics(runs, split)
+            rows = differences(study.frames, others, reference_id, splits=(split,), metrics=metrics)
             if not rows.empty:
                 yield _board(runs, chosen, rows, split, reference)
+
+
+def _metrics(runs: pd.DataFrame, split: str) -> list[str]:
+    return [metric for of, metric in COLUMNS[str(runs["task"].iloc[0])] if of == split]
 
 
 def _board(
     runs: pd.DataFrame, chosen: pd.DataFrame, numbers: pd.DataFrame, split: str, view: str
 ) -> Board:
     dataset, task = str(runs["dataset"].iloc[0]), str(runs["task"].iloc[0])
-    metrics = [metric for of, metric in COLUMNS[task] if of == split]
+    metrics = _metrics(runs, split)
     by_metric = {
         metric: numbers[numbers["metric"] == metric].set_index("config_id") for metric in metrics
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -32,19 +33,21 @@ def cached(
         stem: how the file's name begins.
         facts: what the result depends on, as JSON.
         code: the modules that compute it, whose syntax trees are part of the digest.
-        compute: the work; its keys are names of arrays.
+        compute: the work: arrays of one shape, by name.
     """
     path = path_of(root, stem, facts, code)
     found = cache.read(path)
     if found is None:
         _announce(path.parent)
-        # Half the space of float64; 7 digits are more than an interval can tell.
-        found = {key: array.astype(np.float32) for key, array in compute().items()}
+        made = compute()
+        # One array, and not hundreds that each have a header. Half the space of float64; 7 digits
+        # are more than an interval can tell.
+        found = {"names": np.array(list(made)), "values": np.float32(list(made.values()))}
         try:
             cache.write(path, found)
         except OSError as error:  # results may be read-only: then nothing is kept
             _log.debug("%s is not kept: %s", path, error)
-    return {key: array.astype(np.float64) for key, array in found.items()}
+    return dict(zip(found["names"].tolist(), found["values"].astype(np.float64), strict=True))
 
 
 @functools.cache
@@ -55,5 +58,5 @@ def _announce(folder: Path) -> None:
 
 def path_of(root: Path, stem: str, facts: object, code: tuple[ModuleType, ...]) -> Path:
     """Where `cached` keeps the result of these arguments."""
-    folder = root / ".cache" / "statistics"
-    return cache.path_of(folder, stem, facts, code, ("numpy", "scipy", "scikit-learn"))
+    folder, here = root / ".cache" / "statistics", sys.modules[__name__]
+    return cache.path_of(folder, stem, facts, (*code, here), ("numpy", "scipy", "scikit-learn"))

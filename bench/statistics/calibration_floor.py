@@ -92,8 +92,8 @@ def ece_report(frames: Frames, config_ids: Collection[str]) -> pd.DataFrame:
     root = results_folder(frames)
     classifiers = [c for c in configurations(frames, config_ids) if c.task == "classification"]
     ids = [config.config_id for config in classifiers]
-    table = intervals(frames, ids).rename(columns={"estimate": "ece"})
-    table = table[table["metric"] == "ece"].drop(columns=["split", "metric"])
+    table = intervals(frames, ids, metrics=["ece"]).rename(columns={"estimate": "ece"})
+    table = table.drop(columns=["split", "metric"])
     floors = [
         {
             "dataset": config.dataset,

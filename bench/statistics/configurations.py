@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from bench.metrics.table import keys_for
 from bench.records import seeds
 from bench.records.frames import Frames
 from bench.statistics.influence import Split
@@ -89,3 +90,8 @@ def known_splits(splits: Sequence[Split]) -> Sequence[Split]:
     if unknown:
         raise ValueError(f"split is {unknown[0]!r}; choose one of {', '.join(get_args(Split))}")
     return splits
+
+
+def keys_among(task: str, metrics: Collection[str] | None) -> list[str]:
+    """The keys of a task's metrics that are among these (None: all), in the order of the table."""
+    return [key for key in keys_for(task) if metrics is None or key in metrics]

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from bench.metrics.table import keys_for
 from bench.records.frames import Frames
-from bench.statistics.configurations import configurations, known_splits
+from bench.statistics.configurations import configurations, keys_among, known_splits
 from bench.statistics.holm import holm
 from bench.statistics.influence import Split
 from bench.statistics.measured import Measurements, difference
@@ -25,8 +24,9 @@ def differences(
     reference_id: str,
     *,
     splits: Sequence[Split] = ("test",),
+    metrics: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Every metric of configurations minus that of a reference, paired over seeds and examples.
+    """Metrics of configurations minus those of a reference, paired over seeds and examples.
 
     Args:
         frames: as `intervals`.
@@ -34,6 +34,7 @@ def differences(
             left out.
         reference_id: the configuration that is subtracted.
         splits: as `intervals`.
+        metrics: as `intervals`.
 
     Returns:
         `DIFFERENCE_COLUMNS`. ``n_seeds`` counts the seeds that both have; without any, the rest
@@ -44,13 +45,13 @@ def differences(
         ValueError: as `intervals`, for the reference too.
         UserError: as `intervals`.
     """
-    measurements, rows = Measurements(frames, every_metric=True), []
+    measurements, rows = Measurements(frames, every_metric=metrics is None), []
     for reference in configurations(frames, [reference_id]):
         for config in configurations(frames, config_ids):
             if config.dataset != reference.dataset or config.config_id == reference_id:
                 continue
             for split in known_splits(splits):
-                for key in keys_for(config.task):
+                for key in keys_among(config.task, metrics):
                     ours, theirs = (
                         measurements(config.dataset, config_id, split, key)
                         for config_id in (config.config_id, reference_id)

@@ -127,11 +127,11 @@ def _known(_stamp: int, _root: Path, _run_id: str, _split: Split) -> dict[str, F
 
 
 def _found(root: Path, run_id: str, split: Split, keys: Collection[str]) -> Arrays:
-    if split == "ood":
-        return _shifted(root, run_id, "mean", keys)
     kept = kept_influences(root, run_id, split)
     if kept is not None:
         return kept
+    if split == "ood":
+        return _mean_of_sets(root, run_id, keys)
     record, found = record_of(root, run_id), stored(root, run_id, split)
     groups_B = groups_of(record.config.dataset, len(found.y_B))
     return influences(found, record.temperature, groups_B)
@@ -175,42 +175,63 @@ def by_severity(root: Path, run_id: str, keys: Collection[str]) -> Mapping[Place
         UserError: there is no such run, or it has no predictions under corruption.
     """
     found = {}
-    wanted = (
-        _OBJECTIVES
-        if _OBJECTIVES.issuperset(keys)
-        else keys_for(record_of(root, run_id).dataset.task)
-    )
-    for name, values_G in _shifted(root, run_id, "severity", wanted).items():
+    kept = kept_influences(root, run_id, "severity")
+    for name, values_G in (_sets(root, run_id, keys) if kept is None else kept).items():
         corruption, severity, key = name.split("/")
         if key in keys:
             found[corruption, int(severity), key] = values_G
     return found
 
 
-def _shifted(
-    root: Path, run_id: str, what: Literal["mean", "severity"], keys: Collection[str]
-) -> Arrays:
-    """Influences of the mean over all corrupted sets, or of each; kept: 80 sets take a while."""
-    kept = kept_influences(root, run_id, "ood" if what == "mean" else what)
-    if kept is not None:
-        return kept
+def _sets(root: Path, run_id: str, keys: Collection[str]) -> Arrays:
+    """Influences of each corrupted set, as "corruption/severity/metric"; kept: 80 take a while."""
     record = record_of(root, run_id)
-    metrics = keys_for(record.dataset.task)
-    stored_there = [key for key in metrics if key in keys and not metrics[key].reads_members]
+    wanted = _OBJECTIVES if _OBJECTIVES.issuperset(keys) else keys_for(record.dataset.task)
+    there = _without_members(record, wanted)
 
     def compute() -> Arrays:
-        sets = dict(_by_set(root, record, stored_there))
-        if not sets:
-            raise UserError(f"run {run_id} in {root} has no predictions under corruption")
-        if what == "severity":
-            return {f"{place}/{key}": x for place, of in sets.items() for key, x in of.items()}
-        return {key: np.mean([of[key] for of in sets.values()], axis=0) for key in stored_there}
+        return {
+            f"{place}/{key}": values_G
+            for place, of_set in _by_set(root, record, there)
+            for key, values_G in of_set.items()
+        }
 
-    return cached(root, run_id, [record.digest, what, stored_there], _SOURCES, compute)
+    return cached(root, run_id, [record.digest, "severity", there], _SOURCES, compute)
+
+
+def _mean_of_sets(root: Path, run_id: str, keys: Collection[str]) -> Arrays:
+    """Influences on the mean over all corrupted sets."""
+    if _OBJECTIVES.issuperset(keys):  # those of each set are wanted as well, by figures
+        sets: dict[str, list[FloatArray]] = {}
+        for name, values_G in _sets(root, run_id, keys).items():
+            sets.setdefault(name.rpartition("/")[2], []).append(values_G)
+        return {key: np.mean(all_, axis=0) for key, all_ in sets.items()}
+    record = record_of(root, run_id)
+    there = _without_members(record, keys)
+
+    def compute() -> Arrays:
+        sets = [of_set for _, of_set in _by_set(root, record, there)]
+        return {key: np.mean([of[key] for of in sets], axis=0) for key in there}
+
+    return cached(root, run_id, [record.digest, "mean", there], _SOURCES, compute)
+
+
+def _without_members(record: FinishedRun, keys: Collection[str]) -> list[str]:
+    """The metrics of the mixture alone: members under corruption are not stored."""
+    metrics = keys_for(record.dataset.task)
+    return [key for key in metrics if key in keys and not metrics[key].reads_members]
 
 
 def _by_set(root: Path, record: FinishedRun, keys: Collection[str]) -> Iterator[tuple[str, Arrays]]:
+    """("corruption/severity", influences by metric) of each set.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = None
     for corruption, severity, found in shifted(root, record.run_id):
         groups_B = groups_of(record.config.dataset, len(found.y_B))
         of_set = influences(found, record.temperature, groups_B, keys)
         yield f"{corruption}/{severity}", of_set
+    if found is None:
+        raise UserError(f"run {record.run_id} in {root} has no predictions under corruption")

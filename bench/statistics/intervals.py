@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bench.metrics.predictive import FloatArray
-from bench.metrics.table import keys_for
 from bench.records.frames import Frames
 from bench.statistics import influence
 from bench.statistics.configurations import (
     Configuration,
     configurations,
     expected_seeds,
+    keys_among,
     known_splits,
     results_folder,
 )
@@ -30,14 +30,20 @@ SEVERITY_COLUMNS = (*COLUMNS, "corruption", "severity")
 
 
 def intervals(
-    frames: Frames, config_ids: Collection[str], *, splits: Sequence[Split] = ("test",)
+    frames: Frames,
+    config_ids: Collection[str],
+    *,
+    splits: Sequence[Split] = ("test",),
+    metrics: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Every metric of configurations with its 95% interval.
+    """Metrics of configurations with their 95% intervals.
 
     Args:
         frames: read from a results folder, whose predictions are read too.
         config_ids: which configurations.
         splits: "val", "test", "ood" (the mean over corruptions and severities).
+        metrics: keys; those that a configuration's task does not have are left out. None: every
+            one, which takes several times as long under corruption.
 
     Returns:
         A row per configuration, split and metric, in `COLUMNS`. ``estimate`` is the mean over seeds
@@ -49,7 +55,8 @@ def intervals(
         ValueError: frames without a folder, an unknown split or an id without runs.
         UserError: predictions that are missing.
     """
-    measurements, expected = Measurements(frames, every_metric=True), expected_seeds(frames.runs)
+    measurements = Measurements(frames, every_metric=metrics is None)
+    expected = expected_seeds(frames.runs)
     rows = [
         {
             **config.facts,
@@ -61,7 +68,7 @@ def intervals(
         for config in configurations(frames, config_ids)
         for split in known_splits(splits)
         if measurements.seeds(config.dataset, config.config_id, split)
-        for key in keys_for(config.task)
+        for key in keys_among(config.task, metrics)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -139,45 +146,38 @@ def _by_place(
     root: Path, config: Configuration, metrics: Collection[str]
 ) -> dict[influence.Place, Measured]:
     """The metrics of a configuration by corruption (and `MEAN`), severity and key."""
-    keys = [key for key in keys_for(config.task) if key in set(metrics)]
-    measured = config.of_split("corruption").astype({"severity": int})
+    keys = keys_among(config.task, metrics)
+    rows = _and_mean(config.of_split("corruption").reset_index(), keys)
     found = {
         run_id: _with_mean(influence.by_severity(root, run_id, keys))
-        for run_id in measured["run_id"].unique()
+        for run_id in rows["run_id"].unique()
     }
+    seeds_R, runs_R = rows["seed"].to_numpy(), rows["run_id"].to_numpy()
+    values_RK, unknown = rows[keys].to_numpy(dtype=float), np.full(influence.N_GROUPS, np.nan)
+    places: dict[tuple[str, int], list[int]] = {}
+    for row, place in enumerate(zip(rows["corruption"], rows["severity"].astype(int), strict=True)):
+        places.setdefault(place, []).append(row)
     return {
-        place: _measured(by_seed, key, found, place)
-        for corruption, of_corruption in _by_corruption(measured, keys)
-        for severity, by_seed in of_corruption.groupby("severity", sort=True)
-        for key in keys
-        for place in [(corruption, int(str(severity)), key)]
+        (*place, key): Measured(
+            seeds=tuple(map(int, seeds_R[at])),
+            values_S=values_RK[at, column],
+            influence_SG=np.stack([found[run].get((*place, key), unknown) for run in runs_R[at]]),
+        )
+        for place, at in places.items()
+        for column, key in enumerate(keys)
     }
 
 
-def _measured(
-    by_seed: pd.DataFrame,
-    key: str,
-    found: dict[str, dict[influence.Place, FloatArray]],
-    place: influence.Place,
-) -> Measured:
-    unknown = np.full(influence.N_GROUPS, np.nan)
-    return Measured(
-        seeds=tuple(map(int, by_seed.index)),
-        values_S=by_seed[key].to_numpy(dtype=float),
-        influence_SG=np.stack([found[run].get(place, unknown) for run in by_seed["run_id"]]),
-    )
+def _and_mean(measured: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The rows by corruption and severity, then their mean over corruptions; NaN if one has none.
 
-
-def _by_corruption(
-    measured: pd.DataFrame, keys: Sequence[str]
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of each corruption, and their mean over corruptions; NaN where one has none."""
-    for corruption, rows in measured.groupby("corruption", sort=True):
-        yield str(corruption), rows
-    if len(measured):
-        grouped = measured.groupby(["seed", "run_id", "severity"])[list(keys)]
-        complete = grouped.count().eq(grouped.size(), axis=0)
-        yield MEAN, grouped.mean().where(complete).reset_index().set_index("seed")
+    Seeds are in order within each.
+    """
+    grouped = measured.groupby(["seed", "run_id", "severity"])[list(keys)]
+    complete = grouped.count().eq(grouped.size(), axis=0)
+    mean = grouped.mean().where(complete).reset_index().assign(corruption=MEAN)
+    places = measured.sort_values(["corruption", "severity"], kind="stable")
+    return pd.concat([places[list(mean)], mean], ignore_index=True)
 
 
 def _with_mean(
