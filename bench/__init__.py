@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.api.results import Results as Results
+    from bench.api.results import load as load
+    from bench.api.single_run import run as run
     from bench.compare import compare as compare
-    from bench.results import Results as Results
-    from bench.results import load as load
-    from bench.single_run import run as run
 
 __version__ = "0.1.0"
 __all__ = ["Results", "__version__", "compare", "load", "run"]
 
 _PLACES = {
-    "Results": "bench.results",
+    "Results": "bench.api.results",
     "compare": "bench.compare",
-    "load": "bench.results",
-    "run": "bench.single_run",
+    "load": "bench.api.results",
+    "run": "bench.api.single_run",
 }
 
 
@@ -68,7 +68,8 @@ def _register_extensions() -> None:
         ImportError: of a file with a mistake; of `bench`, as above.
     """
     if os.environ.get("SAE_BENCH_EXTENSIONS"):
-        from bench import errors, extensions
+        from bench import errors
+        from bench.runs import extensions
 
         try:
             extensions.register_all()

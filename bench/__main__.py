@@ -4,7 +4,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from bench import __version__, command
+from bench import __version__
+from bench.console import command
 from bench.errors import unknown
 
 COMMANDS = {

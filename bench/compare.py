@@ -10,15 +10,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from bench import command
 from bench.cli import run_options as shared
+from bench.console import command
 from bench.data.task import Task
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS
 
 if TYPE_CHECKING:
-    from bench.results import Results
+    from bench.api.results import Results
     from bench.runs.config import RunConfig
 
 _EXAMPLES = """examples:
@@ -142,7 +142,7 @@ def compare(
     words += ["--retry-failed"] * retry_failed + ["--rerun-changed"] * rerun_changed
     options = _parser().parse_args(words)
     _run(_planned(options), options)
-    from bench.results import load
+    from bench.api.results import load
 
     return load(results, data=data)
 
@@ -156,7 +156,7 @@ def _compare(options: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return command.OK
     if options.log is not None:  # before the runs, which take long
-        from bench.inspection import trackers
+        from bench.records import trackers
 
         trackers.require(options.log)
     failed = _run(planned, options)

@@ -1,6 +1,6 @@
 """Export a trained network: `python -m bench.export`, see `bench.deploy.export`."""
 
-from bench import command
+from bench.console import command
 from bench.deploy.export.__main__ import main
 
 if __name__ == "__main__":

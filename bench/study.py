@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench import command
 from bench.cli.run_options import registered
 from bench.compare import main as compare
+from bench.console import command
 from bench.errors import UserError, unknown
 from bench.records.store import Reader, search_folder, write_file
 from bench.search.__main__ import main as search

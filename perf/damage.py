@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
-from bench.inspection.listing import failures, listing
 from bench.records import measurements, verifying
 from bench.records.frames import load_frames
+from bench.records.listing import failures, listing
 from bench.records.merge import merge
 from bench.records.store import Reader, Store
 from bench.statistics.influence import of_run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.atomic import folder_to_write, write_whole
-from bench.command import answer
+from bench.console.command import answer
+from bench.storage.atomic import folder_to_write, write_whole
 
 
 def test_what_killed_writers_have_left_is_removed(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bench import cache
-from bench.cache import kept, path_of, read, syntax_digest
+from bench.storage import cache
+from bench.storage.cache import kept, path_of, read, syntax_digest
 
 SOURCE = "def double(x):\n    return 2 * x\n"
 

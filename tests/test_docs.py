@@ -25,10 +25,9 @@ from typing import Any
 import pytest
 from runs.tiny_runs import FEW_CORRUPTIONS
 
-from bench import extensions
 from bench.__main__ import main
 from bench.metrics import table as metrics
-from bench.runs import loaded
+from bench.runs import extensions, loaded
 from bench.shift import table as corruptions
 from methods import METHODS
 from methods.backbones import BACKBONES

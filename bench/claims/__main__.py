@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import atomic, command
 from bench.cli import record_options
+from bench.console import command
 from bench.errors import unknown
+from bench.storage import atomic
 
 _EXAMPLES = """examples:
   python -m bench.claims                               all claims on results/

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import command
+from bench.console import command
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with `--results`; see `bench.command.parser`."""
+    """A parser with `--results`; see `bench.console.command.parser`."""
     made = command.parser(name, description, examples)
     command.add_results(made)
     return made

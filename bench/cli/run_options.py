@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import command
+from bench.console import command
 from bench.data.listing import listing
 from bench.data.row import DatasetRow
 from bench.data.table import choices, find
@@ -125,7 +125,7 @@ def check_names(options: argparse.Namespace) -> None:
     if options.preset not in PRESETS:
         raise unknown("preset", options.preset, PRESETS)
     if options.extend:
-        from bench import extensions  # and scipy
+        from bench.runs import extensions  # and scipy
 
         for path in options.extend:
             extensions.add_file(Path(path))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from bench import cache as arrays
 from bench.data import dataset, file_tree, image_decoding, stratified
 from bench.data.dataset import SPLITS, Split
 from bench.errors import UserError
+from bench.storage import cache as arrays
 
 _LIBRARIES = ("pillow", "scikit-learn", "simplejpeg")
 

@@ -20,7 +20,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.dropped_in import DroppedIn
+from bench.console.dropped_in import DroppedIn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import atomic, command
 from bench.cli import record_options
+from bench.console import command
 from bench.figures import load, names
+from bench.storage import atomic
 
 LOG = logging.getLogger("bench.figures")
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench import command
+from bench.console import command
 from bench.records import merge
 from bench.records.store import Reader, require_runs
 
@@ -109,13 +109,13 @@ def _work(options: argparse.Namespace) -> int:
         _print([f"{count} runs copied to {options.into}"])
         return command.OK
     if options.command == "diff":
-        from bench.inspection.difference import differences, side
+        from bench.statistics.study_difference import differences, side
 
         _print(differences(side(options.a, results), side(options.b, results)))
         return command.OK
     require_runs(results)
     if options.command == "log":
-        from bench.inspection import trackers
+        from bench.records import trackers
 
         finished = Reader(results).finished()
         _print([trackers.log(options.tracker, finished, results, options.to)])
@@ -126,7 +126,7 @@ def _work(options: argparse.Namespace) -> int:
         _print([f"{verifying.count(results)} runs checked, {len(found)} damages found"])
         return command.SOME_FAILED if found else command.OK
 
-    from bench.inspection import listing
+    from bench.records import listing
 
     reader = Reader(results)
     if options.command == "list":

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import filelock
 
-from bench.atomic import write_whole
 from bench.errors import UserError
 from bench.records import text
 from bench.records.files import check_files, regular_size
 from bench.records.schema import FILES, PREDICTIONS, FileName, FinishedRun, Record, RecordError
+from bench.storage.atomic import write_whole
 
 _log = logging.getLogger(__name__)
 

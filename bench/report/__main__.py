@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import atomic, command
 from bench.cli import record_options
+from bench.console import command
 from bench.errors import UserError
+from bench.storage import atomic
 
 LOG = logging.getLogger("bench.report")
 

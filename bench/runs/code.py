@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.cache import syntax_digest
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
+from bench.storage.cache import syntax_digest
 from methods import load_method
 from methods.backbones import load_backbone
 from methods.core.registry import files_of
@@ -24,7 +24,7 @@ _LIBRARIES = {"abc", "builtins", "torch.nn.modules.module", "typing"}
 
 def code_digest(method: str, backbone: str) -> str:
     """SHA-256 over the syntax trees of a method, a backbone, and all that trains and evaluates."""
-    from bench import extensions  # and scipy: a command whose workers run need not wait for it
+    from bench.runs import extensions  # and scipy: a command whose workers run need not wait for it
 
     return _digest(method, backbone, tuple(files_of(extensions.VARIABLE)))
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from bench.console.progress import duration
 from bench.data.dataset import Dataset, Split
 from bench.metrics import table as metrics
-from bench.progress import duration
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.execute import prepare_process

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from bench import atomic
-from bench.atomic import SUFFIX
 from bench.records.store import Store, search_folder, storage_errors
+from bench.storage import atomic
+from bench.storage.atomic import SUFFIX
 
 
 @contextlib.contextmanager

@@ -4,11 +4,11 @@ import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 
+from bench.console.progress import Progress
 from bench.data.dataset import Dataset
 from bench.data.inspection import duplicates, flags
 from bench.data.row import DatasetRow
 from bench.errors import DataUnavailable, UserError, as_user_error
-from bench.progress import Progress
 from bench.records.flags import duplicate_lines
 from bench.records.schema import FinishedRun, Record
 from bench.records.store import Reader, Store

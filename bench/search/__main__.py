@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench import command
 from bench.cli import run_options as shared
+from bench.console import command
 from bench.records.store import Reader
 from bench.runs.leftovers import in_use
 from bench.runs.presets import PRESETS

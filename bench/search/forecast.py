@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.progress import duration
+from bench.console.progress import duration
 from bench.runs.forecast import mean_needs
 from bench.runs.settings import SweepSettings
 from bench.search.studies import Search, plans

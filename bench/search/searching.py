@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.progress import Progress
+from bench.console.progress import Progress
 from bench.records.store import Reader
 from bench.runs.config import RunConfig
 from bench.runs.execute import Engine, prepare_process

@@ -11,11 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
-from bench import cache as arrays
 from bench.shift import augmenters
 from bench.shift import table as corruptions
 from bench.shift.augmenters import Images
 from bench.shift.table import SEVERITIES, check_images, corrupt
+from bench.storage import cache as arrays
 
 _LIBRARIES = ("imaug", "imgaug", "numpy", "opencv-python", "opencv-python-headless", "pillow")
 

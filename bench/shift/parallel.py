@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.console.progress import Progress
 from bench.executors.local import local
 from bench.executors.scratch import scratch_folder
 from bench.executors.workers import WorkerDied, call_each
-from bench.progress import Progress
 from bench.shift.corrupted_sets import CorruptedSets
 
 _log = logging.getLogger(__name__)

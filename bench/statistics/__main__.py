@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import atomic, command
 from bench.cli import record_options
+from bench.console import command
+from bench.storage import atomic
 
 LOG = logging.getLogger("bench.statistics")
 

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-from bench import cache
 from bench.metrics.predictive import FloatArray
+from bench.storage import cache
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from bench.dropped_in import DroppedIn
+from bench.console.dropped_in import DroppedIn
 
 if TYPE_CHECKING:
     from bench.formatting.table import Table

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import atomic, command
 from bench.cli import record_options
+from bench.console import command
+from bench.storage import atomic
 from bench.tables import load, names
 
 LOG = logging.getLogger("bench.tables")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import command
+from bench.console import command
 from bench.records.flags import flag_notes
 from bench.records.frames import load_frames
 from bench.records.schema import FinishedRun

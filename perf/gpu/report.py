@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.atomic import write_whole
 from bench.runs.environment import processor
+from bench.storage.atomic import write_whole
 from perf.speed.row import Row, table
 
 

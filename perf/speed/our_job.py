@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench import command
+from bench.console import command
 from bench.executors import fork_server
 from perf.speed.job import Answer, Job, answer_command_line
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import bench
-from bench import command
 from bench.__main__ import COMMANDS, main
+from bench.console import command
 from bench.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def script(body: str) -> str:
     indented = "".join(f"        {line}\n" for line in body.splitlines())
     return (
         "import sys\n"
-        "from bench import command\n"
+        "from bench.console import command\n"
         "def main():\n"
         "    def work():\n"
         f"{indented}"
@@ -264,7 +264,7 @@ def test_the_last_line_is_ours_and_nothing_is_left_in_the_temporary_folder(
 def test_the_base_install_compares_draws_and_names_what_is_missing(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from bench import command\n"
+        "from bench.console import command\n"
         "from bench.__main__ import main\n"
         "for names in command.EXTRAS.values(): sys.modules |= dict.fromkeys(names)\n"
         "sys.exit(main())\n"

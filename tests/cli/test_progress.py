@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from bench import progress
-from bench.progress import Progress, duration
+from bench.console import progress
+from bench.console.progress import Progress, duration
 
 
 class Terminal(io.StringIO):
@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, in seconds, as its last element."""
     times = [100.0]
-    monkeypatch.setattr("bench.progress.time.monotonic", lambda: times[-1])
+    monkeypatch.setattr("bench.console.progress.time.monotonic", lambda: times[-1])
     return times
 
 

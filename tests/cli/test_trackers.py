@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_records import finished
 
-from bench.inspection.trackers import settings, to_mlflow, to_tensorboard, values
 from bench.records.__main__ import main
+from bench.records.trackers import settings, to_mlflow, to_tensorboard, values
 
 RECORD = finished(
     {

@@ -5,8 +5,8 @@ Worker processes import the main script too, so what stands at module level hold
 
 from pathlib import Path
 
-from bench import command
 from bench.compare import main
+from bench.console import command
 from bench.shift import table as corruptions
 from methods import METHODS
 from runs.tiny_runs import FEW_CORRUPTIONS

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import extensions
 from bench.errors import UserError
 from bench.metrics import table as metrics
 from bench.records.store import Store
+from bench.runs import extensions
 from bench.runs.code import code_digest
 from bench.shift import corrupted_sets
 from bench.shift import table as corruptions

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import command
+from bench.console import command
 from bench.records.schema import FileName, Record
 from bench.records.store import Store
 from bench.search.__main__ import main

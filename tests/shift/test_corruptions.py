@@ -457,7 +457,7 @@ def test_all_that_matters_is_in_the_file_name(
     monkeypatch.setitem(corruptions.CORRUPTIONS, "contrast", changed)
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 35
-    monkeypatch.setattr("bench.cache.code_identity", lambda *_: ("imaug 9.9",))
+    monkeypatch.setattr("bench.storage.cache.code_identity", lambda *_: ("imaug 9.9",))
     collect(tmp_path)
     assert len(list(tmp_path.iterdir())) == 45
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import command
+from bench.console import command
 from bench.deploy.export import folder
 from bench.errors import UserError
 from bench.records.schema import FILES

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.atomic import SUFFIX, folder_to_write
 from bench.errors import UserError
+from bench.storage.atomic import SUFFIX, folder_to_write
 
 # The file that marks a folder as an export.
 MARK = "export.json"

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import command
+from bench.console import command
 from bench.deploy.latency.threads import threads
 from bench.errors import UserError
 from bench.executors.scratch import scratch_folder, sweep

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from bench.atomic import replacing
+from bench.storage.atomic import replacing
 
 _log = logging.getLogger(__name__)
 

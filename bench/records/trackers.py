@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench import atomic
 from bench.errors import UserError
 from bench.records.frames import split_rows
 from bench.records.schema import FinishedRun
+from bench.storage import atomic
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,0 +1,1 @@
+"""The benchmark from Python: run one network, load results."""

@@ -1,0 +1,1 @@
+"""What a command line takes and prints: names, errors, progress, exit codes."""
