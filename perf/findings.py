@@ -284,23 +284,29 @@ def _by_exit(depth: pd.DataFrame) -> str:
     return " ".join(f"{value:.2f}" for value in depth.groupby("exit")["theta"].mean())
 
 
-def heatmap(metric: str) -> str:
-    """A metric of the N x K grid of pneumonia, before and after the depth distribution learned."""
-    split, _, key = metric.partition("-")
-    grids = {"before": frames_of(BEFORE), "after": frames_of(GRID)}
-    seeds = set(grids["before"].runs["seed"])
+def heatmap(of: str) -> str:
+    """A metric of an N x K grid, where it was run before and after theta could be learned.
+
+    Args:
+        of: DATASET-SPLIT-METRIC.
+    """
+    dataset, split, key = of.split("-")
+    named = {name: frames_of(folder) for name, folder in (("before", BEFORE), ("after", GRID))}
+    grids = {name: _only(frames, dataset) for name, frames in named.items()
+             if dataset in set(frames.runs["dataset"])}  # fmt: skip
+    seeds = set.intersection(*(set(frames.runs["seed"]) for frames in grids.values()))
     lines: dict[int, dict[str, str]] = {}
     for name, frames in grids.items():
-        runs = _only(frames, "pneumonia").runs
-        rows = runs[(runs["split"] == split) & runs["seed"].isin(seeds)]
+        rows = frames.runs[(frames.runs["split"] == split) & frames.runs["seed"].isin(seeds)]
         means = rows.groupby(["n_inputs", "n_exits"], as_index=False)[key].mean()
+        suffix = f", {name}" if len(grids) > 1 else ""
         for n, k, value in zip(means["n_inputs"], means["n_exits"], means[key], strict=True):
             line = lines.setdefault(int(n), {"N": str(int(n))})
-            line[f"K={int(k)}, {name}"] = cells.number(value)
+            line[f"K={int(k)}{suffix}"] = cells.number(value)
     moved = [f"{name} {_distance(frames.depth):.3f}" for name, frames in grids.items()]
     return (
-        f"{grid(pd.DataFrame(list(lines.values())))}\n\nLargest distance of an exit's theta from "
-        f"1/D after the last epoch, mean over runs: {', '.join(moved)}."
+        f"{grid(pd.DataFrame(list(lines.values())))}\n\n{len(seeds)} seeds. Largest distance of an "
+        f"exit's theta from 1/D after the last epoch, mean over runs: {', '.join(moved)}."
     )
 
 
