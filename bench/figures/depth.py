@@ -86,7 +86,7 @@ def draw_datasets(depth: pd.DataFrame) -> Figure:
         axes.axhline(1 / n_exits, **style.GUIDE)
         count = rows["config_id"].nunique()
         _held(axes, rows)
-        axes.set(title=f"{dataset} (D = {n_exits}, n = {count})", xlabel="Training progress",
+        axes.set(title=f"{dataset}\n(D = {n_exits}, n = {count})", xlabel="Training progress",
                  xlim=(0, 1), ylim=_limits(table, n_exits))  # fmt: skip
     for axes in panels[len(datasets) :]:
         axes.set_axis_off()

@@ -82,7 +82,8 @@ def draw(runs: pd.DataFrame, styles: Mapping[str, style.CategoryStyle]) -> Figur
     )  # fmt: skip
     for axes, (y, x) in zip(panels.flat, ((y, x) for y in rows for x in columns), strict=True):
         _panel(axes, table, (x, y), present)
-        axes.set(xlabel=label_of(task, x), ylabel=style.metric_label(task, y))  # fmt: skip
+        axes.set(xlabel=label_of(task, x), ylabel=style.metric_label(task, y))
+        axes.locator_params(axis="x", nbins=5)  # There is room for no more with four decimals.
     figure.suptitle(str(runs["dataset"].iloc[0]))
     legend_below(figure, point_handles(present, present))
     return figure

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from bench.figures import style
 from bench.metrics.table import metrics_for
 from bench.records.frames import Frames
-from bench.statistics.effects import SETTINGS, effects
+from bench.statistics.effects import FEWEST, SETTINGS, effects
 
 LOG = logging.getLogger(__name__)
 
@@ -26,6 +26,14 @@ SIGNIFICANT = 0.05
 _SCALE = Normalize(-1, 1)
 _HALF = 0.48  # Half the side of a cell.
 _BAR = 0.8  # Length of the bar of an importance of 1.
+_NOTE = (
+    "Below rho its 95% interval; bold: not 0 at 5%, corrected for all cells. Line at the foot: "
+    "importance of the setting for the metric, if more than chance gives; the thin line is 1."
+)
+_FEW = (
+    f"Of fewer than {FEWEST} configurations nothing is concluded: rho has neither an interval nor "
+    "a test, and large ones come about by chance."
+)
 
 
 class Effect(NamedTuple):
@@ -51,8 +59,9 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     found = effects(frames)
     for dataset in sorted(tasks.index):
         table = found[found["dataset"] == dataset] if len(found) else found
+        table = table[np.isfinite(table[["rho", "importance"]]).any(axis=1)] if len(table) else table
         if table.empty:
-            LOG.info("effects: nothing to show for %s, no setting of SAE was varied", dataset)
+            LOG.info("effects: nothing to show for %s, SAE's settings do not vary enough", dataset)
             continue
         yield f"effects_{dataset}", draw(table, str(tasks[dataset]))
 
@@ -96,11 +105,7 @@ def draw(table: pd.DataFrame, task: str) -> Figure:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.supxlabel(
-        "Below rho its 95% interval; bold: not 0 at 5%, corrected for all cells. Line at the foot: "
-        "importance of the setting for the metric, if more than chance gives; the thin line is 1.",
-        fontsize=style.TINY,
-    )  # fmt: skip
+    figure.supxlabel(_NOTE if table["low"].notna().any() else _FEW, fontsize=style.TINY)
     figure.colorbar(ScalarMappable(_SCALE, colors), ax=axes, label=r"Spearman's $\rho$", pad=0.01)
     return figure
 

@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 _NOTE = (
     "Expected best of so many random trials (Dodge et al. 2019), each configuration of the search "
     "once; band: 95% of the bests. A sampler that learns finds its own better ones late: the "
-    "curve is that of random search. Seconds: mean of the method's trials"
+    "curve is that of random search. Seconds: mean of the method's trials."
 )
 
 
