@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _draw(options: argparse.Namespace) -> None:
+    command.collect_seldom()
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.figures import style
     from bench.figures.layout import note_added

@@ -59,7 +59,8 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     found = effects(frames)
     for dataset in sorted(tasks.index):
         table = found[found["dataset"] == dataset] if len(found) else found
-        table = table[np.isfinite(table[["rho", "importance"]]).any(axis=1)] if len(table) else table
+        if len(table):
+            table = table[np.isfinite(table[["rho", "importance"]]).any(axis=1)]
         if table.empty:
             LOG.info("effects: nothing to show for %s, SAE's settings do not vary enough", dataset)
             continue

@@ -82,7 +82,7 @@ def _note(runs: pd.DataFrame, metric: str, spent: str | None) -> str:
         )
     else:
         text += " One seed: what chance does to a cell is not known."
-    return f"{text} {spent}." if spent else text
+    return f"{text} {spent}" if spent else text
 
 
 def cells(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from bench.console import command
 from bench.figures import style
 from bench.figures.layout import legend_below, note_below, point_handles, scale_axis, three_digits
 from bench.records.frames import Frames
@@ -26,7 +27,7 @@ def figures(frames: Frames) -> Iterator[tuple[str, Figure]]:
     """One figure for all datasets that were measured."""
     points = measured(frames.runs)
     if points.empty:
-        LOG.info("latency: nothing to show, nothing was measured; see python -m bench.latency")
+        LOG.info("latency: nothing to show, nothing was measured; see %s", command.line("latency"))
         return
     yield "latency", draw(points, style.category_styles(points["category"]))
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.console import command
 from bench.figures import Pairs, style
 from bench.figures.layout import legend_below, note_below, point_handles, scale_axis
 from bench.figures.numbers.cost_axes import CostAxes
@@ -49,7 +50,7 @@ def figures_at_costs(frames: Frames, costs: CostAxes, pairs: Pairs) -> Iterator[
         if shown.empty:
             LOG.info(
                 "pareto: nothing to show for %s, no configuration has %s; "
-                "run python -m bench.latency", dataset, " and ".join(costs.measured),
+                "run %s", dataset, " and ".join(costs.measured), command.line("latency"),
             )  # fmt: skip
             continue
         for note in notes:
@@ -103,16 +104,16 @@ def draw(
         for name, cost in zip("xy", costs.keys, strict=True)
     }
     below.errorbar(points[costs.x], points[costs.y], **spans, **style.BARS)
-    _panel(above, points, quality, directions, present)
+    has_line = _panel(above, points, quality, directions, present)
     above.set(
         title=str(runs["dataset"].iloc[0]),
         xlabel=style.metric_label(task, x),
         ylabel=style.metric_label(task, y),
     )
-    _panel(below, points, costs.keys, ("lower", "lower"), present)
+    has_line |= _panel(below, points, costs.keys, ("lower", "lower"), present)
     xlabel, ylabel = costs.labels
     below.set(xlabel=xlabel, ylabel=ylabel.replace(", ", "\n"))
-    _legend(figure, present)
+    _legend(figure, present, has_line=has_line)
     return figure
 
 
@@ -141,8 +142,8 @@ def _panel(
     columns: tuple[str, str],
     directions: tuple[str, str],
     styles: Mapping[str, style.CategoryStyle],
-) -> None:
-    """Markers by category, and the front of those that validation selected."""
+) -> bool:
+    """Markers by category, and the front of those that validation selected: is it a line?"""
     x, y = columns
     scale_axis(axes, "x", points[x])
     scale_axis(axes, "y", points[y])
@@ -155,6 +156,7 @@ def _panel(
             some = rows[rows["selected"] == is_selected]
             axes.add_line(_markers(own, state, some[x].to_numpy(), some[y].to_numpy()))
     axes.autoscale_view()
+    return len(np.unique(line_P2, axis=0)) > 1
 
 
 def _markers(
@@ -166,13 +168,14 @@ def _markers(
     )  # fmt: skip
 
 
-def _legend(figure: Figure, styles: Mapping[str, style.CategoryStyle]) -> None:
+def _legend(figure: Figure, styles: Mapping[str, style.CategoryStyle], *, has_line: bool) -> None:
     """Categories present, then what outlined, faded and the line mean."""
     grey = style.CategoryStyle(marker="o", color=style.MID_GREY)
     handles = point_handles(styles, styles)
     handles += [
         _markers(grey, style.OUTLINED, label="selected on val."),
         _markers(grey, style.FADED, label="not selected"),
-        Line2D([], [], label="their front, in this panel", **style.FRONT),
     ]
+    if has_line:
+        handles.append(Line2D([], [], label="their front, in this panel", **style.FRONT))
     legend_below(figure, handles)

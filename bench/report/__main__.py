@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(results: Path, select: str, costs: str, out: Path) -> None:
+    command.collect_seldom()
     # Heavy imports only once there is work to do: -h has to answer at once.
     from bench.records.costs import NOTE, counted, is_paper
     from bench.records.selection import checked

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from bench.console import command
 from bench.formatting import cells
 from bench.formatting.rendering import grid
 from bench.formatting.safe_csv import to_csv
@@ -48,7 +49,7 @@ def legend(task: str, select: str = SELECTION_METRIC) -> str:
         "deviation over seeds. OOD: mean over all corruptions and severities of the test split. "
         "FLOPs are fused multiply-adds for one image, a range where seeds differ in what they "
         "keep; (x) is relative to the data set's reference network (1x). Rows cost different "
-        "amounts: `python -m bench.tables budget` compares at equal cost. * best value of a "
+        f"amounts: `{command.line('tables budget')}` compares at equal cost. * best value of a "
         "column; P on the validation Pareto front over performance, calibration, FLOPs and "
         "parameters; rows without all seeds compete for neither."
     )
