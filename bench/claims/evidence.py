@@ -87,6 +87,14 @@ class Evidence:
                 found[str(dataset)] = table.join(facts).join(by_id[list(COSTS)].max())
         return found
 
+    @cached_property
+    def _categories(self) -> dict[str, dict[str, pd.DataFrame]]:
+        """By dataset and category the rows of `known`."""
+        return {
+            dataset: {str(name): rows for name, rows in table.groupby("category", sort=True)}
+            for dataset, table in self.known.items()
+        }
+
     def configurations(self, dataset: str, categories: Collection[str]) -> pd.DataFrame:
         """Those of some categories; without rows where the dataset has none."""
         known = self.known.get(dataset, pd.DataFrame(columns=["category", "n_inputs"]))
@@ -143,8 +151,8 @@ class Evidence:
         """Each category's best configuration on validation of some seeds."""
         gains = self.gains(dataset, metric, seeds)
         found = {
-            str(category): best(gains.reindex(rows.index), rows)
-            for category, rows in self.known[dataset].groupby("category", sort=True)
+            category: best(gains.reindex(rows.index), rows)
+            for category, rows in self._categories[dataset].items()
         }
         return {category: one for category, one in found.items() if one is not None}
 
@@ -211,9 +219,10 @@ def cross_fitted(judged: Measured) -> Estimate:
 
 def best(gains: pd.Series[float], costs: pd.DataFrame) -> str | None:
     """The config_id of the largest gain; equal ones go to fewer FLOPs. None without any."""
-    known = gains[gains.notna() & gains.index.isin(costs.index)]
-    if known.empty:
-        return None
-    flops: pd.Series[float] = costs["flops"]
-    tied = known.index[known == known.max()]
-    return str(min(tied, key=lambda config_id: (flops[config_id], config_id)))
+    flops = costs["flops"].to_dict()
+    ordered = [
+        (-gain, flops[config_id], str(config_id))
+        for config_id, gain in gains.dropna().items()
+        if config_id in flops
+    ]
+    return min(ordered)[-1] if ordered else None
