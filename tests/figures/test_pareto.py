@@ -30,7 +30,11 @@ def test_pareto_legend_has_the_categories_present(digits: pd.DataFrame) -> None:
     some = digits[digits["category"].isin(["I/B", "Standard NN", "EE"])]
     labels = legend_labels(pareto.draw(some, style.category_styles(CATEGORIES)))
     assert labels[:3] == ["Standard NN", "EE", "I/B"]
-    assert labels[3:] == ["selected on val.", "not selected", "their front, in this panel"]
+    # Each front is a single point here: no line, which the legend would explain, is drawn.
+    assert labels[3:] == ["selected on val.", "not selected"]
+    dearer = some.assign(params=1 / some["params"])  # what costs fewer FLOPs has more parameters
+    labels = legend_labels(pareto.draw(dearer, style.category_styles(CATEGORIES)))
+    assert labels[5:] == ["their front, in this panel"]
 
 
 def test_pareto_outlines_what_validation_selects(digits: pd.DataFrame) -> None:
