@@ -1,5 +1,8 @@
 """How often claims are judged wrongly where the truth is known: `python -m perf.claim_errors`.
 
+The record is docs/claims/errors.json, its page errors.md beside it. Claims that are measured alone
+replace their rows.
+
 Each scenario plants a truth just at the bound, where a verdict is hardest: on the false side
 ("supported" is the error) or on the true side ("not supported" is the error), or well within one
 side, where the right verdict should be reached. `ratio` is the standard deviation between networks
@@ -9,13 +12,15 @@ of one configuration over the standard error that the test images leave in one n
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bench.claims import depth_claims, rank_claim, settings, trade_off
 from bench.claims.best_point import BestPoint
@@ -32,6 +37,9 @@ IMAGE_SE = 0.01
 N_POINTS = 48
 MARGIN = 0.03
 METRICS = ("accuracy", "f1", "nll", "ece", "cc_ece")
+SUPPORTED, NOT_SUPPORTED, UNDECIDED = "supported", "not supported", "undecided"
+RECORD, PAGE = "errors.json", "errors.md"
+Row = dict[str, Any]  # of the record
 Study = Mapping[str, Sequence[Planted]]
 Draw = Callable[[np.random.Generator], Study]
 
@@ -139,7 +147,7 @@ def scenarios() -> Iterator[Scenario]:
     def trade(evidence: Evidence) -> Finding:
         return trade_off.judge(evidence, TRADE_OFF)
 
-    false, true = "supported", "not supported"
+    false, true = SUPPORTED, NOT_SUPPORTED
     for truth, value, wrong in (
         ("false, at the margin", 0.8 - MARGIN - 1e-6, false),
         ("true, at the margin", 0.8 - MARGIN + 1e-6, true),
@@ -200,7 +208,9 @@ def judged(scenario: Scenario, n_seeds: int, ratio: float, n_studies: int) -> Co
     return verdicts
 
 
-def depth_verdicts(shares: Sequence[float], spread: float, n_studies: int) -> dict[str, str]:
+def depth_verdicts(
+    shares: Sequence[float], spread: float, n_studies: int
+) -> dict[str, Counter[str]]:
     """The verdicts on distributions around these shares, which sum to 1: near uniform, and deep."""
     rng = np.random.default_rng(len(shares))
     study = {"blood": [Planted(name=f"d{i}", category="EE") for i in range(6)]}
@@ -216,44 +226,106 @@ def depth_verdicts(shares: Sequence[float], spread: float, n_studies: int) -> di
         evidence = planted(rng, study, Chance(), theta_frame("blood", theta))
         counts["near uniform"][depth_claims.near_uniform(evidence, "blood").verdict] += 1
         counts["deep"][depth_claims.deep(evidence, "blood").verdict] += 1
-    return {name: _shares(found, n_studies) for name, found in counts.items()}
+    return counts
 
 
-def _shares(counts: Mapping[str, int], n_studies: int) -> str:
-    return ", ".join(f"{verdict} {n / n_studies:.3f}" for verdict, n in sorted(counts.items()))
+# Theta's mean over configurations, its spread over seeds, and which verdict each claim must not
+# reach: supported where it is false, not supported where it is true.
+DEPTHS = (
+    ("has never moved", (0.5, 0.5), 0.002, {"near uniform": SUPPORTED, "deep": SUPPORTED}),
+    ("uniform, moved", (0.5, 0.5), 0.02, {"near uniform": NOT_SUPPORTED, "deep": SUPPORTED}),
+    ("deep by .15", (0.35, 0.65), 0.05, {"near uniform": SUPPORTED, "deep": NOT_SUPPORTED}),
+    ("deep by .0501", (0.4499, 0.5501), 0.02, {"near uniform": SUPPORTED, "deep": NOT_SUPPORTED}),
+    ("deep by .0499", (0.4501, 0.5499), 0.02, {"near uniform": NOT_SUPPORTED, "deep": SUPPORTED}),
+)
+
+
+def _row(
+    claim: str, truth: str, wrong: str, size: tuple[int, float] | None, counts: Counter[str]
+) -> Row:
+    return {
+        "claim": claim, "truth": truth, "wrong": wrong, "seeds": size and size[0],
+        "ratio": size and size[1], "verdicts": dict(sorted(counts.items())),
+    }  # fmt: skip
+
+
+def measured(claims: Sequence[str], n_studies: int) -> Iterator[list[Row]]:
+    """The rows of each truth; no claims: of all."""
+    for scenario in scenarios():
+        if not claims or scenario.claim in claims:
+            yield [
+                _row(scenario.claim, scenario.truth, scenario.wrong, size,
+                     judged(scenario, *size, n_studies))
+                for size in SIZES
+            ]  # fmt: skip
+    for truth, shares, spread, wrong in DEPTHS if not claims or "depth" in claims else ():
+        found = depth_verdicts(shares, spread, n_studies)
+        yield [
+            _row(f"depth: {name}", truth, wrong[name], None, counts)
+            for name, counts in found.items()
+        ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The record as a page: a line per claim and truth, with shares of verdicts by size."""
+    sizes = "; ".join(f"{seeds} seeds, ratio {ratio:g}" for seeds, ratio in SIZES)
+    lines = [
+        "# How often a claim is judged wrongly\n",
+        "By `python -m perf.claim_errors`, from `errors.json`; what is simulated is in the",
+        f"[page of claims](../claims.md). Shares of studies, by size: {sizes}.\n",
+        "| claim | truth | studies | wrong verdict | right verdict | undecided |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    cases: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        cases.setdefault((row["claim"], row["truth"]), []).append(row)
+    for (claim, truth), of_case in cases.items():
+        studies = sorted({sum(row["verdicts"].values()) for row in of_case})
+        wrong = of_case[0]["wrong"]
+        right = SUPPORTED if wrong == NOT_SUPPORTED else NOT_SUPPORTED
+        cells = [_by_size(of_case, verdict) for verdict in (wrong, right, UNDECIDED)]
+        lines.append(
+            f"| {claim} | {truth} | {', '.join(map(str, studies))} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _by_size(rows: Sequence[Row], verdict: str) -> str:
+    shares = (row["verdicts"].get(verdict, 0) / sum(row["verdicts"].values()) for row in rows)
+    return "; ".join(f"{share:.2f}" for share in shares)
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of the record; none if there is none yet."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def written(old: Sequence[Row], new: Sequence[Row], out: Path) -> list[Row]:
+    """Record and page with these rows in the place of older ones of the same claim and truth."""
+    again = {(row["claim"], row["truth"]) for row in new}
+    kept = [row for row in old if (row["claim"], row["truth"]) not in again]
+    rows = sorted([*kept, *new], key=lambda row: (row["claim"], row["truth"]))
+    out.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    (out / RECORD).write_text(f"[\n{lines}\n]\n")
+    (out / PAGE).write_text(table(rows))
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the tables."""
+    """Measure the claims asked for, and write what is known of all."""
     parser = argparse.ArgumentParser(prog="perf.claim_errors")
-    parser.add_argument("--studies", type=int, default=400, help="simulated studies a row")
-    parser.add_argument("--claims", nargs="+", help="of the first table (default: all)")
+    parser.add_argument("--studies", type=int, default=400, help="simulated studies per row")
+    parser.add_argument("--claims", nargs="+", default=[], help="which (default: all, and depth)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/claims"), help="folder of the record"
+    )
     options = parser.parse_args(argv)
-    rows = []
-    for scenario in scenarios():
-        if options.claims and scenario.claim not in options.claims:
-            continue
-        for n_seeds, ratio in SIZES:
-            counts = judged(scenario, n_seeds, ratio, options.studies)
-            shares = {v: counts[v] / options.studies for v in ("supported", "not supported")}
-            rows.append(
-                {
-                    "claim": scenario.claim, "truth": scenario.truth, "seeds": n_seeds,
-                    "ratio": ratio, **shares, "error": shares[scenario.wrong],
-                }
-            )  # fmt: skip
-            sys.stderr.write(f"{rows[-1]}\n")
-    sys.stdout.write(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3f"))
-    tables = [
-        {"theta": name, **depth_verdicts(shares, spread, options.studies // 4)}
-        for name, shares, spread in (
-            ("has never moved", (0.5, 0.5), 0.002),
-            ("uniform, moved", (0.5, 0.5), 0.02),
-            ("deep by .15", (0.35, 0.65), 0.05),
-            ("deep by just .05", (0.45, 0.55), 0.02),
-        )
-    ]
-    sys.stdout.write("\n\n" + pd.DataFrame(tables).to_markdown(index=False) + "\n")
+    rows = read(options.out / RECORD)
+    for found in measured(options.claims, options.studies):
+        rows = written(rows, found, options.out)
+        for row in found:
+            sys.stderr.write(f"{row}\n")
     return 0
 
 
