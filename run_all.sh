@@ -60,7 +60,8 @@ cd "$here"
 if [[ ${1:-} == test ]]; then
     shift
     set_up
-    exec "$here/.venv/bin/python" -m pytest --numprocesses auto "$@"
+    # Each process begins with neighbours in the order of the files: they share fixtures.
+    exec "$here/.venv/bin/python" -m pytest --numprocesses auto --dist worksteal "$@"
 fi
 set_up
 compare_and_draw "$@"

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 import torch
-from torchvision.transforms.v2 import functional as oracle  # type: ignore[import-untyped]
 
 from bench.training.augment import augment, crop_and_flip
 
@@ -28,6 +27,9 @@ def test_by_hand() -> None:
 
 
 def test_each_image_as_torchvision_pads_crops_and_flips_it() -> None:
+    # Here, and not for every process of the tests: it imports the whole compiler of torch.
+    from torchvision.transforms.v2 import functional as oracle  # type: ignore[import-untyped]
+
     images_BQHW = pixels(20, 3, 16, 24)
     down_B, right_B = torch.randint(-2, 3, (20,)), torch.randint(-3, 4, (20,))
     flip_B = torch.arange(20) % 2 == 0

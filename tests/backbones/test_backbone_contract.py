@@ -76,7 +76,8 @@ def same_training_and_prediction(
     torch.testing.assert_close(seeded_loss(ours, x_BQHW, y_B), seeded_loss(expected, x_BQHW, y_B))
     # The loss moved the BatchNorm averages of both.
     assert ours.training
-    torch.testing.assert_close(ours.eval()(x_BQHW), expected.eval()(x_BQHW))
+    outputs_BMC = ours.eval()(x_BQHW)
+    torch.testing.assert_close(outputs_BMC, expected.eval()(x_BQHW).expand_as(outputs_BMC))
 
 
 @every_cell
@@ -84,8 +85,15 @@ def test_dropout_of_rate_0_is_the_standard_nn(
     backbone: str, task: str, make_problem: MakeProblem
 ) -> None:
     problem = make_problem(backbone, task)
-    dropout = MCDropout(problem, MCDropoutSettings(rate=0.0, n_passes=1), seed=5)
-    same_training_and_prediction(dropout, standard(problem), problem)
+    dropout = MCDropout(problem, MCDropoutSettings(rate=0.0, n_passes=3), seed=5)
+    alone, data = standard(problem), batch(problem, 9)
+    gradients = [
+        torch.autograd.grad(seeded_loss(method, *data), list(method.parameters()))
+        for method in (dropout, alone)
+    ]
+    torch.testing.assert_close(*gradients)
+    same_training_and_prediction(dropout, alone, problem)
+    assert dropout.weights().tolist() == pytest.approx([1 / 3] * 3)
 
 
 def neutral(problem: Problem, **settings: Any) -> BatchEnsemble:
@@ -179,7 +187,9 @@ def test_members_of_the_joint_ensemble_are_standard_networks(
     x_BQHW, y_B = batch(problem, 9)
     losses = [seeded_loss(member, x_BQHW, y_B) for member in alone]
     torch.testing.assert_close(seeded_loss(ensemble, x_BQHW, y_B), sum(losses, torch.zeros(())))
+    assert ensemble.weights().tolist() == [0.5, 0.5]
     outputs_BMC = ensemble.eval()(x_BQHW)
+    assert not torch.allclose(outputs_BMC[:, 0], outputs_BMC[:, 1])
     for m, member in enumerate(alone):
         assert torch.equal(outputs_BMC[:, m], member.eval()(x_BQHW)[:, 0])
 

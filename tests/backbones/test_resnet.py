@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torchvision  # type: ignore[import-untyped]
 from settled import settle
 from torch import Tensor, nn
 
@@ -15,6 +14,8 @@ RESNET_18 = ResNetSettings(width=64, depth=4, blocks=2)
 
 def torchvision_resnet_18(*, keeps_pixels: bool) -> nn.Module:
     """As published, or as it is usually adapted to CIFAR; without the last linear layer."""
+    import torchvision  # type: ignore[import-untyped]
+
     model: nn.Module = torchvision.models.resnet18()
     if keeps_pixels:
         model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)

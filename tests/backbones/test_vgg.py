@@ -4,7 +4,6 @@ import pytest
 import torch
 from settled import settle
 from torch import nn
-from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
 from backbones.conftest import copy_in_order, n_parameters, stage_features
 from methods.backbones.vgg import VGGSettings
@@ -24,6 +23,8 @@ def without_biases(layers: nn.Sequential) -> nn.Sequential:
 
 
 def test_width_64_and_depth_5_are_the_convolutions_of_vgg_13() -> None:
+    from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
+
     torch.manual_seed(0)
     # Configuration B of the paper, in torchvision's names; a bias ahead of batch norm is void.
     theirs = without_biases(make_layers(cfgs["B"], batch_norm=True))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from runs.own_files import classes_npz
 
 import bench
 from bench.__main__ import COMMANDS, main
@@ -225,34 +227,23 @@ def test_the_commands_are_listed_and_a_typo_has_a_neighbour(
     assert err.endswith("; did you mean 'compare'?\n")
 
 
-def absent_data(tmp_path: Path) -> list[str]:
-    (tmp_path / "empty").mkdir()
-    return [
-        "-m", "bench.compare", "--datasets", "pneumonia", "--workers", "0", "--methods", "standard",
-        "--data", str(tmp_path / "empty"), "--results", str(tmp_path / "results"),
-    ]  # fmt: skip
-
-
-def good(tmp_path: Path) -> list[str]:
-    return [
-        "-m", "bench.compare", "--preset", "smoke", "--methods", "standard", "--set", "epochs=1",
-        "--workers", "1", "--results", str(tmp_path / "results"),
-    ]  # fmt: skip
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "last"),
-    [(absent_data, 2, "error: dataset 'pneumonia'"), (good, 0, "all configurations: ")],
+    [
+        (("--datasets", "pneumonia", "--data", "."), 2, "error: dataset 'pneumonia'"),
+        (("--datasets", "cells.npz", "--task", "classification"), 0, "all configurations: "),
+    ],
 )
 def test_the_last_line_is_ours_and_nothing_is_left_in_the_temporary_folder(
-    arguments: Callable[[Path], list[str]], code: int, last: str, tmp_path: Path
+    arguments: Sequence[str], code: int, last: str, tmp_path: Path
 ) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    env = {**os.environ, "TMPDIR": str(scratch), "https_proxy": "http://127.0.0.1:9"}
+    classes_npz(tmp_path / "cells.npz")  # its few images are soon corrupted
+    (scratch := tmp_path / "scratch").mkdir()
+    env = with_path(TMPDIR=str(scratch), https_proxy="http://127.0.0.1:9")
+    smoke = ["--preset", "smoke", "--methods", "standard", "--set", "epochs=1", "--workers", "1"]
     done = python(
-        *arguments(tmp_path), env=env, capture_output=False,
+        "-m", "bench.compare", *smoke, *arguments, cwd=tmp_path, env=env, capture_output=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == code, done.stdout
@@ -262,31 +253,37 @@ def test_the_last_line_is_ours_and_nothing_is_left_in_the_temporary_folder(
 
 @pytest.mark.slow
 def test_the_base_install_compares_draws_and_names_what_is_missing(tmp_path: Path) -> None:
+    smoke = ["--preset", "smoke", "--methods", "standard", "--set", "epochs=1"]
+    calls = {
+        "base": ["compare", *smoke, "--workers", "0"],
+        "figures": ["figures", "--plots", str(tmp_path / "plots")],
+        "search": ["search", "--preset", "smoke"],
+        "report": ["report"],
+        "cluster": ["compare", *smoke, "--scheduler", "tcp://here:1", "--seeds", "9"],
+        "deploy": ["export", "--best", "nll", "--out", str(tmp_path / "out")],
+    }
+    # One process for all: what it imports takes longer than what they do.
     code = (
-        "import sys\n"
+        "import contextlib, io, json, sys\n"
         "from bench.console import command\n"
         "from bench.__main__ import main\n"
+        "from bench.shift import table\n"
+        "table.CORRUPTIONS = {name: table.CORRUPTIONS[name] for name in ('contrast',)}\n"
         "for names in command.EXTRAS.values(): sys.modules |= dict.fromkeys(names)\n"
-        "sys.exit(main())\n"
+        "for name, arguments in json.loads(sys.argv[1]).items():\n"
+        "    with contextlib.redirect_stderr(io.StringIO()) as err:\n"
+        f"        code = main([*arguments, '--results', {str(tmp_path / 'results')!r}])\n"
+        "    print(json.dumps([name, code, err.getvalue()]))\n"
     )
-    results = str(tmp_path / "results")
-
-    def sae_bench(*arguments: str) -> tuple[int, str]:
-        done = python("-c", code, *arguments, "--results", results)
-        return done.returncode, done.stderr
-
-    smoke = ["--preset", "smoke", "--methods", "standard", "--set", "epochs=1", "--workers", "0"]
-    assert sae_bench("compare", *smoke)[0] == 0
-    code_of, err = sae_bench("figures", "--plots", str(tmp_path / "plots"))
-    assert code_of == 0, err
-    assert list((tmp_path / "plots").glob("pareto*.png"))
-    for arguments, extra in (
-        (["search", "--preset", "smoke"], "search"),
-        (["report"], "report"),
-        (["compare", *smoke[:-2], "--scheduler", "tcp://here:1", "--seeds", "9"], "cluster"),
-        (["export", "--best", "nll", "--out", str(tmp_path / "out")], "deploy"),
-    ):
-        code_of, err = sae_bench(*arguments)
+    done = python("-c", code, json.dumps(calls))
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    answers = {name: (code_of, err) for name, code_of, err in map(json.loads, lines)}
+    assert answers.keys() == calls.keys(), done.stderr
+    for name, (code_of, err) in answers.items():
+        if name in ("base", "figures"):
+            assert code_of == 0, err
+            continue
         last = err.splitlines()[-1]
         assert (code_of, last[:12]) == (2, "error: this "), err
-        assert f'pip install "sae-bench[{extra}]"' in last
+        assert f'pip install "sae-bench[{name}]"' in last
+    assert list((tmp_path / "plots").glob("pareto*.png"))

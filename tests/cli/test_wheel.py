@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from runs.own_files import classes_npz
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
@@ -66,8 +67,9 @@ def test_the_console_script_compares_draws_and_reports_from_anywhere(
         check=True, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE_S,
     ).stdout  # fmt: skip
     assert where.count(str(environment.parent)) == 2
-    options = ["--preset", "smoke", "--methods", "standard", "--set", "epochs=1"]
-    out = sae_bench(environment, tmp_path, "compare", *options, "--workers", "1")
+    own = ["--datasets", classes_npz(tmp_path / "cells.npz"), "--task", "classification"]
+    options = ["--preset", "smoke", "--methods", "standard", "--set", "epochs=1", "--workers", "1"]
+    out = sae_bench(environment, tmp_path, "compare", *own, *options)
     assert out.splitlines()[-1].endswith("figures: sae-bench figures")
     sae_bench(environment, tmp_path, "figures", "pareto")
     sae_bench(environment, tmp_path, "report")

@@ -179,24 +179,24 @@ def test_an_export_that_differs_leaves_nothing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "backbone", "task"),
+    ("method", "backbone", "task", "settings"),
     [
-        ("sae", "vgg", "classification"),
-        ("batch_ensemble", "resnet", "classification"),
-        ("mc_dropout", "vit", "classification"),
-        ("ensemble", "vit", "regression"),
-        ("sae", "fc", "regression"),
+        ("sae", "vgg", "classification", {}),
+        ("batch_ensemble", "resnet", "classification", {"n_members": 2}),
+        ("mc_dropout", "vit", "classification", {"n_passes": 2}),
+        ("ensemble", "vit", "regression", {"n_members": 2}),
+        ("sae", "fc", "regression", {}),
     ],
 )
 def test_exported_predicts_as_torch_for_batches_of_any_size(
-    method: str, backbone: str, task: str, tmp_path: Path
+    method: str, backbone: str, task: str, settings: dict[str, int], tmp_path: Path
 ) -> None:
     """Any network on any backbone is one of these in each of its parts."""
 
     class Data:  # what Normalise reads of a dataset
         mean_Q, std_Q = np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.3, 0.1])
 
-    deployed = a_method(method, backbone, task).deployed()
+    deployed = a_method(method, backbone, task, **settings).deployed()
     normalise = Normalise(Data(), torch.device("cpu"))  # type: ignore[arg-type]
     exported = Exported(deployed, normalise, (0.0, 4.0)).eval()
     image, shape = (SHAPE.height, SHAPE.width, SHAPE.channels), masks_shape(deployed, SHAPE)

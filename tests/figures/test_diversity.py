@@ -10,7 +10,8 @@ LOOKS = style.category_styles(CATEGORIES)
 
 
 def test_each_configuration_is_in_each_panel(digits: pd.DataFrame) -> None:
-    panels = diversity.draw(digits, LOOKS).axes
+    figure = diversity.draw(digits, LOOKS)
+    panels = figure.axes
     assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels] == [
         ("Disagreement", "Accuracy ↑"), ("Mutual information (nats)", "Accuracy ↑"),
         ("Disagreement", "ECE ↓"), ("Mutual information (nats)", "ECE ↓"),
@@ -21,12 +22,9 @@ def test_each_configuration_is_in_each_panel(digits: pd.DataFrame) -> None:
         np.testing.assert_allclose(
             drawn, [(step * i, start + slope * i) for i in range(10)], atol=1e-12
         )
-    assert legend_labels(diversity.draw(digits, LOOKS)) == list(CATEGORIES)
-
-
-def test_bars_are_the_spread_over_seeds(digits: pd.DataFrame) -> None:
-    first = diversity.draw(digits, LOOKS).axes[0]
-    horizontal, vertical = (segments(bars) for bars in first.collections)
+    assert legend_labels(figure) == list(CATEGORIES)
+    # Bars are the spread over seeds.
+    horizontal, vertical = (segments(bars) for bars in panels[0].collections)
     width = 2 * 0.01 * np.sqrt(2)  # Values 0.01 around the mean: sample deviation 0.01 * sqrt(2).
     np.testing.assert_allclose([s[1][0] - s[0][0] for s in horizontal], width)
     np.testing.assert_allclose([s[1][1] - s[0][1] for s in vertical], width)

@@ -44,20 +44,15 @@ def test_numbers_are_those_given(table: pd.DataFrame) -> None:
     assert labels == ["N", r"$\alpha$ end", "N x K", "new_setting"]
 
 
-def test_bold_is_what_the_correction_leaves(table: pd.DataFrame) -> None:
+def test_marks_are_of_the_numbers(table: pd.DataFrame) -> None:
     axes = effects.draw(table, "classification").axes[0]
+    # Bold is what the correction leaves.
     bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
     assert bold == {".50", "1.00"}
-
-
-def test_lines_are_importances_beyond_chance(table: pd.DataFrame) -> None:
-    axes = effects.draw(table, "classification").axes[0]
+    # Lines are importances beyond chance.
     lines = [line for line in axes.lines if line.get_gid() == "importance"]
     shares = [np.ptp(xy(line)[:, 0]) / 0.8 for line in lines]
     assert shares == pytest.approx([0.25, 1.0, 0.3])
-
-
-def test_colours_grow_with_rho(table: pd.DataFrame) -> None:
-    axes = effects.draw(table, "classification").axes[0]
+    # Colours grow with rho.
     colours = [np.asarray(patch.get_facecolor()) for patch in axes.patches[:2]]
     assert colours[1][:3].sum() < colours[0][:3].sum()  # rho 1 is darker than rho 0.5

@@ -25,6 +25,22 @@ def test_pareto_draws_each_configuration_once_in_both_panels(digits: pd.DataFram
     # FLOPs span a factor of 512, parameters one of 1.3.
     assert (below.get_xscale(), below.get_yscale()) == ("log", "linear")
 
+    # The front line is that of what validation selected. The last configuration has the best
+    # accuracy and ECE: the front is this point; the first one has the lowest costs.
+    (line_above,) = [line for line in above.lines if line.get_color() == "#707070"]
+    np.testing.assert_allclose(xy(line_above), [(0.87, 0.13)])
+    (line_below,) = [line for line in below.lines if line.get_color() == "#707070"]
+    np.testing.assert_allclose(xy(line_below), [(1e6, 3e5)])
+
+    # Error bars are the spread over seeds; values 0.01 around the mean have a sample deviation of
+    # 0.01 * sqrt(2). Costs that all seeds share have no bar.
+    horizontal, vertical = (segments(bars) for bars in above.collections)
+    width = 2 * 0.01 * np.sqrt(2)
+    np.testing.assert_allclose([s[1][0] - s[0][0] for s in horizontal], width)
+    np.testing.assert_allclose([s[1][1] - s[0][1] for s in vertical], width)
+    for bars in below.collections:
+        np.testing.assert_allclose([end[1] - end[0] for end in segments(bars)], 0)
+
 
 def test_pareto_legend_has_the_categories_present(digits: pd.DataFrame) -> None:
     some = digits[digits["category"].isin(["I/B", "Standard NN", "EE"])]
@@ -51,27 +67,6 @@ def test_pareto_outlines_what_validation_selects(digits: pd.DataFrame) -> None:
         assert len(outlined) == 9
         assert faded[0].get_color() == style.category_styles(CATEGORIES)["Standard NN"].color
         assert {line.get_markeredgecolor() for line in outlined} == {"#1a1a1a"}
-
-
-def test_pareto_front_line_is_that_of_what_validation_selected(digits: pd.DataFrame) -> None:
-    above, below = pareto.draw(digits, style.category_styles(CATEGORIES)).axes
-    # The last configuration has the best accuracy and ECE, the first the lowest costs.
-    (line_above,) = [line for line in above.lines if line.get_color() == "#707070"]
-    # One point is the best of both: the front is this point, and reaches nowhere else.
-    np.testing.assert_allclose(xy(line_above), [(0.87, 0.13)])
-    (line_below,) = [line for line in below.lines if line.get_color() == "#707070"]
-    np.testing.assert_allclose(xy(line_below), [(1e6, 3e5)])
-
-
-def test_pareto_error_bars_are_the_spread_over_seeds(digits: pd.DataFrame) -> None:
-    above, below = pareto.draw(digits, style.category_styles(CATEGORIES)).axes
-    horizontal, vertical = (segments(bars) for bars in above.collections)
-    width = 2 * 0.01 * np.sqrt(2)  # Values 0.01 around the mean: sample deviation 0.01 * sqrt(2).
-    np.testing.assert_allclose([s[1][0] - s[0][0] for s in horizontal], width)
-    np.testing.assert_allclose([s[1][1] - s[0][1] for s in vertical], width)
-    # Costs that all seeds share have no bar.
-    for bars in below.collections:
-        np.testing.assert_allclose([end[1] - end[0] for end in segments(bars)], 0)
 
 
 def test_pareto_takes_any_metric_pair(digits: pd.DataFrame) -> None:

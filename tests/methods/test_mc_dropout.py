@@ -12,7 +12,7 @@ from methods.core.backbone import ImageShape
 from methods.core.likelihood import Categorical
 from methods.core.network import Problem
 from methods.mc_dropout import AlwaysOnDropout, MCDropout, MCDropoutSettings
-from methods.standard import Standard, StandardSettings
+from methods.standard import Standard
 
 
 def trained_averages(method: Standard[Any], x_BQHW: Tensor) -> Standard[Any]:
@@ -35,25 +35,6 @@ def layer_inputs(method: Standard[Any], x_BQHW: Tensor) -> list[Tensor]:
     for hook in hooks:
         hook.remove()
     return seen
-
-
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("n_passes", [1, 3])
-def test_rate_0_is_the_standard_nn(task: str, n_passes: int) -> None:
-    problem = make_problem(task)
-    standard = Standard(problem, StandardSettings(), seed=5)
-    dropout = MCDropout(problem, MCDropoutSettings(rate=0.0, n_passes=n_passes), seed=5)
-    x_BQHW, y_B = batch(problem)
-    expected, ours = (m.loss(x_BQHW, y_B, 0.0) for m in (standard, dropout))
-    assert torch.equal(ours, expected)
-    gradients = [
-        torch.autograd.grad(loss, list(m.parameters()))
-        for m, loss in ((standard, expected), (dropout, ours))
-    ]
-    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
-    expected_B1C = trained_averages(standard, x_BQHW)(x_BQHW)
-    ours_BSC = trained_averages(dropout, x_BQHW)(x_BQHW)
-    torch.testing.assert_close(ours_BSC, expected_B1C.expand(-1, n_passes, -1))
 
 
 def test_passes_are_members_that_differ() -> None:

@@ -59,24 +59,6 @@ def test_outputs_stand_in_the_order_of_the_predictors(network: Network) -> None:
             torch.testing.assert_close(outputs_BMC[:, m], expected_BC)
 
 
-def test_the_last_exit_has_no_adapter(network: Network) -> None:
-    adapters = [n_parameters(head.adapter) for head in network.heads.values()]  # type: ignore[arg-type]
-    assert adapters == [ADAPTER, ADAPTER, 0]
-
-
-@pytest.mark.parametrize(
-    ("n_inputs", "exits", "expected"),
-    [
-        (1, [3], stem(1) + 3 * STAGE + rows(1)),
-        (2, [1, 2, 3], stem(2) + 3 * STAGE + 2 * ADAPTER + rows(6)),
-        (4, [2], stem(4) + 3 * STAGE + ADAPTER + rows(4)),
-    ],
-)
-def test_number_of_parameters(n_inputs: int, exits: list[int], expected: int) -> None:
-    problem = make_problem(width=WIDTH, depth=3)
-    assert n_parameters(Network(problem, n_inputs=n_inputs, exits=exits)) == expected
-
-
 KEEP_SETS = [
     [Exit(1, 0)],
     [Exit(1, 0), Exit(1, 1)],

@@ -19,9 +19,9 @@ def logits(n_rows: int, depth: int, scale: float, seed: int = 0) -> torch.Tensor
     return scale * torch.randn(n_rows, depth, generator=stream, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
-@pytest.mark.parametrize(("depth", "k"), [(1, 1), (3, 1), (3, 2), (4, 3), (5, 5)])
+@pytest.mark.parametrize("temperature", [0.01, 1.0])
+@pytest.mark.parametrize("scale", [0.01, 30.0])
+@pytest.mark.parametrize(("depth", "k"), [(1, 1), (3, 2), (5, 5)])
 def test_rows_sum_to_k(depth: int, k: int, scale: float, temperature: float) -> None:
     w_ND = relaxed_top_k(logits(50, depth, scale), k, temperature)
     assert w_ND.shape == (50, depth)

@@ -20,13 +20,6 @@ def gradients(method: Method[Any], loss: Tensor) -> dict[str, Tensor]:
     return dict(zip(names, torch.autograd.grad(loss, values), strict=True))
 
 
-def fit_averages(method: Method[Any], x_BQHW: Tensor) -> None:
-    """Move the BatchNorm averages away from their start, then evaluate."""
-    with torch.no_grad():
-        method.train()(x_BQHW)
-    method.eval()
-
-
 @both_tasks
 def test_standard_loss_is_the_mean_negative_log_likelihood_of_the_last_exit(task: str) -> None:
     problem = make_problem(task)
@@ -74,21 +67,13 @@ def test_ensemble_of_one_is_the_standard_nn(task: str) -> None:
     assert torch.equal(standard.weights(), ensemble.weights())
 
 
-def test_members_are_the_standard_networks_of_their_own_seeds() -> None:
-    problem = make_problem()
-    ensemble = Ensemble(problem, EnsembleSettings(n_members=3), seed=5)
-    seeds = [5, derive_seed(5, "member", 1), derive_seed(5, "member", 2)]
-    assert [member_seed(5, m) for m in range(3)] == seeds
-    assert [part.seed for part in ensemble.parts()] == seeds  # the data order follows it
-    for part, seed in zip(ensemble.parts(), seeds, strict=True):
-        alone = Standard(problem, StandardSettings(), seed=seed)
-        for name, values in alone.state_dict().items():
-            assert torch.equal(part.state_dict()[name], values), name
-
-
 def test_a_larger_ensemble_begins_with_the_members_of_the_smaller() -> None:
+    # That each is the standard network of its seed: tests/backbones.
     problem = make_problem()
     small, large = (Ensemble(problem, EnsembleSettings(n_members=m), seed=5) for m in (2, 4))
+    seeds = [5, *(derive_seed(5, "member", m) for m in (1, 2, 3))]
+    assert [part.seed for part in large.parts()] == seeds  # the data order follows it
+    assert [member_seed(5, m) for m in range(4)] == seeds
     for name, values in small.state_dict().items():
         assert torch.equal(large.state_dict()[name], values), name
 
@@ -103,15 +88,3 @@ def test_joint_training_gives_each_member_the_gradient_it_gets_alone(task: str) 
         alone = Standard(problem, StandardSettings(), seed=member_seed(5, m))
         for name, gradient in gradients(alone, alone.loss(x_BQHW, y_B, 0.0)).items():
             assert torch.equal(joint[f"members.{m}.{name}"], gradient), name
-
-
-def test_outputs_are_the_members_not_their_average() -> None:
-    problem = make_problem()
-    ensemble = Ensemble(problem, EnsembleSettings(n_members=3), seed=5)
-    x_BQHW, _ = batch(problem)
-    fit_averages(ensemble, x_BQHW)
-    outputs_BMC = ensemble(x_BQHW)
-    for m, part in enumerate(ensemble.parts()):
-        assert torch.equal(outputs_BMC[:, m], part(x_BQHW)[:, 0])
-    assert not torch.allclose(outputs_BMC[:, 0], outputs_BMC[:, 1])
-    assert ensemble.weights().tolist() == pytest.approx([1 / 3] * 3)

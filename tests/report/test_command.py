@@ -50,10 +50,13 @@ def the_same(config: RunConfig, task: str) -> None:
 # One of each backbone, and those whose rows set what the presets do not.
 @pytest.mark.parametrize("dataset", ["digits", "blood", "retina", "tinyimagenet"])
 @pytest.mark.parametrize("preset", ["smoke", "quick"])
-def test_every_point_of_a_preset_is_planned_again_by_its_command(dataset: str, preset: str) -> None:
+def test_the_points_of_a_preset_are_planned_again_by_their_commands(
+    dataset: str, preset: str
+) -> None:
     row = DATASETS[dataset]
     request = Request(datasets=[row], methods=method_names(), seeds=[0], preset=preset)
-    for config in plan(request):
+    # Grids have 2 or 4 values of a setting: by steps of 5 every value of each is met.
+    for config in plan(request)[:: 1 if preset == "smoke" else 5]:
         the_same(config, row.task)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,9 +9,7 @@ from narrowed import done
 
 from bench.records.schema import Record
 from bench.records.store import Store
-from bench.runs import run as run_module
-from bench.runs.config import RunConfig
-from bench.runs.run import failure, run_one
+from bench.runs.run import failure
 from runs.tiny_runs import Cli, Run, config
 
 
@@ -32,36 +29,27 @@ def test_a_comparison_prints_and_writes_its_table(
     assert set(summary["split"]) == {"val", "test", "ood", "corruption"}
 
 
-def test_the_second_call_trains_nothing_and_says_the_same(cli: Cli, trained: list[str]) -> None:
-    first = cli()
+def test_later_calls_train_what_is_missing_or_damaged_and_show_what_they_ask_for(
+    cli: Cli, results: Path, trained: list[str]
+) -> None:
+    first = cli(methods="ensemble")
     trained.clear()
-    second = cli()
+    second = cli(methods="ensemble")
     assert trained == []
     assert second[:2] == first[:2]
     assert "1 runs, 1 of them already in" in second[2]
 
+    _, out, _ = cli()
+    assert "| Standard NN" in out
+    assert "| NN Ensemble" not in out
+    assert set(pd.read_csv(results / "summary.csv")["category"]) == {"NN Ensemble", "Standard NN"}
 
-def test_only_what_is_missing_is_run(cli: Cli, trained: list[str]) -> None:
-    cli()
     trained.clear()
     code, out, err = cli("--seeds", "0,1")
     assert (code, trained) == (0, [config(seed=1).run_id])
     assert "2 runs, 1 of them already in" in err
     assert "(1 configurations, 2 runs)" in out
 
-
-def test_the_table_is_of_what_was_asked_for_and_the_file_of_everything(
-    cli: Cli, results: Path
-) -> None:
-    cli(methods="ensemble")
-    _, out, _ = cli()
-    assert "| Standard NN" in out
-    assert "| NN Ensemble" not in out
-    assert set(pd.read_csv(results / "summary.csv")["category"]) == {"NN Ensemble", "Standard NN"}
-
-
-def test_a_damaged_run_is_run_again(cli: Cli, results: Path, trained: list[str]) -> None:
-    cli()
     (results / "runs" / config().run_id / "weights.safetensors").unlink()
     trained.clear()
     assert cli()[0] == 0
@@ -88,20 +76,16 @@ def test_a_run_that_diverges_is_listed_and_the_others_are_done(
     assert again == out
 
 
-def test_if_every_run_fails_there_is_the_list_alone(cli: Cli) -> None:
-    code, out, _ = cli("--set", "learning_rate=1e30", "--set", "epochs=2")
-    assert code == 1
-    assert out.startswith("\nfailed digits-standard-")
-    assert "|" not in out
-
-
 def test_a_recorded_failure_is_tried_again_only_if_asked(
     cli: Cli, results: Path, trained: list[str]
 ) -> None:
     Store(results).save(failure(config(), ZeroDivisionError("no luck")), {})
     code, out, _ = cli()
     assert (code, trained) == (1, [])
+    # Where every run has failed there is the list alone.
+    assert out.startswith(f"\nfailed {config().run_id} ")
     assert "ZeroDivisionError: no luck" in out
+    assert "|" not in out
     code, out, _ = cli("--retry-failed")
     assert (code, trained) == (0, [config().run_id])
     assert "no luck" not in out
@@ -130,16 +114,3 @@ def test_a_failure_that_another_process_tries_again_at_the_same_time(
     record = done(store.load(config().run_id))
     if other == "finished it":
         assert record.timings == run()[0].timings
-
-
-def test_ctrl_c_in_this_process(cli: Cli, monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
-    def interrupted(chosen: RunConfig, **options: Any) -> Any:
-        if chosen.seed == 1:
-            raise KeyboardInterrupt
-        return run_one(chosen, **options)
-
-    monkeypatch.setattr(run_module, "run_one", interrupted)
-    code, out, err = cli("--seeds", "0,1,2")
-    assert (code, out) == (130, "")
-    assert err.endswith("the same command goes on where this one stopped\n")
-    assert [record.config.seed for record in Store(results).records()] == [0]

@@ -1,6 +1,5 @@
 """What a user can get wrong on the command line, and what may be missing."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,18 +26,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        # What a plan refuses: test_plan.
         (["--methods", "sea"], "unknown method 'sea'; choices: batch_ensemble, ensemble, masks"),
-        (["--datasets", "digit"], "unknown dataset 'digit'; choices: digits, path, derma"),
         (["--methods", "./nowhere.py"], "method "),
         (["--backbone", "./nowhere.py"], "backbone "),
-        (["--preset", "big"], "unknown preset 'big'; choices: smoke, quick, paper"),
-        (["--backbone", "cnn"], "unknown backbone 'cnn'; choices: fc"),
         (["--set", "epoch=1"], "--set epoch=1: unknown key 'epoch'; choices: train.epochs, "),
-        (["--set", "width=0"], "fc.width=0: must be >= 1"),
-        (["--set", "learning_rate=nan"], "train.learning_rate=nan: must be a finite number"),
-        (["--methods", "sae", "--set", "sae.n_inputs=0"], "sae.n_inputs=0: must be >= 1"),
-        (["--methods", "sae", "--set", "sae.temperature_end=0"], "sae.temperature_end=0: must be"),
-        (["--methods", "sae", "--set", "sae.n_exits=5"], "sae.n_exits=5: K must be <= D, and "),
         (["--seeds=-1"], "--seeds -1: must be integers >= 0, for example 0,1,2"),
         (["--seeds", "-1"], "--seeds -1: must be integers >= 0, for example 0,1,2"),
         (["--seeds", "a"], "--seeds a: must be integers, for example 0,1,2"),
@@ -120,31 +112,13 @@ def test_data_of_a_preset_that_can_not_be_had_is_skipped_with_the_reason(
     assert "skipped pneumonia" in (results / "summary.md").read_text()
 
 
-@pytest.mark.parametrize("place", ["a file", "below a file", "no rights"])
-def test_results_that_can_not_be_written(
-    cli: Cli, trained: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    target = tmp_path / "target"
-    if place == "no rights":
-        monkeypatch.setattr(os, "access", lambda *_: False)
-    else:
-        target.write_text("")
-    chosen = target / "below" if place == "below a file" else target
-    code, out, err = cli("--results", str(chosen))
+def test_results_that_can_not_be_written(cli: Cli, trained: list[str], tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("")  # other reasons: test_store_faults
+    code, out, err = cli("--results", str(tmp_path / "target"))
     assert (code, out, trained) == (2, "", [])
-    assert err.startswith(f"error: results folder {chosen}: ")
+    assert err.startswith(f"error: results folder {tmp_path / 'target'}: ")
     assert "pass --results FOLDER" in err
     assert err.count("\n") == 1
-
-
-def test_a_cache_that_can_not_be_written_is_the_users_to_mend(
-    cli: Cli, results: Path, trained: list[str]
-) -> None:
-    (results / ".cache").unlink()
-    (results / ".cache").write_text("a file in the place of the folder")
-    code, _, err = cli()
-    assert (code, trained) == (2, [])
-    assert f"error: results folder {results}: File exists; make room or rights there" in err
 
 
 def test_too_little_address_space_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import subprocess
-import sys
 import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -21,7 +19,7 @@ from bench.runs import run as run_module
 from bench.runs.config import RunConfig
 from bench.runs.execute import RunStatus, engine, execute, run_and_store
 from bench.runs.settings import SweepSettings
-from runs.tiny_runs import ROOT, Run, config
+from runs.tiny_runs import Run, config
 
 PATIENCE_S = 120.0
 
@@ -41,22 +39,6 @@ def test_in_this_process_a_submitted_run_is_done_at_once(
 
         monkeypatch.setattr(run_module, "run_one", raising)
         assert isinstance(here.submit(config(seed=2)).exception(timeout=0), UserError)
-
-
-def test_in_this_process_dask_is_not_imported() -> None:
-    code = (
-        "import sys, bench.runs.sweep\n"
-        "from pathlib import Path\n"
-        "from bench.runs.execute import engine\n"
-        "from bench.runs.settings import SweepSettings\n"
-        "sweep = SweepSettings(results=Path(sys.argv[1]), data=None, device='cpu')\n"
-        "with engine(sweep, workers=0):\n"
-        "    print([name for name in ('dask', 'distributed', 'tornado') if name in sys.modules])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "unused"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n"
 
 
 class FakeCluster:

@@ -16,6 +16,7 @@ from bench.runs.code import code_digest
 from bench.shift import corrupted_sets
 from bench.shift import table as corruptions
 from methods.core.registry import files_of
+from runs.own_files import classes_npz
 from runs.tiny_runs import FEW_CORRUPTIONS, ROOT, TINY, start
 
 IMPORTS = """
@@ -70,9 +71,11 @@ def test_rows_of_a_file_are_in_the_tables_the_digest_and_the_identity_of_the_ima
 
 
 def test_workers_record_the_metric_and_corrupt_the_images(written: Path, results: Path) -> None:
+    own = classes_npz(results.parent / "cells.npz")  # its few images are soon corrupted
     process = start(
         *TINY, "--methods", "standard", "--extend", str(written), "--results", str(results),
-        "--workers", "1", script=None, SAE_BENCH_EXTENSIONS="",
+        "--datasets", own, "--task", "classification", "--workers", "1",
+        script=None, SAE_BENCH_EXTENSIONS="",
     )  # fmt: skip
     _, err = process.communicate(timeout=180)
     assert process.returncode == 0, err

@@ -47,6 +47,10 @@ unneeded = {"scipy", "pandas", "fvcore", "imgaug", "distributed"}
 unneeded |= {"bench.runs.run", "bench.tables.printed"}
 assert "torch" in sys.modules
 assert not unneeded & set(sys.modules), unneeded & set(sys.modules)
+from pathlib import Path
+sweep = bench.runs.settings.SweepSettings(results=Path("unused"), data=None, device="cpu")
+with bench.runs.execute.engine(sweep, workers=0):
+    assert not {"dask", "distributed", "tornado"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

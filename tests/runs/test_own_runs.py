@@ -176,14 +176,12 @@ def snapshot(results: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in (results / "runs").rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("asked", ["the same run", "one more seed", "another seed", "a method"])
+# What is recorded already, and what is not.
+@pytest.mark.parametrize("more", [[], ["--methods", "ensemble"]])
 def test_other_data_of_the_same_name_do_not_share_a_results_folder(
-    cli: Cli, results: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, asked: str
+    cli: Cli, results: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch, more: list[str]
 ) -> None:
     # Else seed 0 would be of the whole and seed 1 of a part, and the table have their mean.
-    more = {"the same run": [], "one more seed": ["--seeds", "1,0"],
-            "another seed": ["--seeds", "1"],
-            "a method": ["--methods", "ensemble"]}[asked]  # fmt: skip
     assert cli()[0] == 0
     (run_id,) = trained
     old = done(Store(results).load(run_id))
@@ -192,8 +190,7 @@ def test_other_data_of_the_same_name_do_not_share_a_results_folder(
     row = dataclasses.replace(DATASETS["digits"], loader=fewer_digits)
     monkeypatch.setitem(DATASETS, "digits", row)
     trained.clear()
-    kept = [] if "--seeds" in more else more  # an option is given once
-    for again in (more, [*kept, "--retry-failed", "--seeds", "7,0"]):
+    for again in (more, [*more, "--retry-failed", "--seeds", "7,0"]):
         code, out, err = cli(*again)
         assert (code, out, trained) == (2, "", [])
         (line,) = [line for line in err.splitlines() if line.startswith("error: ")]

@@ -1,6 +1,7 @@
 """From a request to the list of runs."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -36,12 +37,9 @@ def values(configs: list[RunConfig], name: str) -> set[Any]:
     ],
 )
 def test_the_size_of_every_presets_grid(preset: str, counts: list[int]) -> None:
-    found = [len(planned(preset=preset, methods=[method])) for method in METHODS]
-    assert found == counts
-    everything = planned(
-        preset=preset, methods=METHODS, seeds=[0, 1, 2], datasets=["digits", "pneumonia"]
-    )
-    assert len(everything) == 2 * 3 * sum(counts)
+    everything = planned(preset=preset, methods=METHODS, seeds=[0, 1])
+    found = Counter((config.method, config.seed) for config in everything)
+    assert [(found[name, 0], found[name, 1]) for name in METHODS] == [(n, n) for n in counts]
     assert len({config.run_id for config in everything}) == len(everything)
 
 

@@ -12,11 +12,12 @@ import safetensors.torch
 import torch
 from narrowed import number, on_test
 
+from bench import figures
 from bench.data.dataset import Split
 from bench.data.row import DatasetRow
 from bench.data.table import find
-from bench.figures.__main__ import main as figures_main
 from bench.metrics.table import keys_for
+from bench.records.frames import load_frames
 from bench.records.schema import FileName, FinishedRun
 from bench.records.store import Store
 from bench.runs.config import RunConfig
@@ -27,7 +28,6 @@ from bench.training.inputs import Inputs, Normalise
 from bench.training.predict import predict
 from runs.oracles import arrays_of
 from runs.own_files import SIZES, TARGET_RANGE, values_npz
-from runs.stored_files import names_in
 from runs.tiny_runs import FEW_CORRUPTIONS, Cli, config, folder_bytes
 from runs.value_oracles import bounded, value_scores
 
@@ -139,16 +139,8 @@ def test_metrics_under_corruption_are_those_of_the_stored_weights(
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-def drawn(results: Path, plots: Path) -> list[str]:
-    assert figures_main(["--results", str(results), "--plots", str(plots)]) == 0
-    for path in plots.iterdir():
-        head = path.read_bytes()[:8]
-        assert head.startswith(b"%PDF-" if path.suffix == ".pdf" else b"\x89PNG"), path
-    return [name for name in names_in(plots) if name.endswith(".png")]
-
-
 def test_the_command_line_summarises_and_draws_all_methods(
-    cli: Cli, values: Values, row: DatasetRow, results: Path, tmp_path: Path
+    cli: Cli, values: Values, row: DatasetRow, results: Path
 ) -> None:
     settings = ["epochs=3", "batch_size=16", "n_members=2", "adapters=all", "rate=0.3",
                 "n_inputs=2", "n_exits=2"]  # fmt: skip
@@ -180,10 +172,11 @@ def test_the_command_line_summarises_and_draws_all_methods(
     best = min(number(on_test(values(method)[1])["mse"]) for method in CHOICES)
     assert f"{best:.3f} *" in out
 
-    assert drawn(results, tmp_path / "plots") == [
-        f"budget_{row.name}.png", f"budget_{row.name}_params.png", f"cost_parts_{row.name}.png",
-        "depth.png", f"depth_{row.name}_D2.png", f"diversity_{row.name}.png",
-        f"heatmap_{row.name}.png", "improvement.png", f"ood_{row.name}_mse.png",
-        f"ood_{row.name}_nll.png", f"pareto_{row.name}.png", "ranks.png",
-        f"reliability_{row.name}.png",
+    frames = load_frames(results)
+    assert sorted(stem for name in figures.names() for stem, _ in figures.load(name)(frames)) == [
+        f"budget_{row.name}", f"budget_{row.name}_params", f"cost_parts_{row.name}",
+        "depth", f"depth_{row.name}_D2", f"diversity_{row.name}",
+        f"heatmap_{row.name}", "improvement", f"ood_{row.name}_mse",
+        f"ood_{row.name}_nll", f"pareto_{row.name}", "ranks",
+        f"reliability_{row.name}",
     ]  # fmt: skip

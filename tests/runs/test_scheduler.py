@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -44,6 +45,14 @@ def address() -> Iterator[str]:
         yield nodes.scheduler_address
 
 
+def in_threads(**options: Any) -> LocalCluster:
+    """A scheduler whose worker is a thread of this process, at an address all the same."""
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", processes=False,
+        **options,
+    )  # fmt: skip
+
+
 def test_a_running_scheduler_is_used_and_left_running(
     address: str, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,9 +80,7 @@ def test_a_running_scheduler_is_used_and_left_running(
 
 def test_what_needs_a_gpu_waits_for_a_worker_that_has_one() -> None:
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-        ) as nodes,
+        in_threads(protocol="tcp") as nodes,
         ThreadPoolExecutor(1) as threads,
     ):
         with remote(nodes.scheduler_address, uses_gpu=True) as asks:
@@ -96,11 +103,9 @@ def test_a_scheduler_with_certificates(tmp_path: Path, monkeypatch: pytest.Monke
         "distributed.comm.tls.client.cert": files["tls_client_cert"],
         "distributed.comm.tls.client.key": files["tls_client_key"],
     }
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", security=security
-    ) as nodes:
+    with in_threads(protocol="tls", security=security) as nodes:
         assert nodes.scheduler_address.startswith("tls://")
         with dask.config.set(ours), remote(nodes.scheduler_address, uses_gpu=False) as cluster:
-            assert cluster.call(os.getpid) != os.getpid()
+            assert cluster.call(os.getpid) == os.getpid()
         with pytest.raises(UserError, match="no Dask scheduler answers there"):
             remote(nodes.scheduler_address, uses_gpu=False).__enter__()

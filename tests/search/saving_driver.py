@@ -1,4 +1,4 @@
-"""`python -m bench.search` that writes a byte to a named pipe before and after each record.
+"""`python -m bench.search` with two corruptions; a byte to a named pipe around each record.
 
 Worker processes import the main script too, so what stands at module level holds in them as well.
 """
@@ -7,12 +7,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from runs.tiny_runs import FEW_CORRUPTIONS
+
 from bench.console import command
 from bench.records.schema import FileName, Record
 from bench.records.store import Store
 from bench.search.__main__ import main
+from bench.shift import table as corruptions
 
 save = Store.save
+corruptions.CORRUPTIONS = {name: corruptions.CORRUPTIONS[name] for name in FEW_CORRUPTIONS}
 
 
 def saved(store: Store, record: Record, files: Mapping[FileName, bytes]) -> Record:

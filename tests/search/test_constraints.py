@@ -38,16 +38,22 @@ def test_the_costs_that_sae_can_learn_are_those_it_may_be_deployed_with(
     settings = SAESettings(n_inputs=n_inputs, n_exits=n_exits, negligible_exits=negligible)
     method = SAE(problem, settings, seed=0).eval()
 
-    def costs(predictor: object) -> tuple[int, int]:
-        found = cost.measure(predictor, SHAPE)  # type: ignore[arg-type]
-        return found.flops, found.params
+    known: dict[tuple[object, ...], tuple[int, int]] = {}
+
+    def costs(predictor: torch.nn.Module) -> tuple[int, int]:
+        # Many orders of the exits leave the same network.
+        shapes = tuple((name, values.shape) for name, values in predictor.state_dict().items())
+        if shapes not in known:
+            found = cost.measure(predictor, SHAPE)
+            known[shapes] = found.flops, found.params
+        return known[shapes]
 
     announced = {costs(one.fused()) for one in method.prunings()}
     learned = set()
     # Every order of the exits, for every input; "dropped" also with one exit far above the others.
     orders = list(itertools.permutations([0.0, 1.0, 2.0]))
     for order in itertools.product(orders, repeat=n_inputs):
-        for scale in (1.0, 100.0):
+        for scale in (1.0, 100.0) if negligible == "dropped" else (1.0,):
             with torch.no_grad():
                 method.depth_logits_ND.copy_(torch.tensor(order) * scale)
             learned.add(costs(method.deployed()))
