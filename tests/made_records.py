@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,9 @@ from bench.records.schema import (
     record_of,
     run_id_of,
 )
-from bench.runs.config import RunConfig
+
+if TYPE_CHECKING:  # it imports torch, which processes that have a store do without
+    from bench.runs.config import RunConfig
 
 _DATASET: dict[str, Any] = {
     "task": "classification",

@@ -275,7 +275,7 @@ def test_the_base_install_compares_draws_and_names_what_is_missing(tmp_path: Pat
         f"        code = main([*arguments, '--results', {str(tmp_path / 'results')!r}])\n"
         "    print(json.dumps([name, code, err.getvalue()]))\n"
     )
-    done = python("-c", code, json.dumps(calls))
+    done = python("-c", code, json.dumps(calls), timeout=5 * PATIENCE_S)
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     answers = {name: (code_of, err) for name, code_of, err in map(json.loads, lines)}
     assert answers.keys() == calls.keys(), done.stderr

@@ -144,7 +144,7 @@ def test_label_and_category_say_what_is_varied() -> None:
 
 def test_a_plan_has_no_configuration_twice() -> None:
     request = Request(
-        datasets=["digits"], methods=METHODS, seeds=[0], preset="paper", assignments=["width=8,8"]
+        datasets=["digits"], methods=METHODS, seeds=[0], preset="smoke", assignments=["width=8,8"]
     )
     identities = [chosen.config_id for chosen in plan(request)]
     assert len(set(identities)) == len(identities)
