@@ -15,6 +15,7 @@ from methods import method_names
 from methods.backbones.fc import FCSettings
 from methods.core.backbone import ImageShape
 from methods.core.likelihood import Categorical
+from methods.core.method import Predictor
 from methods.core.network import Problem
 from methods.sae import SAE, SAESettings
 
@@ -40,7 +41,7 @@ def test_the_costs_that_sae_can_learn_are_those_it_may_be_deployed_with(
 
     known: dict[tuple[object, ...], tuple[int, int]] = {}
 
-    def costs(predictor: torch.nn.Module) -> tuple[int, int]:
+    def costs(predictor: Predictor) -> tuple[int, int]:
         # Many orders of the exits leave the same network.
         shapes = tuple((name, values.shape) for name, values in predictor.state_dict().items())
         if shapes not in known:
