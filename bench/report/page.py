@@ -100,8 +100,19 @@ def render(content: Content) -> str:
         plotly=_script(plotly),
         script=_script(script),
         data=_json(content.data),
-        series=list(zip(("clean test set", "under shift"), SERIES, strict=True)),
+        series=_series(content),
     )
+
+
+def _series(content: Content) -> list[tuple[str, Style]]:
+    """The legend of reliability: compact records have no predictions under shift."""
+    panels = [
+        panel
+        for dataset in content.data["datasets"].values()
+        for panel in dataset["reliability"]["panels"]
+    ]
+    most = max((len(panel["series"]) for panel in panels), default=0)
+    return list(zip(("clean test set", "under shift"), SERIES, strict=True))[:most]
 
 
 def _joined(folder: str, names: Sequence[str], ending: str) -> str:

@@ -1,6 +1,7 @@
 """The page as a file: whole, self-contained, and safe whatever a record holds."""
 
 import base64
+import copy
 import hashlib
 import html
 import json
@@ -100,6 +101,17 @@ def test_hostile_text_within_the_data_stays_text(shown: Content) -> None:
     (data,) = [script for script in reader.scripts if script.startswith('{"title"')]
     assert json.loads(data)["title"] == HOSTILE
     assert "b" not in {tag for tag, _ in reader.elements}
+
+
+def test_the_legend_of_reliability_has_what_is_drawn(shown: Content) -> None:
+    assert "</svg>under shift</li>" in render(shown)
+    data = copy.deepcopy(dict(shown.data))
+    for dataset in data["datasets"].values():  # as compact records have it
+        for panel in dataset["reliability"]["panels"]:
+            panel["series"] = panel["series"][:1]
+    clean = render(replace(shown, data=data))
+    assert "</svg>clean test set</li>" in clean
+    assert "</svg>under shift</li>" not in clean
 
 
 def test_a_script_that_would_end_itself_is_refused() -> None:

@@ -44,14 +44,14 @@ function farthestFromUniform({ mean }) {
 
 function drawDepth() {
   const panels = dataset().depth.map((panel) => {
-    const far = `1/D ± ${Number(farthestFromUniform(panel).toPrecision(2))}`;
+    const far = `at most ${Number(farthestFromUniform(panel).toPrecision(2))} from 1/D`;
     const count = plural(panel.n, "configuration");
     return {
       heading: [
         make("span", { class: "category" }, icon(panel.category), panel.category),
         make("span", { class: "muted" }, ` D = ${panel.depth}, ${count}, ${far}`),
       ],
-      label: `Theta of ${panel.category} along training: ends within ${far}`,
+      label: `Theta of ${panel.category} along training: ${far}`,
       traces: thetaTraces(panel),
       layout: thetaLayout(panel),
     };
