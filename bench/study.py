@@ -279,8 +279,9 @@ def _print_plan(
 
 
 def _record(results: Path, scale: float, parts: Sequence[StudyPart], description: str) -> None:
-    """Write what is run beside the records; a folder has one scale."""
+    """Write what is run beside the records, and what was before; a folder has one scale."""
     path = results / RECORDED
+    recorded = {part.name: msgspec.to_builtins(part) for part in parts}
     if path.is_file():
         before: dict[str, Any] = json.loads(path.read_bytes())
         if before["scale"] != scale:
@@ -288,12 +289,9 @@ def _record(results: Path, scale: float, parts: Sequence[StudyPart], description
                 f"--scale {scale:g}: {results} has a study of scale {before['scale']:g}; pass "
                 "that, or another --results FOLDER"
             )
+        recorded = {part["name"]: part for part in before["parts"]} | recorded
     results.mkdir(parents=True, exist_ok=True)
-    found = {
-        "description": description,
-        "scale": scale,
-        "parts": msgspec.to_builtins(parts),
-    }
+    found = {"description": description, "scale": scale, "parts": list(recorded.values())}
     write_file(path, (json.dumps(found, indent=1) + "\n").encode())
 
 
