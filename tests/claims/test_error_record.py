@@ -14,6 +14,17 @@ def test_the_page_is_the_record() -> None:
     assert (DOCS / claim_errors.PAGE).read_text() == claim_errors.table(rows)
 
 
+def test_every_kind_of_claim_is_in_the_record_with_few_errors() -> None:
+    rows = claim_errors.read(DOCS / claim_errors.RECORD)
+    expected = {(one.claim, one.truth) for one in claim_errors.scenarios()}
+    assert expected <= {(row["claim"], row["truth"]) for row in rows}
+    for row in rows:
+        wrong = row["verdicts"].get(row["wrong"], 0)
+        # 5%, and what chance adds in so few studies (two standard errors).
+        n = sum(row["verdicts"].values())
+        assert wrong <= n * 0.05 + 2 * (n * 0.05 * 0.95) ** 0.5, row
+
+
 def test_a_claim_measured_anew_replaces_its_rows(tmp_path: Path) -> None:
     options = ["--studies", "2", "--claims", "depth", "--out", str(tmp_path)]
     assert claim_errors.main(options) == 0
