@@ -254,11 +254,15 @@ def render(figure: Figure, file_format: str) -> bytes:
         figure.set_dpi(DPI)
         # Dates and versions in the metadata would change committed pictures that are the same.
         if file_format == "png":
-            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+            FigureCanvasAgg(figure).print_png(  # type: ignore[no-untyped-call]
+                buffer, metadata={"Software": None}
+            )
         else:
             dates = {"CreationDate": None, "Creator": None, "Producer": None}
             with without_shaping():
-                FigureCanvasPdf(figure).print_pdf(buffer, metadata=dates)
+                FigureCanvasPdf(figure).print_pdf(  # type: ignore[no-untyped-call]
+                    buffer, metadata=dates
+                )
     return buffer.getvalue()
 
 

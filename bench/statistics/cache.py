@@ -42,7 +42,7 @@ def cached(
         made = compute()
         # One array, and not hundreds that each have a header. Half the space of float64; 7 digits
         # are more than an interval can tell.
-        found = {"names": np.array(list(made)), "values": np.float32(list(made.values()))}
+        found = {"names": np.array(list(made)), "values": np.array(list(made.values()), np.float32)}
         try:
             cache.write(path, found)
         except OSError as error:  # results may be read-only: then nothing is kept
