@@ -93,7 +93,7 @@ POOR = {
     },
     ("retina", "MIMMO"): {
         "budget_retina", "budget_retina_params", "cost_parts_retina", "depth", "depth_retina_D2",
-        "diversity_retina", "effects_retina", "heatmap_retina", "pareto_retina",
+        "diversity_retina", "heatmap_retina", "pareto_retina",
         "reliability_retina", "scaling_retina",
     },
 }  # fmt: skip
