@@ -303,7 +303,10 @@ def heatmap(of: str) -> str:
         for n, k, value in zip(means["n_inputs"], means["n_exits"], means[key], strict=True):
             line = lines.setdefault(int(n), {"N": str(int(n))})
             line[f"K={int(k)}{suffix}"] = cells.number(value)
-    moved = [f"{name} {_distance(frames.depth):.3f}" for name, frames in grids.items()]
+    moved = [
+        f"{f'{name} ' if len(grids) > 1 else ''}{_distance(frames.depth):.3f}"
+        for name, frames in grids.items()
+    ]
     return (
         f"{grid(pd.DataFrame(list(lines.values())))}\n\n{len(seeds)} seeds. Largest distance of an "
         f"exit's theta from 1/D after the last epoch, mean over runs: {', '.join(moved)}."
