@@ -24,7 +24,7 @@ from methods.core.network import Network
 from perf.speed.part import Measured
 from perf.speed.problems import configs
 from perf.speed.row import Row
-from perf.speed.step import NETWORKS, epoch, random_dataset
+from perf.speed.step import BATCH, NETWORKS, epoch, random_dataset
 
 Forward = Callable[[Network, Tensor], Tensor]
 _PRODUCTS = ("addmm", "mm", "baddbmm", "bmm")
@@ -38,26 +38,27 @@ def measure(*, quick: bool) -> Measured:
     prepare_process()
     problem = NETWORKS["FC"]
     (config,) = configs(problem.dataset, epochs=1, assignments=problem.assignments)
-    dataset = random_dataset(problem, problem.steps * 128)
+    dataset = random_dataset(problem, problem.steps * BATCH)
     train = epoch(config, dataset)
     with _Recorded() as recorded:
         train()
-    step = [each[: len(each) // problem.steps] for each in (recorded.products, recorded.others)]
-    calls: dict[str, Callable[[], object]] = {"step": train, "products": lambda: _replay(step[0])}
+    products = recorded.products[: len(recorded.products) // problem.steps]
+    n_others = recorded.n_others // problem.steps
+    calls: dict[str, Callable[[], object]] = {"step": train, "products": lambda: _replay(products)}
     for name, forward in STACKED.items():
-        calls[name] = _with(forward, epoch(config, dataset))
+        calls[name] = replaced(forward)(epoch(config, dataset))
     taken = interleaved(calls, rounds=3 if quick else 25)
     epoch_s, products_s = (float(np.median(taken[name])) for name in ("step", "products"))
     step_s = epoch_s / problem.steps
-    rest_us = 1e6 * (step_s - products_s) / len(step[1])
+    rest_us = 1e6 * (step_s - products_s) / n_others
     rows = [
         Row(
             quantity="FC step: its matrix products alone", value=1e3 * products_s, unit="ms",
-            remark=f"{len(step[0])} products, {100 * products_s / step_s:.0f}% of the step",
+            remark=f"{len(products)} products, {100 * products_s / step_s:.0f}% of the step",
         ),
         Row(
             quantity="FC step: what an operation that is no product takes", value=rest_us,
-            unit="us", remark=f"{len(step[1])} of them, views and allocations not counted",
+            unit="us", remark=f"{n_others} of them, views and allocations not counted",
         ),
     ]  # fmt: skip
     for name in STACKED:
@@ -125,17 +126,9 @@ def _batched(layers: Sequence[nn.Module], x_EBF: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], x_EBF, weight.mT)
 
 
-def _with(forward: Forward, train: Callable[[], object]) -> Callable[[], object]:
-    def call() -> None:
-        with replaced(forward):
-            train()
-
-    return call
-
-
 @contextmanager
 def replaced(forward: Forward) -> Iterator[None]:
-    """Let all networks be computed by ``forward`` within the block."""
+    """Let all networks be computed by ``forward`` within the block, or the decorated function."""
     before = Network.forward
     Network.forward = forward  # type: ignore[assignment,method-assign]
     try:
@@ -145,19 +138,19 @@ def replaced(forward: Forward) -> Iterator[None]:
 
 
 class _Recorded(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The products with their operands, and the names of the other operations."""
+    """The products with their operands, and the number of other operations."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.products: list[tuple[Any, Any]] = []
-        self.others: list[tuple[Any, Any]] = []
+        self.n_others = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         if name in _PRODUCTS:
             self.products.append((func, args))
         elif name not in _FREE:
-            self.others.append((name, None))
+            self.n_others += 1
         return func(*args, **(kwargs or {}))
 
 
